@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_client.h - blocking HTTPS requests with JSON bodies (libcurl). One object per thread; it
+ * keeps its connection. TLS 1.3, the server verified against `ca_file` always. */
+#ifndef GENKAN_NET_HTTP_CLIENT_H
+#define GENKAN_NET_HTTP_CLIENT_H
+
+#include "common/data/json.h"
+
+struct http_client;
+
+struct http_client_config {
+	const char *address;		/* host:port */
+	const char *ca_file;
+	const char *certificate_file;	/* client certificate and key; NULL: none */
+	const char *key_file;
+	const char *interface;		/* source address or NULL */
+};
+
+struct http_result {
+	int status;		/* HTTP status */
+	json_t *body;		/* object, or NULL when empty */
+	int64_t connect_us;	/* 0 when the connection was reused */
+	int64_t tls_us;		/* since the start of the request */
+	int64_t total_us;
+};
+
+int http_client_new(const struct http_client_config *config, struct http_client **out,
+		    struct error *err) MUST_CHECK;
+void http_client_free(struct http_client *client);
+DEFINE_OWNED(http_client_free, struct http_client);
+
+/* "Authorization: Bearer"; NULL removes it. Copied, wiped when replaced. */
+void http_client_set_bearer(struct http_client *client, const char *token);
+
+/* `body` may be NULL. -ECONNREFUSED/-EHOSTUNREACH/-ETIMEDOUT/-EPROTO (TLS) with a sentence in err
+ * when there is no HTTP answer; an HTTP error status is a result, not an error. */
+int http_request(struct http_client *client, const char *method, const char *path,
+		 const json_t *body, int64_t timeout_ms, struct http_result *out,
+		 struct error *err) MUST_CHECK;
+void http_result_done(struct http_result *result);
+DEFINE_OWNED_VALUE(http_result_done, struct http_result);
+
+/* From another thread: makes a request in flight return -ECANCELED. */
+void http_client_cancel(struct http_client *client);
+
+/* Fills err from a problem+json answer: "detail (code)"; returns -EREMOTEIO. */
+int http_result_problem(const struct http_result *result, struct error *err);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http_server.h - bounded HTTPS server on the loop (evhttp over OpenSSL).
+ *
+ * Requests reach one handler; it answers now or later, exactly once, by http_reply_*. An answer
+ * that comes after the client left is dropped quietly. Bodies are JSON objects. Loop thread only.
+ * Limits: header 8 KiB, body `max_body_bytes`, connections in total and per source address, an
+ * absolute deadline for the TLS handshake and for receiving a request. */
+#ifndef GENKAN_NET_HTTP_SERVER_H
+#define GENKAN_NET_HTTP_SERVER_H
+
+#include "common/data/json.h"
+#include "common/net/tls.h"
+#include "common/sys/loop.h"
+
+struct http_server;
+struct http_exchange;
+
+struct http_server_config {
+	const char *address;		/* host:port */
+	const char *certificate_file, *key_file, *ca_file;
+	enum tls_peer client_certificate;
+	unsigned max_connections, max_per_source;
+	size_t max_body_bytes;
+	int64_t handshake_ms, request_ms, idle_ms;
+};
+
+typedef void http_handler_fn(void *arg, struct http_exchange *x);
+
+int http_server_new(struct loop *loop, const struct http_server_config *config,
+		    http_handler_fn *handler, void *arg, struct http_server **out,
+		    struct error *err) MUST_CHECK;
+/* Open exchanges are dropped; later http_reply_* calls on them do nothing. */
+void http_server_free(struct http_server *server);
+DEFINE_OWNED(http_server_free, struct http_server);
+uint16_t http_server_port(const struct http_server *server);
+unsigned http_server_connections(const struct http_server *server);
+
+const char *http_method(const struct http_exchange *x);	/* "GET" ... */
+const char *http_path(const struct http_exchange *x);	/* decoded, without the query */
+/* Query parameter, decoded; NULL when absent. */
+const char *http_query(struct http_exchange *x, const char *name);
+/* The JSON object of the body: an empty object when there was no body; NULL when it was bad, and
+ * then the 400 has been sent. Borrowed. */
+const json_t *http_body(struct http_exchange *x);
+/* Bearer token or NULL. */
+const char *http_bearer(const struct http_exchange *x);
+const char *http_peer(const struct http_exchange *x);	/* numeric address */
+/* Verified client certificate's CN and OU, "" without one. */
+const char *http_peer_cn(const struct http_exchange *x);
+const char *http_peer_ou(const struct http_exchange *x);
+
+/* Exchanges are found again by id: NULL when the client left or it was answered meanwhile. */
+uint64_t http_exchange_id(const struct http_exchange *x);
+struct http_exchange *http_exchange_find(struct http_server *server, uint64_t id);
+
+/* `body` is borrowed; NULL sends no body. The exchange is gone after each of these. */
+void http_reply_json(struct http_exchange *x, int status, const json_t *body);
+/* RFC 9457. retry_after_ms < 0: none. */
+void http_reply_problem(struct http_exchange *x, int status, const char *code,
+			int64_t retry_after_ms, const char *detail_fmt, ...) PRINTF_LIKE(5, 6);
+
+#endif
