@@ -10,7 +10,7 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_ENTRY(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
+#define LIST_OF(node, type, member) ((type *)((char *)(node) - offsetof(type, member)))
 #define LIST_EACH(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 /* `it` may be removed or freed inside the loop. */
 #define LIST_EACH_SAFE(it, head)                                                                   \
