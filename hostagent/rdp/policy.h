@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.h - what one session may carry, and the two tables that decide it by channel name.
+ *
+ * Pure values. Whatever a table does not name is denied; names are compared without regard to
+ * ASCII letter case. Removable storage (drives, raw USB, PnP devices, ports) is deliberately no
+ * member: there is nothing to allow, so no configuration, broker or bug can switch it on. */
+#ifndef GENKAN_HOSTAGENT_RDP_POLICY_H
+#define GENKAN_HOSTAGENT_RDP_POLICY_H
+
+#include "common/base/span.h"
+
+/* Zero is deny: a zeroed policy allows pixels, keys and pointer, and nothing else. */
+enum rdp_permit { RDP_DENY, RDP_ALLOW };
+
+struct rdp_policy {
+	enum rdp_permit sound;	/* guest -> client: rdpsnd, AUDIO_PLAYBACK_DVC */
+	enum rdp_permit microphone;	/* client -> guest: AUDIO_INPUT */
+	enum rdp_permit camera;	/* client -> guest: RDCamera_Device_Enumerator and its devices */
+};
+
+/* Sets one member by its name in the broker's policy object ("sound", "microphone", "camera",
+ * "clipboard", "printers", "smart_cards", "removable_storage") from "allow" or "deny".
+ * -EINVAL: unknown name or value. -EPERM: "allow" for something the relay has no way to allow;
+ * the member stays denied. */
+int rdp_policy_set(struct rdp_policy *policy, const char *name, const char *value);
+
+/* What to do with a static virtual channel (MS-RDPBCGR 2.2.1.3.4.1). */
+enum rdp_static_verdict {
+	RDP_STATIC_DENY,	/* renamed towards the guest, data dropped both ways */
+	RDP_STATIC_PASS,	/* chunks are checked and passed */
+	RDP_STATIC_DYNAMIC,	/* drdynvc: its messages go through the dynamic channel filter */
+	RDP_STATIC_NOOP,	/* rdpdr: the relay answers the guest as a client without devices */
+};
+enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struct span name);
+
+/* Whether the guest may open the dynamic channel `name` (MS-RDPEDYC 2.2.2.1). */
+enum rdp_permit rdp_policy_dynamic(const struct rdp_policy *policy, struct span name);
+
+#endif
