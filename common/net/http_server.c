@@ -44,7 +44,8 @@ struct peer {			/* one connection */
 	struct source *source;
 	struct loop_timer *deadline;
 	struct http_exchange *exchange;
-	int fd;
+	struct bufferevent *bev;
+	int fd;			/* -1 until admitted */
 	bool seen;
 	char cn[128], ou[64];
 };
@@ -108,11 +109,6 @@ static void hang_up(struct peer *peer)
 	shutdown(peer->fd, SHUT_RDWR);
 }
 
-static void on_deadline(void *arg)
-{
-	hang_up(arg);
-}
-
 static struct source *source_of(struct http_server *server, int fd)
 {
 	struct sockaddr_storage from = { 0 };
@@ -133,12 +129,14 @@ static struct source *source_of(struct http_server *server, int fd)
 	return source;
 }
 
-/* First sight of the socket: evhttp sets it after the connection object was made. */
-static void admit(struct peer *peer, int fd)
+static void admit(struct peer *peer)
 {
 	struct http_server *server = peer->server;
+	int fd = bufferevent_getfd(peer->bev);
 	int on = 1;
 
+	if (fd < 0)
+		return;
 	peer->fd = fd;
 	peer->source = source_of(server, fd);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -146,6 +144,17 @@ static void admit(struct peer *peer, int fd)
 	loop_timer_start(peer->deadline, server->config.handshake_ms);
 	if (server->connections > server->config.max_connections ||
 	    peer->source->count > server->config.max_per_source)
+		hang_up(peer);
+}
+
+/* The first firing comes at once: evhttp sets the socket after the connection object was made. */
+static void on_deadline(void *arg)
+{
+	struct peer *peer = arg;
+
+	if (peer->fd < 0)
+		admit(peer);
+	else
 		hang_up(peer);
 }
 
@@ -165,10 +174,10 @@ static void on_tls_info(const SSL *ssl, int where, int result)
 
 	if (!peer || !peer->server)
 		return;
-	if (where & SSL_CB_HANDSHAKE_START && peer->fd < 0)
-		admit(peer, SSL_get_fd(ssl));
 	if (where & SSL_CB_HANDSHAKE_DONE && !peer->seen) {
 		peer->seen = true;
+		if (peer->fd < 0)
+			admit(peer);
 		read_certificate(peer, ssl);
 		loop_timer_start(peer->deadline, peer->server->config.request_ms);
 	}
@@ -194,6 +203,8 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	if (!bev)
 		abort();
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	peer->bev = bev;
+	loop_timer_start(peer->deadline, 0);
 	return bev;
 }
 
