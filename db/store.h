@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h - everything the broker remembers, asked for in our words.
+ *
+ * Theory. One file, one writer. The writing handle belongs to one thread (the broker's store work
+ * queue); readers open handles of their own. Every function that writes is one transaction that is
+ * durable when it returns 0, unless it runs between store_begin() and store_commit(): then it is a
+ * step that undoes only itself when it fails, and everything becomes durable at the commit. So a
+ * group of unrelated requests can share one flush to disk.
+ *
+ * Functions return 0 when the question was answered - "no" included, which is then a `reason` in
+ * the output - and a negative errno when it was not: -ENOENT no such row (no text in err needed),
+ * -EBUSY another process holds the file, -ENOSPC/-EIO the disk, -EBADMSG the file is damaged. After
+ * -EIO the handle is not to be used again: close and reopen it. Outputs are written only on
+ * success. Times are wall clock milliseconds and always given by the caller.
+ *
+ * Secrets are never given to the store: callers pass SHA-256 of tickets, tokens and sessions. */
+#ifndef GENKAN_DB_STORE_H
+#define GENKAN_DB_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/base/buf.h"
+#include "common/base/error.h"
+#include "pool/desktop.h"
+#include "pool/pool.h"
+#include "pool/reason.h"
+
+#define STORE_ID_SIZE 17	/* 16 lowercase hex digits: desktops, RDP sessions */
+#define STORE_KEY_SIZE 65	/* a user's immutable directory id (entryUUID) */
+#define STORE_NAME_SIZE 65	/* names of desktops and hosts, guest accounts */
+#define STORE_USER_SIZE 256	/* user names and display names, UTF-8 */
+#define STORE_ADDRESS_SIZE 256	/* numeric addresses, host names */
+#define STORE_SHA256_SIZE 65	/* lowercase hex */
+#define STORE_TEXT_SIZE 256	/* short free text: reasons, details */
+#define STORE_HASH_BYTES 32
+#define STORE_LOCATOR_BYTES 16
+
+struct store;
+
+/* Opens or creates the file (0600) and brings its schema up to date, each migration in a
+ * transaction. -EPROTO: written by a newer Genkan; -EBADMSG: not a database or damaged. In both
+ * cases the file is left exactly as it was. */
+int store_open(const char *path, struct store **out, struct error *err) MUST_CHECK;
+/* A second handle that can only read; the schema must be current already. */
+int store_open_reader(const char *path, struct store **out, struct error *err) MUST_CHECK;
+/* Closes; an open group is rolled back. NULL is fine. */
+void store_close(struct store *store);
+DEFINE_OWNED(store_close, struct store);
+
+/* Group of calls that become durable together. They do not nest. After a failed commit nothing of
+ * the group has happened. */
+int store_begin(struct store *store, struct error *err) MUST_CHECK;
+int store_commit(struct store *store, struct error *err) MUST_CHECK;
+void store_rollback(struct store *store);
+
+/* SQLite's own check, foreign keys, our invariants (one owner, one host) and the audit chain. One
+ * line per problem; 0 when there is none, -EBADMSG otherwise. Slow: reads everything. */
+int store_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------------------------- users */
+
+struct store_user {
+	char key[STORE_KEY_SIZE];
+	char name[STORE_USER_SIZE];		/* uid attribute */
+	char display_name[STORE_USER_SIZE];
+	char account[STORE_NAME_SIZE];		/* account name in the guest */
+	int64_t uid;				/* user number in the guest */
+};
+
+/* Remembers the user as the directory shows it now. The key is the identity: the same name under
+ * another key is another user. Writes only when something changed. */
+int store_user_upsert(struct store *store, const struct store_user *user, int64_t now_ms,
+		      struct error *err) MUST_CHECK;
+int store_user_find(struct store *store, const char *key, struct store_user *out,
+		    struct error *err) MUST_CHECK;
+/* The one of this name that was seen last. */
+int store_user_find_by_name(struct store *store, const char *name, struct store_user *out,
+			    struct error *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------------------------- pools */
+
+struct store_pool_list {
+	struct pool *items;	/* by name */
+	size_t count;
+};
+void store_pool_list_done(struct store_pool_list *list);
+DEFINE_OWNED_VALUE(store_pool_list_done, struct store_pool_list);
+
+enum store_action { STORE_NONE, STORE_CREATE, STORE_UPDATE, STORE_DELETE };
+const char *store_action_word(enum store_action action);	/* "none", "create" ... */
+
+struct store_pool_change {
+	char pool[POOL_NAME_SIZE];
+	enum store_action action;
+};
+struct store_pool_changes {
+	struct store_pool_change *items;
+	size_t count;
+};
+void store_pool_changes_done(struct store_pool_changes *changes);
+DEFINE_OWNED_VALUE(store_pool_changes_done, struct store_pool_changes);
+
+/* Makes the site's pools be exactly these, in one transaction. The set must have passed
+ * pool_check_set(). With dry_run nothing is written; `out` tells the same either way, one entry
+ * per pool, by name. Existing desktops keep the image and size they were made with. A pool that
+ * disappears loses its spares; while users still have desktops in it the whole call fails with
+ * -ENOTEMPTY and a text that names it. */
+int store_pools_apply(struct store *store, const struct pool *pools, size_t count, bool dry_run,
+		      int64_t now_ms, struct store_pool_changes *out, struct error *err) MUST_CHECK;
+int store_pools(struct store *store, struct store_pool_list *out, struct error *err) MUST_CHECK;
+int store_pool_find(struct store *store, const char *name, struct pool *out,
+		    struct error *err) MUST_CHECK;
+
+struct store_pool_count {	/* for `pool list` */
+	int64_t assigned, spare_ready, spare_coming, failed, leaving;
+};
+int store_pool_count(struct store *store, const char *name, struct store_pool_count *out,
+		     struct error *err) MUST_CHECK;
+
+/* Brings every pool to its wanted number of spares (planner_plan): orders new ones on hosts with
+ * room, lets surplus and failed ones go. `changed` counts desktops ordered or let go. A pool for
+ * which no host has room is simply left short. Hosts silent since before `silent_before_ms` get
+ * nothing new. Idempotent; call after logins, reports and applies. */
+int store_pools_replenish(struct store *store, int64_t silent_before_ms, int64_t now_ms,
+			  int64_t *changed, struct error *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------------------------ images */
+
+struct store_image {		/* one publication */
+	char name[POOL_NAME_SIZE];
+	int64_t publication;	/* 1, 2, ... of that name */
+	char sha256[STORE_SHA256_SIZE];
+	int64_t size_bytes;
+	int64_t published_at_ms;
+	bool stable, canary;	/* the channel points here */
+};
+struct store_image_list {
+	struct store_image *items;	/* by name, newest first */
+	size_t count;
+};
+void store_image_list_done(struct store_image_list *list);
+DEFINE_OWNED_VALUE(store_image_list_done, struct store_image_list);
+
+/* Registers the content under the name as the next publication and points the channel ("stable" or
+ * "canary") at it. Content that is already there keeps its number and only the channel moves. */
+int store_image_publish(struct store *store, const char *name, const char *channel,
+			const char *sha256, int64_t size_bytes, int64_t now_ms,
+			struct store_image *out, struct error *err) MUST_CHECK;
+int store_images(struct store *store, struct store_image_list *out, struct error *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------------------- hosts, desktops */
+
+enum store_host_state {
+	STORE_HOST_ACTIVE,
+	STORE_HOST_DRAINING,
+	STORE_HOST_MAINTENANCE,
+	STORE_HOST_LOST,
+	STORE_HOST_FENCED,
+	STORE_HOST_STATES
+};
+const char *store_host_state_word(enum store_host_state state);
+
+struct store_host {
+	char name[STORE_NAME_SIZE];
+	enum store_host_state state;
+	char accel[16];			/* "kvm", "tcg"; "" before the first report */
+	int64_t cpus, memory_bytes, memory_free_bytes;
+	char relay_host[STORE_ADDRESS_SIZE];
+	int64_t relay_port;
+	char relay_certificate_sha256[STORE_SHA256_SIZE];
+	int64_t seq;			/* of the newest report taken */
+	int64_t generation;		/* of what this host should have; grows with each change */
+	int64_t last_seen_ms;		/* 0: never */
+	int64_t desktops;		/* rows that live there */
+};
+struct store_host_list {
+	struct store_host *items;	/* by name */
+	size_t count;
+};
+void store_host_list_done(struct store_host_list *list);
+DEFINE_OWNED_VALUE(store_host_list_done, struct store_host_list);
+
+/* A one-time join token for this host name; replaces an unused one. */
+int store_host_token_create(struct store *store, const char *host,
+			    const uint8_t token_sha256[STORE_HASH_BYTES], int64_t expires_at_ms,
+			    int64_t now_ms, struct error *err) MUST_CHECK;
+/* Uses the token up and makes the host known. `reason`: REASON_OK or REASON_TOKEN_*. */
+int store_host_join(struct store *store, const char *host,
+		    const uint8_t token_sha256[STORE_HASH_BYTES], int64_t now_ms,
+		    enum reason *reason, struct error *err) MUST_CHECK;
+int store_host_find(struct store *store, const char *name, struct store_host *out,
+		    struct error *err) MUST_CHECK;
+int store_hosts(struct store *store, struct store_host_list *out, struct error *err) MUST_CHECK;
+int store_host_set_state(struct store *store, const char *name, enum store_host_state state,
+			 struct error *err) MUST_CHECK;
+/* Active hosts that have not reported since `silent_before_ms` become lost; their next report makes
+ * them active again. `count` = how many became lost. */
+int store_hosts_lost(struct store *store, int64_t silent_before_ms, int64_t *count,
+		     struct error *err) MUST_CHECK;
+
+struct store_desktop {
+	char id[STORE_ID_SIZE];
+	char name[STORE_NAME_SIZE];	/* pool-NNN, also the guest's hostname */
+	char pool[POOL_NAME_SIZE];
+	char title[POOL_TITLE_SIZE];	/* of the pool */
+	enum pool_assignment assignment;
+	char host[STORE_NAME_SIZE];
+	int64_t epoch;
+	enum desktop_want want;
+	enum desktop_state state;
+	enum desktop_stage stage;
+	int64_t percent;
+	char reason[STORE_TEXT_SIZE];	/* the host's words for an error */
+	enum desktop_use use;
+	char user_key[STORE_KEY_SIZE];	/* "" without a user */
+	char user_name[STORE_USER_SIZE];
+	char image_sha256[STORE_SHA256_SIZE];
+	struct desktop_size size;
+	char address[STORE_ADDRESS_SIZE];
+	char rdp_certificate_sha256[STORE_SHA256_SIZE];
+	int64_t created_at_ms, assigned_at_ms, changed_at_ms;
+};
+struct store_desktop_list {
+	struct store_desktop *items;	/* by name */
+	size_t count;
+};
+void store_desktop_list_done(struct store_desktop_list *list);
+DEFINE_OWNED_VALUE(store_desktop_list_done, struct store_desktop_list);
+
+int store_desktops(struct store *store, struct store_desktop_list *out,
+		   struct error *err) MUST_CHECK;
+int store_desktop_find(struct store *store, const char *id, struct store_desktop *out,
+		       struct error *err) MUST_CHECK;
+/* Takes the desktop away from its user, if any, ends its tickets and sessions and lets it be
+ * destroyed. The row stays until its host confirms. -ENOENT: no such desktop. */
+int store_desktop_delete(struct store *store, const char *id, int64_t now_ms,
+			 struct error *err) MUST_CHECK;
+/* The user logged off inside the guest: a floating desktop goes back to its image, which is as
+ * store_desktop_delete(); a dedicated one stays. */
+int store_desktop_logged_off(struct store *store, const char *id, int64_t now_ms,
+			     struct error *err) MUST_CHECK;
+
+/* What one host should have. */
+struct store_desired_image {
+	char name[POOL_NAME_SIZE];
+	char sha256[STORE_SHA256_SIZE];
+	int64_t size_bytes;
+};
+struct store_desired {
+	int64_t generation;
+	struct store_desired_image *images;	/* of its desktops and of every pool */
+	size_t image_count;
+	struct store_desktop *desktops;		/* wanted running, and absent until confirmed */
+	size_t desktop_count;
+};
+void store_desired_done(struct store_desired *desired);
+DEFINE_OWNED_VALUE(store_desired_done, struct store_desired);
+
+/* -ENOENT: the host never joined. */
+int store_desired_for_host(struct store *store, const char *host, struct store_desired *out,
+			   struct error *err) MUST_CHECK;
+/* Cheap: has anything changed? */
+int store_host_generation(struct store *store, const char *host, int64_t *out,
+			  struct error *err) MUST_CHECK;
+
+/* What one host says it has. Strings are borrowed; NULL stands for "". */
+struct store_report_image {
+	const char *sha256;
+	bool ready;		/* false: missing or bad */
+};
+struct store_report_desktop {
+	const char *id;
+	int64_t epoch;
+	enum desktop_state state;
+	enum desktop_stage stage;
+	int64_t percent;
+	const char *reason, *address, *rdp_certificate_sha256;
+};
+struct store_report {
+	const char *host;
+	int64_t seq;		/* a report with a seq not above the newest taken is stale */
+	int64_t generation;	/* last one the host applied; 0: none yet */
+	const char *accel;
+	int64_t cpus, memory_bytes, memory_free_bytes;
+	const char *relay_host;
+	int64_t relay_port;
+	const char *relay_certificate_sha256;
+	const struct store_report_image *images;
+	size_t image_count;
+	const struct store_report_desktop *desktops;
+	size_t desktop_count;
+};
+struct store_report_result {
+	bool stale;		/* ignored */
+	bool changed;		/* some desktop is not what it was: wake who waits for one */
+	int64_t generation;	/* of what the host should have */
+};
+
+/* Takes the host's view over: states, progress, addresses of desktops with the right epoch; rows of
+ * desktops that should be absent and are gone (the host had applied the order) disappear. Desktops
+ * of other hosts are untouched whatever the report says. Writes only what changed; `last_seen` is
+ * rewritten at most once in 5 s. */
+int store_host_report(struct store *store, const struct store_report *report, int64_t now_ms,
+		      struct store_report_result *out, struct error *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------------------- assignments */
+
+struct store_take {
+	const char *user_key;		/* store_user_upsert() came before */
+	const char *pool;
+	bool replace_failed;		/* a floating desktop in error is given up for another one */
+	int64_t silent_before_ms;	/* hosts not heard of since then get nothing new */
+	int64_t now_ms;
+};
+struct store_taken {
+	enum reason reason;	/* REASON_OK, or POOL_FULL, NO_HOST, NO_IMAGE, NOT_FOUND (pool) */
+	enum reason how;	/* DESKTOP_OWN, DESKTOP_SPARE or DESKTOP_ORDERED; OK otherwise */
+	struct store_desktop desktop;	/* with REASON_OK; look at its state: it may be preparing */
+};
+
+/* The user's desktop in the pool, in one transaction: the one they have (dedicated, or floating and
+ * still assigned), else a spare (ready ones first), else a new one ordered on the best host. */
+int store_assignment_take(struct store *store, const struct store_take *take,
+			  struct store_taken *out, struct error *err) MUST_CHECK;
+/* What the user has in the pool, without changing anything; -ENOENT: nothing. */
+int store_assignment_find(struct store *store, const char *user_key, const char *pool,
+			  struct store_desktop *out, struct error *err) MUST_CHECK;
+/* All of the user's desktops. */
+int store_assignments(struct store *store, const char *user_key, struct store_desktop_list *out,
+		      struct error *err) MUST_CHECK;
+
+/* ---------------------------------------------------------------------- tickets, RDP sessions */
+
+#define STORE_TICKET_WRONG_MAX 3	/* so many wrong secrets burn the locator */
+
+struct store_ticket {
+	uint8_t locator[STORE_LOCATOR_BYTES];
+	uint8_t secret_sha256[STORE_HASH_BYTES];
+	const char *user_key, *desktop, *host;
+	int64_t epoch;
+	const char *client_address;
+	struct pool_policy policy;
+	int64_t expires_at_ms;
+};
+/* -ESTALE: the desktop is not (any more) this user's, on this host, at this epoch. */
+int store_ticket_create(struct store *store, const struct store_ticket *ticket, int64_t now_ms,
+			struct error *err) MUST_CHECK;
+
+struct store_redeem {
+	uint8_t locator[STORE_LOCATOR_BYTES];
+	uint8_t secret_sha256[STORE_HASH_BYTES];
+	const char *host;		/* who asks: the CN of its certificate */
+	const char *client_address;	/* as the relay saw it */
+	int64_t now_ms;
+};
+struct store_redeemed {
+	enum reason reason;		/* REASON_OK or REASON_TICKET_* (for the audit row only) */
+	char session[STORE_ID_SIZE];	/* "" unless OK */
+	struct store_user user;		/* also with a refusal when the locator was known; else "" */
+	struct store_desktop desktop;	/* the same */
+	struct pool_policy policy;
+};
+/* Uses the ticket up and begins an RDP session, atomically: of any number of callers one wins.
+ * An earlier session of the same desktop that was never reported as ended counts as ended. */
+int store_ticket_redeem(struct store *store, const struct store_redeem *redeem,
+			struct store_redeemed *out, struct error *err) MUST_CHECK;
+
+struct store_session {
+	char id[STORE_ID_SIZE];
+	char user_name[STORE_USER_SIZE];
+	char desktop[STORE_ID_SIZE];
+	char desktop_name[STORE_NAME_SIZE];
+	char pool[POOL_NAME_SIZE];
+	char host[STORE_NAME_SIZE];
+	char client_address[STORE_ADDRESS_SIZE];
+	int64_t began_at_ms, active_at_ms, ended_at_ms;	/* 0: not yet */
+};
+struct store_session_list {
+	struct store_session *items;	/* newest first */
+	size_t count;
+};
+void store_session_list_done(struct store_session_list *list);
+DEFINE_OWNED_VALUE(store_session_list_done, struct store_session_list);
+
+/* The relay of `host` says so. -ENOENT: no such session on that host. Repeats change nothing. */
+int store_session_active(struct store *store, const char *session, const char *host,
+			 int64_t now_ms, struct error *err) MUST_CHECK;
+int store_session_end(struct store *store, const char *session, const char *host, int64_t now_ms,
+		      struct error *err) MUST_CHECK;
+int store_session_find(struct store *store, const char *session, struct store_session *out,
+		       struct error *err) MUST_CHECK;
+/* Those that have not ended, or the newest `limit` of all. */
+int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
+		   struct error *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------ login sessions, throttle */
+
+struct store_login {
+	uint8_t token_sha256[STORE_HASH_BYTES];
+	char user_key[STORE_KEY_SIZE];
+	char client_address[STORE_ADDRESS_SIZE];
+	int64_t created_at_ms, expires_at_ms;
+};
+int store_login_session_create(struct store *store, const struct store_login *login,
+			       struct error *err) MUST_CHECK;
+/* With its user; -ENOENT: unknown or expired. `user` may be NULL. */
+int store_login_session_find(struct store *store, const uint8_t token_sha256[STORE_HASH_BYTES],
+			     int64_t now_ms, struct store_login *out, struct store_user *user,
+			     struct error *err) MUST_CHECK;
+/* Ended sessions are forgotten; unknown ones are fine. */
+int store_login_session_end(struct store *store, const uint8_t token_sha256[STORE_HASH_BYTES],
+			    struct error *err) MUST_CHECK;
+
+struct store_revoked {
+	int64_t logins, tickets, tokens;
+};
+/* Ends every login session, unused ticket and unused join token at once. */
+int store_revoke_all(struct store *store, int64_t now_ms, struct store_revoked *out,
+		     struct error *err) MUST_CHECK;
+
+/* Failed logins, per user name and per source address; kept across restarts. */
+struct store_throttle_rule {
+	int64_t max_failures;	/* within window_ms; 0: no limit */
+	int64_t window_ms;
+	int64_t block_ms;
+};
+struct store_throttle {
+	const char *user;	/* as typed; compared without ASCII letter case */
+	const char *source;
+	struct store_throttle_rule per_user, per_source;
+};
+/* Reads only: how long to wait, 0 = go on. Attempts in flight are the caller's to count: it must
+ * not let more run at once per user than failures are left. */
+int store_throttle_check(struct store *store, const struct store_throttle *throttle,
+			 int64_t now_ms, int64_t *retry_after_ms, struct error *err) MUST_CHECK;
+/* A wrong password. */
+int store_throttle_fail(struct store *store, const struct store_throttle *throttle, int64_t now_ms,
+			struct error *err) MUST_CHECK;
+/* A right one: forgets the user's failures (the source's stay). Writes only when there were any. */
+int store_throttle_success(struct store *store, const struct store_throttle *throttle,
+			   struct error *err) MUST_CHECK;
+
+/* Forgets what has run out: tickets, login sessions, join tokens, throttles. */
+int store_housekeep(struct store *store, int64_t now_ms, struct error *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------------------------- audit */
+
+struct store_audit {		/* strings borrowed; NULL stands for "" */
+	int64_t at_ms;
+	const char *who;	/* user, admin or host */
+	const char *source;	/* address */
+	const char *what;	/* "login", "connect", "redeem", "static_channel", "pools_apply" ... */
+	const char *code;	/* reason code */
+	bool denied;
+	const char *subject;	/* desktop, session, pool, device name ... */
+	const char *details;	/* a JSON object, "" = {} */
+};
+/* Rows are only ever added; each holds the SHA-256 of the one before. Rows that belong to a change
+ * are appended inside the same store_begin/store_commit. */
+int store_audit_append(struct store *store, const struct store_audit *row,
+		       struct error *err) MUST_CHECK;
+
+struct store_audit_row {
+	int64_t id, at_ms;
+	bool denied;
+	char *who, *source, *what, *code, *subject, *details;
+};
+struct store_audit_list {
+	struct store_audit_row *items;	/* newest first */
+	size_t count;
+};
+void store_audit_list_done(struct store_audit_list *list);
+DEFINE_OWNED_VALUE(store_audit_list_done, struct store_audit_list);
+
+int store_audit_rows(struct store *store, bool denied_only, size_t limit, struct store_audit_list *out,
+		struct error *err) MUST_CHECK;
+/* Recomputes the chain; `rows` counts them. -EBADMSG names the first row that does not fit. */
+int store_audit_verify(struct store *store, int64_t *rows, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* policy.h - what a session may redirect, as an admin writes it and a ticket carries it. Pure.
+ * A zeroed policy denies everything. */
+#ifndef GENKAN_POOL_POLICY_H
+#define GENKAN_POOL_POLICY_H
+
+#include "common/base/buf.h"
+#include "common/base/error.h"
+
+enum policy_item {
+	POLICY_SOUND,
+	POLICY_MICROPHONE,
+	POLICY_CAMERA,
+	POLICY_CLIPBOARD,
+	POLICY_PRINTERS,
+	POLICY_SMART_CARDS,
+	POLICY_REMOVABLE_STORAGE,
+	POLICY_ITEMS
+};
+
+enum policy_value { POLICY_DENY, POLICY_ALLOW };
+
+struct pool_policy {
+	enum policy_value value[POLICY_ITEMS];
+};
+
+const char *policy_item_word(enum policy_item item);	/* "sound" ... "removable_storage" */
+const char *policy_value_word(enum policy_value value);	/* "deny", "allow" */
+/* Sets one item from words. -ENOENT: no such item; -EINVAL: not a value, or one this item does not
+ * take, with the reason in err (removable_storage never takes "allow"). */
+int policy_set(struct pool_policy *policy, const char *item, const char *value, struct error *err);
+
+/* "sound=allow microphone=deny ...": the form kept in the store. Parsing is strict: every item
+ * once, -EINVAL otherwise. */
+void policy_format(const struct pool_policy *policy, struct buf *out);
+int policy_parse(const char *text, struct pool_policy *out, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pool.h - a pool: desktops of one kind for one department, as its file defines it.
+ * A plain value of fixed size without pointers: copied by assignment, freed by free(). Pure. */
+#ifndef GENKAN_POOL_POOL_H
+#define GENKAN_POOL_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/base/buf.h"
+#include "common/base/error.h"
+#include "pool/policy.h"
+
+#define POOL_NAME_SIZE 33		/* [a-z][a-z0-9-]{0,31} and the NUL */
+#define POOL_TITLE_SIZE 129		/* UTF-8 */
+#define POOL_PRINCIPAL_SIZE 256		/* a group's or user's name, or a group's DN */
+#define POOL_PRINCIPALS_MAX 32		/* groups, and as many users, of one pool */
+#define POOLS_MAX 256			/* of one site */
+#define POOL_DESKTOPS_MAX 10000		/* of one pool */
+
+enum pool_assignment {
+	POOL_FLOATING,	/* any spare; back to the image after logoff */
+	POOL_DEDICATED,	/* kept for its owner */
+};
+
+struct desktop_size {
+	int64_t cpus;
+	int64_t memory_bytes;
+	int64_t disk_bytes;	/* 0: as large as the image */
+};
+
+struct pool {
+	char name[POOL_NAME_SIZE];
+	char title[POOL_TITLE_SIZE];
+
+	size_t group_count, user_count;
+	char groups[POOL_PRINCIPALS_MAX][POOL_PRINCIPAL_SIZE];	/* names, or DNs when they hold '=' */
+	char users[POOL_PRINCIPALS_MAX][POOL_PRINCIPAL_SIZE];	/* user names */
+
+	char image[POOL_NAME_SIZE];
+	char channel[POOL_NAME_SIZE];	/* "stable", "canary"; "" when a publication is pinned */
+	int64_t publication;		/* >= 1 pinned; 0: follow the channel */
+
+	enum pool_assignment assignment;
+	int64_t size_max;		/* most desktops, spares included */
+	int64_t size_spare;		/* kept ready ahead of users */
+	struct desktop_size desktop;
+	struct pool_policy policy;
+};
+
+const char *pool_assignment_word(enum pool_assignment assignment);
+int pool_assignment_parse(const char *word, enum pool_assignment *out);
+
+/* [a-z][a-z0-9-]{0,31}: the rule for names of pools, hosts, images and channels. */
+bool pool_name_valid(const char *name);
+
+/* What a value must fulfil wherever it came from. -EINVAL; `problems` gets one line for each rule
+ * broken: "KEY: text\n", where KEY is the dotted key of the pool file ("desktop.memory"). */
+int pool_check(const struct pool *pool, struct buf *problems) MUST_CHECK;
+/* A whole set: each pool by pool_check, and no name twice. Lines begin with "pool NAME: ". */
+int pool_check_set(const struct pool *pools, size_t count, struct buf *problems) MUST_CHECK;
+
+bool pool_equal(const struct pool *a, const struct pool *b);
+
+#endif

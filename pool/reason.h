@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reason.h - why: every stable code that the API, the client's screen, `explain` and the audit log
+ * show. One table holds code, HTTP status and the sentence for a person; docs/reason-codes.md
+ * explains each and a test holds the two against each other. Pure. */
+#ifndef GENKAN_POOL_REASON_H
+#define GENKAN_POOL_REASON_H
+
+/*   enum name                 word                      status  sentence */
+#define REASONS(X)                                                                                 \
+	X(REASON_OK, "ok", 200, "Done.")                                                           \
+	/* what a client may see */                                                                \
+	X(REASON_BAD_REQUEST, "bad_request", 400, "The request is not understood.")                \
+	X(REASON_WRONG_CREDENTIALS, "wrong_credentials", 401, "Name or password is wrong.")        \
+	X(REASON_SESSION_EXPIRED, "session_expired", 401, "Please log in again.")                  \
+	X(REASON_ACCOUNT_DISABLED, "account_disabled", 403, "This account is disabled.")           \
+	X(REASON_NOT_ENTITLED, "not_entitled", 403, "No desktop is set up for this account.")      \
+	X(REASON_FORBIDDEN, "forbidden", 403, "This is not allowed.")                              \
+	X(REASON_TICKET_INVALID, "ticket_invalid", 403, "The ticket is not valid.")                \
+	X(REASON_NOT_FOUND, "not_found", 404, "There is no such thing.")                           \
+	X(REASON_THROTTLED, "throttled", 429, "Too many attempts; please wait.")                   \
+	X(REASON_INTERNAL, "internal", 500, "The service made a mistake; it has been logged.")     \
+	X(REASON_DESKTOP_FAILED, "desktop_failed", 502, "The desktop could not be started.")       \
+	X(REASON_DIRECTORY_UNREACHABLE, "directory_unreachable", 503,                              \
+	  "The directory service does not answer.")                                                \
+	X(REASON_NO_HOST, "no_host", 503, "No host has room for this desktop.")                    \
+	X(REASON_POOL_FULL, "pool_full", 503, "All desktops of this pool are in use.")             \
+	X(REASON_NO_IMAGE, "no_image", 503, "The image of this pool has not been published.")      \
+	X(REASON_BUSY, "busy", 503, "The service is busy; please try again.")                      \
+	X(REASON_DESKTOP_STARTING, "desktop_starting", 202, "The desktop is being prepared.")      \
+	/* why somebody is entitled */                                                             \
+	X(REASON_ENTITLED_GROUP, "entitled_by_group", 200, "Entitled as a member of a group.")     \
+	X(REASON_ENTITLED_USER, "entitled_by_name", 200, "Entitled by name.")                      \
+	/* where a desktop came from */                                                            \
+	X(REASON_DESKTOP_OWN, "own_desktop", 200, "The desktop already belongs to the user.")      \
+	X(REASON_DESKTOP_SPARE, "spare_desktop", 200, "A spare desktop was taken.")                \
+	X(REASON_DESKTOP_ORDERED, "desktop_ordered", 202, "A new desktop was ordered.")            \
+	/* why a host was passed over */                                                           \
+	X(REASON_HOST_NOT_ACTIVE, "host_not_active", 503, "The host takes no new desktops.")       \
+	X(REASON_HOST_SILENT, "host_silent", 503, "The host has not reported lately.")             \
+	X(REASON_HOST_MEMORY, "host_memory", 503, "The host has too little free memory.")          \
+	X(REASON_HOST_CPU, "host_cpu", 503, "The host has too few free processors.")               \
+	X(REASON_HOST_IMAGE, "host_image", 503, "The host does not have the image.")               \
+	/* what was wrong with a ticket: audit log only, the client sees ticket_invalid */         \
+	X(REASON_TICKET_UNKNOWN, "ticket_unknown", 403, "There is no such ticket.")                \
+	X(REASON_TICKET_EXPIRED, "ticket_expired", 403, "The ticket came too late.")               \
+	X(REASON_TICKET_USED, "ticket_used", 403, "The ticket was used before.")                   \
+	X(REASON_TICKET_SECRET, "ticket_wrong_secret", 403, "The ticket's secret is wrong.")       \
+	X(REASON_TICKET_BURNED, "ticket_burned", 403, "Too many wrong secrets for this ticket.")   \
+	X(REASON_TICKET_HOST, "ticket_other_host", 403, "The ticket belongs to another host.")     \
+	X(REASON_TICKET_EPOCH, "ticket_stale", 403, "The desktop has changed since the ticket.")   \
+	/* why a token or a join was refused */                                                    \
+	X(REASON_TOKEN_UNKNOWN, "token_unknown", 403, "There is no such join token.")              \
+	X(REASON_TOKEN_EXPIRED, "token_expired", 403, "The join token came too late.")             \
+	X(REASON_TOKEN_USED, "token_used", 403, "The join token was used before.")                 \
+	X(REASON_TOKEN_HOST, "token_other_host", 403, "The join token is for another host.")
+
+enum reason {
+#define X(name, word, status, text) name,
+	REASONS(X)
+#undef X
+	REASON_COUNT
+};
+
+const char *reason_word(enum reason reason);
+const char *reason_text(enum reason reason);
+int reason_http_status(enum reason reason);
+/* -ENOENT for a word that is not in the table. */
+int reason_parse(const char *word, enum reason *out);
+
+#endif
