@@ -472,8 +472,8 @@ struct store_audit_list {
 void store_audit_list_done(struct store_audit_list *list);
 DEFINE_OWNED_VALUE(store_audit_list_done, struct store_audit_list);
 
-int store_audit_rows(struct store *store, bool denied_only, size_t limit, struct store_audit_list *out,
-		struct error *err) MUST_CHECK;
+int store_audit_rows(struct store *store, bool denied_only, size_t limit,
+		     struct store_audit_list *out, struct error *err) MUST_CHECK;
 /* Recomputes the chain; `rows` counts them. -EBADMSG names the first row that does not fit. */
 int store_audit_verify(struct store *store, int64_t *rows, struct error *err) MUST_CHECK;
 
