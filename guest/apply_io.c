@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/apply_io.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/random.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "common/sys/file.h"
+#include "guest/certificate.h"
+#include "guest/command_io.h"
+#include "guest/network_io.h"
+#include "guest/paths.h"
+#include "guest/rdp_probe_io.h"
+
+#define SERVICE_TIMEOUT_MS 30000
+#define NETWORK_TIMEOUT_MS 10000
+#define CLOCK_TOLERANCE_MS 1000
+
+#ifndef RNDRESEEDCRNG
+#define RNDRESEEDCRNG _IO('R', 0x07)
+#endif
+
+/* Clones of one template share the kernel's random state until this has run. */
+static int mix_seed(const uint8_t *seed, struct error *err)
+{
+	struct {
+		struct rand_pool_info info;
+		uint8_t bytes[IDENTITY_SEED_LEN];
+	} entropy = { .info = { .entropy_count = 8 * IDENTITY_SEED_LEN,
+				.buf_size = IDENTITY_SEED_LEN } };
+	OWNED_FD int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return error_errno(err, "open /dev/urandom");
+	memcpy(entropy.info.buf, seed, IDENTITY_SEED_LEN);
+	rc = ioctl(fd, RNDADDENTROPY, &entropy.info);
+	memory_wipe(&entropy, sizeof(entropy));
+	if (rc < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
+		return error_errno(err, "reseed /dev/urandom");
+	return 0;
+}
+
+static int set_clock(int64_t time_ms, struct error *err)
+{
+	int64_t off_ms = clock_wall_ms() - time_ms;
+	struct timespec now = { .tv_sec = time_ms / 1000, .tv_nsec = time_ms % 1000 * 1000000 };
+
+	if (off_ms >= -CLOCK_TOLERANCE_MS && off_ms <= CLOCK_TOLERANCE_MS)
+		return 0;
+	return clock_settime(CLOCK_REALTIME, &now) < 0 ? error_errno(err, "set the clock") : 0;
+}
+
+static int set_names(const struct identity *id, struct error *err)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(1024);
+	int rc;
+
+	if (sethostname(id->hostname, strlen(id->hostname)) < 0)
+		return error_errno(err, "set the host name");
+	buf_printf(&text, "%s\n", id->hostname);
+	rc = file_write("/etc/hostname", buf_span(&text), 0644, err);
+	if (rc < 0)
+		return rc;
+	buf_reset(&text);
+	buf_printf(&text, "127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost\n", id->hostname);
+	rc = file_write("/etc/hosts", buf_span(&text), 0644, err);
+	if (rc < 0)
+		return rc;
+	/* At boot systemd covers an empty file with an id of its own, made before the seed. */
+	umount2("/etc/machine-id", MNT_DETACH);
+	buf_reset(&text);
+	buf_printf(&text, "%s\n", id->machine_id);
+	return file_write("/etc/machine-id", buf_span(&text), 0444, err);
+}
+
+static int set_resolver(const struct identity *id, struct error *err)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(1024);
+	char address[INET_ADDRSTRLEN];
+
+	for (size_t i = 0; i < id->dns_count; i++)
+		buf_printf(&text, "nameserver %s\n",
+			   inet_ntop(AF_INET, &id->dns[i], address, sizeof(address)));
+	return file_write("/etc/resolv.conf", buf_span(&text), 0644, err);
+}
+
+/* Read from the file: a static program has no name service. */
+static gid_t rdp_group(void)
+{
+	FILE *file = fopen("/etc/group", "re");
+	struct group *group;
+	gid_t gid = 0;
+
+	while (file && (group = fgetgrent(file)))
+		if (strcmp(group->gr_name, GUEST_RDP_GROUP) == 0)
+			gid = group->gr_gid;
+	if (file)
+		fclose(file);
+	return gid;
+}
+
+static int write_for_rdp(const char *path, const struct buf *pem, mode_t mode, struct error *err)
+{
+	int rc = file_write(path, buf_span(pem), mode, err);
+
+	if (rc == 0 && chown(path, 0, rdp_group()) < 0)
+		rc = error_errno(err, "chown %s", path);
+	return rc;
+}
+
+/* The RDP server reads both files anew for every connection. */
+static int renew_rdp_key(const struct identity *id, char *sha256, struct error *err)
+{
+	OWNED(buf_done) struct buf key = BUF_LIMIT(8192);
+	OWNED(buf_done) struct buf certificate = BUF_LIMIT(8192);
+	int rc = certificate_make(id->hostname, clock_wall_ms(), &key, &certificate, sha256, err);
+
+	if (rc == 0)
+		rc = file_make_dirs(GUEST_RDP_DIR, 0755, err);
+	if (rc == 0)
+		rc = write_for_rdp(GUEST_RDP_KEY, &key, 0640, err);
+	if (rc == 0)
+		rc = write_for_rdp(GUEST_RDP_CERTIFICATE, &certificate, 0644, err);
+	memory_wipe(key.ptr, key.len);
+	return rc;
+}
+
+static int renew_ssh_keys(struct error *err)
+{
+	static const char *const generate[] = { "/usr/bin/ssh-keygen", "-A", NULL };
+	static const char *const restart[] = { "/usr/bin/systemctl", "try-restart", "ssh.service",
+					       NULL };
+	static const char *const names[] = { "rsa", "ecdsa", "ed25519" };
+	char path[64];
+	int rc;
+
+	if (access("/usr/sbin/sshd", X_OK) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "/etc/ssh/ssh_host_%s_key", names[i]);
+		unlink(path);
+	}
+	rc = command_run(generate, SERVICE_TIMEOUT_MS, err);
+	return rc < 0 ? rc : command_run(restart, SERVICE_TIMEOUT_MS, err);
+}
+
+static int start_rdp(struct error *err)
+{
+	static const char *const start[] = { "/usr/bin/systemctl", "start", "xrdp.service", NULL };
+
+	return command_run(start, SERVICE_TIMEOUT_MS, err);
+}
+
+/* Ends the sessions of an earlier owner, the session manager with them. */
+static int stop_rdp(struct error *err)
+{
+	static const char *const stop[] = { "/usr/bin/systemctl", "stop", "xrdp.service",
+					    "xrdp-sesman.service", NULL };
+
+	return command_run(stop, SERVICE_TIMEOUT_MS, err);
+}
+
+static int save_record(const struct identity_record *record, struct error *err)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(LINK_LINE_MAX);
+
+	identity_record_write(record, &text);
+	return file_write(GUEST_RECORD_FILE, buf_span(&text), 0600, err);
+}
+
+int apply_load_record(struct identity_record *out, struct error *err)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(LINK_LINE_MAX);
+	int rc = file_read(GUEST_RECORD_FILE, LINK_LINE_MAX, &text, err);
+
+	return rc < 0 ? rc : identity_record_parse(buf_span(&text), out, err);
+}
+
+/* No login before all of it is done: the record, without which pam-auth refuses, comes last. */
+static int renew(const struct identity *id, struct identity_record *record, struct error *err)
+{
+	int rc = mix_seed(id->seed, err);
+
+	if (rc == 0)
+		rc = set_clock(id->time_ms, err);
+	if (rc == 0)
+		rc = set_names(id, err);
+	if (rc == 0)
+		rc = set_resolver(id, err);
+	if (rc == 0)
+		rc = network_apply(id, NETWORK_TIMEOUT_MS, err);
+	if (rc == 0)
+		rc = renew_rdp_key(id, record->certificate_sha256, err);
+	if (rc == 0)
+		rc = renew_ssh_keys(err);
+	if (rc == 0)
+		rc = file_remove_tree(GUEST_USED_DIR, err);
+	if (rc == 0)
+		rc = file_make_dirs(GUEST_USED_DIR, 0700, err);
+	return rc < 0 ? rc : save_record(record, err);
+}
+
+int apply_identity(const struct identity *identity, bool sessions_begun,
+		   struct identity_record *out, struct error *err)
+{
+	struct identity_record record = { .epoch = identity->epoch };
+	int rc = 0;
+
+	memcpy(record.desktop, identity->desktop, sizeof(record.desktop));
+	memcpy(record.public_key, identity->public_key, sizeof(record.public_key));
+	unlink(GUEST_RECORD_FILE);
+	if (sessions_begun)
+		rc = stop_rdp(err);
+	if (rc == 0)
+		rc = renew(identity, &record, err);
+	if (rc == 0)
+		rc = apply_ensure_served(err);
+	if (rc < 0) {
+		unlink(GUEST_RECORD_FILE);
+		return rc;
+	}
+	*out = record;
+	return 0;
+}
+
+int apply_ensure_served(struct error *err)
+{
+	int rc = start_rdp(err);
+
+	return rc < 0 ? rc : rdp_probe(GUEST_RDP_PORT, SERVICE_TIMEOUT_MS, err);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest/identity.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include "common/base/text.h"
+#include "common/data/json.h"
+
+static int get_hex(const json_t *object, const char *key, uint8_t *out, size_t len,
+		   struct error *err)
+{
+	char text[2 * 32 + 1];
+	int rc = json_get_text(object, key, text, sizeof(text), err);
+
+	if (rc < 0)
+		return rc;
+	return hex_decode(text, out, len) < 0 ?
+		       error_set(err, EINVAL, "%s: %zu hex digits wanted", key, 2 * len) : 0;
+}
+
+static int get_base64(const json_t *object, const char *key, uint8_t *out, size_t len,
+		      struct error *err)
+{
+	char text[128];
+	int rc = json_get_text(object, key, text, sizeof(text), err);
+
+	if (rc < 0)
+		return rc;
+	return base64_decode(span_text(text), out, len) != (ssize_t)len ?
+		       error_set(err, EINVAL, "%s: base64 of %zu bytes wanted", key, len) : 0;
+}
+
+static int get_address(const json_t *object, const char *key, struct in_addr *out,
+		       struct error *err)
+{
+	char text[INET_ADDRSTRLEN];
+	int rc = json_get_text(object, key, text, sizeof(text), err);
+
+	if (rc < 0)
+		return rc;
+	return inet_pton(AF_INET, text, out) == 1 ? 0 :
+		       error_set(err, EINVAL, "%s: an IPv4 address wanted", key);
+}
+
+static bool hostname_valid(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && name[0] != '-' && name[len - 1] != '-' &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+static int get_names(const json_t *object, struct identity *out, struct error *err)
+{
+	uint8_t machine_id[16];
+	int rc = json_get_text(object, "hostname", out->hostname, sizeof(out->hostname), err);
+
+	if (rc == 0 && !hostname_valid(out->hostname))
+		rc = error_set(err, EINVAL, "hostname: lowercase letters, digits and - wanted");
+	if (rc == 0)
+		rc = get_hex(object, "machine_id", machine_id, sizeof(machine_id), err);
+	if (rc == 0)
+		hex_encode(span_of(machine_id, sizeof(machine_id)), out->machine_id);
+	return rc;
+}
+
+static int get_dns(const json_t *object, struct identity *out, struct error *err)
+{
+	const json_t *list, *item;
+	size_t i;
+	int rc;
+
+	if (!json_object_get(object, "dns"))
+		return 0;
+	rc = json_get_array(object, "dns", IDENTITY_DNS_MAX, &list, err);
+	if (rc < 0)
+		return rc;
+	json_array_foreach(list, i, item) {
+		const char *text = json_string_value(item);
+
+		if (!text || inet_pton(AF_INET, text, &out->dns[i]) != 1)
+			return error_set(err, EINVAL, "dns: IPv4 addresses wanted");
+		out->dns_count = i + 1;
+	}
+	return 0;
+}
+
+static int get_network(const json_t *object, struct identity *out, struct error *err)
+{
+	char gateway[INET_ADDRSTRLEN];
+	int64_t prefix;
+	int rc = get_address(object, "address", &out->address, err);
+
+	if (rc == 0)
+		rc = json_get_int(object, "prefix", 1, 30, &prefix, err);
+	if (rc < 0)
+		return rc;
+	out->prefix = (int)prefix;
+	rc = json_get_text_or(object, "gateway", "", gateway, sizeof(gateway), err);
+	if (rc == 0 && *gateway && inet_pton(AF_INET, gateway, &out->gateway) != 1)
+		rc = error_set(err, EINVAL, "gateway: an IPv4 address wanted");
+	return rc < 0 ? rc : get_dns(object, out, err);
+}
+
+static int identity_parse(const json_t *object, struct identity *out, struct error *err)
+{
+	int rc = get_hex(object, "desktop", out->desktop, sizeof(out->desktop), err);
+
+	if (rc == 0)
+		rc = json_get_int(object, "epoch", 0, INT64_MAX, &out->epoch, err);
+	if (rc == 0)
+		rc = get_names(object, out, err);
+	if (rc == 0)
+		rc = get_network(object, out, err);
+	if (rc == 0)
+		rc = get_base64(object, "seed", out->seed, sizeof(out->seed), err);
+	if (rc == 0)
+		rc = json_get_int(object, "time_ms", 0, INT64_MAX / 1000, &out->time_ms, err);
+	if (rc == 0)
+		rc = get_base64(object, "guest_public_key", out->public_key,
+				sizeof(out->public_key), err);
+	return rc;
+}
+
+int link_request_parse(struct span line, int64_t *id, struct link_request *out, struct error *err)
+{
+	OWNED(json_decref) json_t *object = NULL;
+	struct link_request request = { 0 };
+	char command[16];
+	int rc = json_object_parse(line, &object, err);
+
+	if (rc == 0)
+		rc = json_get_int(object, "id", INT64_MIN, INT64_MAX, &request.id, err);
+	if (rc < 0)
+		return rc;
+	*id = request.id;
+	rc = json_get_text(object, "cmd", command, sizeof(command), err);
+	if (rc < 0)
+		return rc;
+
+	if (strcmp(command, "ping") == 0) {
+		request.command = LINK_PING;
+	} else if (strcmp(command, "identity") == 0) {
+		request.command = LINK_IDENTITY;
+		rc = identity_parse(object, &request.identity, err);
+	} else {
+		rc = error_set(err, EINVAL, "cmd: not known");
+	}
+	if (rc == 0)
+		*out = request;
+	return rc;
+}
+
+static void write_line(struct buf *out, json_t *object)
+{
+	json_write(object, out);
+	buf_put_u8(out, '\n');
+	json_decref(object);
+}
+
+void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256)
+{
+	json_t *object = json_pack("{s:I, s:b}", "id", (json_int_t)id, "ok", 1);
+
+	if (certificate_sha256)
+		json_object_set_new(object, "rdp_certificate_sha256",
+				    json_string(certificate_sha256));
+	write_line(out, object);
+}
+
+void link_write_error(struct buf *out, int64_t id, const char *text)
+{
+	write_line(out, json_pack("{s:I, s:b, s:s}", "id", (json_int_t)id, "ok", 0, "error", text));
+}
+
+void link_write_event(struct buf *out, const char *event, const char *user)
+{
+	json_t *object = json_pack("{s:s}", "event", event);
+
+	if (user)
+		json_object_set_new(object, "user", json_string(user));
+	write_line(out, object);
+}
+
+void identity_record_write(const struct identity_record *record, struct buf *out)
+{
+	OWNED(buf_done) struct buf key = BUF_LIMIT(128);
+	char desktop[2 * GUEST_DESKTOP_ID_LEN + 1];
+
+	hex_encode(span_of(record->desktop, sizeof(record->desktop)), desktop);
+	base64_encode(span_of(record->public_key, sizeof(record->public_key)), &key);
+	write_line(out, json_pack("{s:s, s:I, s:s, s:s}", "desktop", desktop, "epoch",
+				  (json_int_t)record->epoch, "guest_public_key", buf_text(&key),
+				  "rdp_certificate_sha256", record->certificate_sha256));
+}
+
+int identity_record_parse(struct span text, struct identity_record *out, struct error *err)
+{
+	OWNED(json_decref) json_t *object = NULL;
+	struct identity_record record = { 0 };
+	int rc = json_object_parse(text, &object, err);
+
+	if (rc == 0)
+		rc = get_hex(object, "desktop", record.desktop, sizeof(record.desktop), err);
+	if (rc == 0)
+		rc = json_get_int(object, "epoch", 0, INT64_MAX, &record.epoch, err);
+	if (rc == 0)
+		rc = get_base64(object, "guest_public_key", record.public_key,
+				sizeof(record.public_key), err);
+	if (rc == 0)
+		rc = json_get_text(object, "rdp_certificate_sha256", record.certificate_sha256,
+				   sizeof(record.certificate_sha256), err);
+	if (rc == 0)
+		*out = record;
+	return rc;
+}
+
+bool identity_record_matches(const struct identity_record *record, const struct identity *identity)
+{
+	return memcmp(record->desktop, identity->desktop, sizeof(record->desktop)) == 0 &&
+	       record->epoch == identity->epoch &&
+	       memcmp(record->public_key, identity->public_key, sizeof(record->public_key)) == 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* identity.h - who this desktop is, as the host tells it over the guest link. Pure. */
+#ifndef GENKAN_GUEST_IDENTITY_H
+#define GENKAN_GUEST_IDENTITY_H
+
+#include <netinet/in.h>
+#include "common/base/buf.h"
+#include "common/base/error.h"
+#include "common/wire/guest_credential.h"
+
+#define LINK_LINE_MAX 4096	/* bytes of one JSON line, newline included */
+#define IDENTITY_DNS_MAX 3
+#define IDENTITY_SEED_LEN 64
+
+struct identity {
+	uint8_t desktop[GUEST_DESKTOP_ID_LEN];
+	int64_t epoch;
+	char hostname[64];
+	struct in_addr address;
+	struct in_addr gateway;	/* 0.0.0.0: none */
+	int prefix;
+	struct in_addr dns[IDENTITY_DNS_MAX];
+	size_t dns_count;
+	char machine_id[33];
+	uint8_t seed[IDENTITY_SEED_LEN];
+	int64_t time_ms;
+	uint8_t public_key[GUEST_PUBLIC_KEY_LEN];
+};
+
+enum link_command { LINK_PING, LINK_IDENTITY };
+
+struct link_request {
+	enum link_command command;
+	int64_t id;
+	struct identity identity;	/* LINK_IDENTITY only */
+};
+
+/* One line without its newline. `*id` is set as soon as it is known, for the error reply. */
+int link_request_parse(struct span line, int64_t *id, struct link_request *out, struct error *err)
+	MUST_CHECK;
+
+/* Each appends one line, newline included. */
+void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256);
+void link_write_error(struct buf *out, int64_t id, const char *text);
+void link_write_event(struct buf *out, const char *event, const char *user);
+
+/* What is kept in /run for pam-auth and for a restarted daemon. */
+struct identity_record {
+	uint8_t desktop[GUEST_DESKTOP_ID_LEN];
+	int64_t epoch;
+	uint8_t public_key[GUEST_PUBLIC_KEY_LEN];
+	char certificate_sha256[65];	/* hex; empty while the RDP server is not up */
+};
+
+void identity_record_write(const struct identity_record *record, struct buf *out);
+int identity_record_parse(struct span text, struct identity_record *out, struct error *err)
+	MUST_CHECK;
+/* The same desktop in the same epoch under the same key: nothing has to be renewed. */
+bool identity_record_matches(const struct identity_record *record, const struct identity *identity);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* paths.h - where genkan-guest keeps and finds things inside the desktop. */
+#ifndef GENKAN_GUEST_PATHS_H
+#define GENKAN_GUEST_PATHS_H
+
+#define GUEST_PORT_NAME "org.genkan.guest.0"
+#define GUEST_RUN_DIR "/run/genkan"
+#define GUEST_RECORD_FILE GUEST_RUN_DIR "/identity.json"
+#define GUEST_USED_DIR GUEST_RUN_DIR "/used"	/* one empty file per consumed nonce */
+#define GUEST_SESSION_SOCKET GUEST_RUN_DIR "/guest.sock"
+#define GUEST_RDP_DIR GUEST_RUN_DIR "/rdp"
+#define GUEST_RDP_KEY GUEST_RDP_DIR "/key.pem"
+#define GUEST_RDP_CERTIFICATE GUEST_RDP_DIR "/cert.pem"
+#define GUEST_RDP_GROUP "xrdp"	/* may read the key */
+#define GUEST_RDP_PORT 3389
+
+#endif
