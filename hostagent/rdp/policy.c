@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostagent/rdp/policy.h"
+
+#include <errno.h>
+#include "common/base/cleanup.h"
+
+/* A rule asks for one member of the policy, or for none. */
+enum wish { ALWAYS, WITH_SOUND, WITH_MICROPHONE, WITH_CAMERA };
+
+static bool granted(const struct rdp_policy *policy, enum wish wish)
+{
+	switch (wish) {
+	case ALWAYS:
+		return true;
+	case WITH_SOUND:
+		return policy->sound == RDP_ALLOW;
+	case WITH_MICROPHONE:
+		return policy->microphone == RDP_ALLOW;
+	case WITH_CAMERA:
+		return policy->camera == RDP_ALLOW;
+	}
+	return false;
+}
+
+struct static_rule {
+	const char *name;
+	enum wish wish;
+	enum rdp_static_verdict verdict;
+};
+
+/* rdpdr is there for the sake of sound: Windows offers "Remote Audio" only to clients that have
+ * it. cliprdr, rail, encomsp, remdesk, rdp2tcp and the rest are denied by not being here. */
+static const struct static_rule static_rules[] = {
+	{ "drdynvc", ALWAYS, RDP_STATIC_DYNAMIC },
+	{ "rdpsnd", WITH_SOUND, RDP_STATIC_PASS },
+	{ "rdpdr", WITH_SOUND, RDP_STATIC_NOOP },
+};
+
+struct dynamic_rule {
+	const char *name;
+	enum wish wish;
+	bool prefix;	/* names that begin with it */
+};
+
+static const struct dynamic_rule dynamic_rules[] = {
+	{ "Microsoft::Windows::RDS::Graphics", ALWAYS, false },
+	{ "Microsoft::Windows::RDS::DisplayControl", ALWAYS, false },
+	{ "Microsoft::Windows::RDS::Input", ALWAYS, false },
+	{ "Microsoft::Windows::RDS::MouseCursor", ALWAYS, false },
+	{ "ECHO", ALWAYS, false },
+	{ "AUDIO_PLAYBACK_DVC", WITH_SOUND, false },
+	{ "AUDIO_PLAYBACK_LOSSY_DVC", WITH_SOUND, false },
+	{ "AUDIO_INPUT", WITH_MICROPHONE, false },
+	{ "RDCamera_Device_", WITH_CAMERA, true },	/* the enumerator and each camera */
+};
+
+enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struct span name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(static_rules); i++) {
+		const struct static_rule *rule = &static_rules[i];
+
+		if (span_equal_fold(name, span_text(rule->name)))
+			return granted(policy, rule->wish) ? rule->verdict : RDP_STATIC_DENY;
+	}
+	return RDP_STATIC_DENY;
+}
+
+enum rdp_permit rdp_policy_dynamic(const struct rdp_policy *policy, struct span name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dynamic_rules); i++) {
+		const struct dynamic_rule *rule = &dynamic_rules[i];
+		struct span wanted = span_text(rule->name);
+		struct span compared = name;
+
+		if (rule->prefix && compared.len > wanted.len)
+			compared.len = wanted.len;
+		if (span_equal_fold(compared, wanted))
+			return granted(policy, rule->wish) ? RDP_ALLOW : RDP_DENY;
+	}
+	return RDP_DENY;
+}
+
+static int permit_parse(const char *text, enum rdp_permit *out)
+{
+	if (strcmp(text, "allow") == 0)
+		*out = RDP_ALLOW;
+	else if (strcmp(text, "deny") == 0)
+		*out = RDP_DENY;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int rdp_policy_set(struct rdp_policy *policy, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		enum rdp_permit *member;	/* NULL: cannot be allowed */
+	} members[] = {
+		{ "sound", &policy->sound },	{ "microphone", &policy->microphone },
+		{ "camera", &policy->camera },	{ "clipboard", NULL },
+		{ "printers", NULL },		{ "smart_cards", NULL },
+		{ "removable_storage", NULL },
+	};
+	enum rdp_permit permit;
+
+	if (permit_parse(value, &permit) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		if (strcmp(members[i].name, name) != 0)
+			continue;
+		if (members[i].member)
+			*members[i].member = permit;
+		else if (permit == RDP_ALLOW)
+			return -EPERM;
+		return 0;
+	}
+	return -EINVAL;
+}

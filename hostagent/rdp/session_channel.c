@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_channel.c - data on the message channel and on static channels. */
+#include "hostagent/rdp/session_state.h"
+
+/* Security header flags on the message channel (MS-RDPBCGR 2.2.8.1.1.2.1) */
+#define SEC_AUTODETECT_REQUEST 0x1000
+#define SEC_AUTODETECT_RESPONSE 0x2000
+#define SEC_HEARTBEAT 0x4000
+#define SEC_TRANSPORT_REQUEST 0x0002
+
+#define REFUSED_STATUS 0xc0000001u	/* STATUS_UNSUCCESSFUL */
+#define SOUND_MESSAGE_MAX (1u << 20)
+#define DYNAMIC_MESSAGE_MAX 65536
+
+int on_message(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	struct reader r = reader_of(pdu->mcs.data);
+	uint16_t flags = read_u16le(&r);
+
+	read_skip(&r, 2);
+	if (r.bad)
+		return pdu_bad(why, "too short");
+	if (flags & SEC_TRANSPORT_REQUEST)
+		return pdu_bad(why, "initiate multitransport");
+	if (pdu->from == RDP_CLIENT ? flags != SEC_AUTODETECT_RESPONSE
+				    : flags != SEC_AUTODETECT_REQUEST && flags != SEC_HEARTBEAT)
+		return pdu_bad(why, "message channel flags");
+	session_pass(s, pdu);
+	return 0;
+}
+
+static struct span channel_name(const struct channel *channel)
+{
+	return span_text(channel->name);
+}
+
+/* One message of the relay's own on a static channel, spoken in the client's place. */
+static int speak_as_client(struct rdp_session *s, const struct channel *channel,
+			   struct span message, const char **why)
+{
+	size_t at = mcs_send_begin(&s->scratch, MCS_SEND_REQUEST, s->user_id, channel->id);
+
+	svc_put_header(&s->scratch, message.len);
+	buf_put_span(&s->scratch, message);
+	mcs_send_end(&s->scratch, at);
+	return session_send(s, RDP_GUEST, at, why);
+}
+
+/* ---- rdpdr ---- */
+
+struct answering {
+	struct rdp_session *s;
+	const struct channel *channel;
+	const char **why;
+	int rc;
+};
+
+static void device_answer(void *context, struct span message)
+{
+	struct answering *answering = context;
+
+	if (answering->rc == 0)
+		answering->rc = speak_as_client(answering->s, answering->channel, message,
+						answering->why);
+}
+
+static int devices_take(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	struct channel *channel = pdu->channel;
+	struct answering answering = { .s = s, .channel = channel, .why = why };
+	struct svc_chunk chunk;
+
+	if (pdu->from == RDP_CLIENT) {	/* nobody asked it anything: an announce of its own */
+		session_deny(s, RDP_DENIED_DEVICE, RDP_CLIENT, channel_name(channel));
+		return 0;
+	}
+	if (svc_parse(pdu->mcs.data, &chunk, why) < 0 ||
+	    svc_track(&channel->streams[RDP_GUEST], &chunk, RDPDR_MESSAGE_MAX, why) < 0 ||
+	    rdpdr_noop_take(&s->rdpdr, &chunk, device_answer, &answering, why) < 0)
+		return -EBADMSG;
+	return answering.rc;
+}
+
+/* ---- drdynvc ---- */
+
+/* Our answers may not fall into the middle of a message of the client's. */
+static int refusals_send(struct rdp_session *s, const struct channel *channel, const char **why)
+{
+	int rc = 0;
+
+	if (channel->streams[RDP_CLIENT].open)
+		return 0;
+	for (size_t i = 0; i < s->refusal_count && rc == 0; i++) {
+		buf_reset(&s->work);
+		dynvc_create_response_encode(s->refusals[i], REFUSED_STATUS, &s->work);
+		rc = speak_as_client(s, channel, buf_span(&s->work), why);
+	}
+	s->refusal_count = 0;
+	return rc;
+}
+
+static int dynamic_take(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	struct channel *channel = pdu->channel;
+	enum dynvc_verdict verdict = DYNVC_DROP;
+	struct svc_chunk chunk;
+	struct dynvc_pdu dynamic;
+
+	if (svc_parse(pdu->mcs.data, &chunk, why) < 0 ||
+	    svc_track(&channel->streams[pdu->from], &chunk, DYNAMIC_MESSAGE_MAX, why) < 0 ||
+	    dynvc_filter(&s->dynvc, &s->policy, pdu->from, &chunk, &dynamic, &verdict, why) < 0)
+		return -EBADMSG;
+	switch (verdict) {
+	case DYNVC_PASS:
+		session_pass(s, pdu);
+		break;
+	case DYNVC_DROP:
+		break;
+	case DYNVC_REFUSE:
+		session_deny(s, RDP_DENIED_DYNAMIC_CHANNEL, RDP_GUEST, dynamic.name);
+		if (s->refusal_count == REFUSALS_MAX)
+			return pdu_bad(why, "too many refused requests wait for an answer");
+		s->refusals[s->refusal_count++] = dynamic.channel;
+		break;
+	}
+	return refusals_send(s, channel, why);
+}
+
+static int sound_take(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	struct svc_chunk chunk;
+
+	if (svc_parse(pdu->mcs.data, &chunk, why) < 0 ||
+	    svc_track(&pdu->channel->streams[pdu->from], &chunk, SOUND_MESSAGE_MAX, why) < 0)
+		return -EBADMSG;
+	session_pass(s, pdu);
+	return 0;
+}
+
+int on_static(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	switch (pdu->channel->verdict) {
+	case RDP_STATIC_DENY:
+		session_deny(s, RDP_DENIED_STATIC_CHANNEL, pdu->from, channel_name(pdu->channel));
+		return 0;
+	case RDP_STATIC_PASS:
+		return sound_take(s, pdu, why);
+	case RDP_STATIC_DYNAMIC:
+		return dynamic_take(s, pdu, why);
+	case RDP_STATIC_NOOP:
+		return devices_take(s, pdu, why);
+	}
+	return -EBADMSG;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_state.h - the inside of a session, shared by its files only:
+ *	session.c	the state table, the doors, output and refusals
+ *	session_connect.c	the connection sequence: from the ticket to the capabilities
+ *	session_channel.c	what flows afterwards: static and dynamic channels, devices */
+#ifndef GENKAN_HOSTAGENT_RDP_SESSION_STATE_H
+#define GENKAN_HOSTAGENT_RDP_SESSION_STATE_H
+
+#include "hostagent/rdp/dynvc.h"
+#include "hostagent/rdp/framing.h"
+#include "hostagent/rdp/gcc.h"
+#include "hostagent/rdp/mcs.h"
+#include "hostagent/rdp/rdpdr.h"
+#include "hostagent/rdp/rdstls.h"
+#include "hostagent/rdp/session.h"
+#include "hostagent/rdp/share.h"
+
+/* Everything that can arrive. C_ from the client, G_ from the guest. */
+enum event {
+	C_X224_REQUEST, C_RDSTLS_REQUEST, C_CONNECT_INITIAL, C_ERECT_DOMAIN, C_ATTACH, C_JOIN,
+	C_INFO, C_LICENSE, C_CONFIRM_ACTIVE, C_SHARE_DATA, C_MESSAGE, C_STATIC, C_FASTPATH,
+	C_DISCONNECT,
+	G_X224_CONFIRM, G_CONNECT_RESPONSE, G_ATTACHED, G_JOINED, G_LICENSE, G_DEMAND_ACTIVE,
+	G_DEACTIVATE, G_SHARE_DATA, G_FONT_MAP, G_MESSAGE, G_STATIC, G_FASTPATH, G_DISCONNECT,
+	EVENTS
+};
+
+enum join { NOT_JOINED, JOIN_ASKED, JOINED };
+
+/* Any MCS channel the client may join; only the static ones have a verdict and streams. */
+struct channel {
+	uint16_t id;	/* 0: there is none */
+	enum join join;
+	char name[GCC_NAME_LEN];
+	enum rdp_static_verdict verdict;
+	struct svc_stream streams[RDP_SIDES];	/* by sender */
+};
+
+#define REFUSALS_MAX 16
+
+struct rdp_session {
+	enum rdp_state state;
+	enum rdp_end end;
+	struct rdp_fault fault;
+	uint64_t offset[RDP_SIDES];	/* plaintext bytes consumed */
+
+	struct rdp_output *out;	/* of the call under way */
+	struct buf scratch;	/* what pieces of our own point into; never grows, see session.c */
+	struct buf work;	/* inner layers before they get their headers */
+	bool scratch_is_secret;
+
+	struct rdp_policy policy;
+	struct secret user, password, domain;	/* UTF-16LE, wiped with the Client Info */
+
+	uint32_t requested_protocols;	/* of the client's X.224 request */
+	bool client_knows_error_info;
+	bool attach_asked;
+	uint16_t user_id;	/* the client's MCS user; 0 before the confirm */
+	enum join user_join;
+	struct channel io, message;
+	size_t static_count;
+	struct channel statics[GCC_CHANNELS_MAX];
+
+	uint32_t share_id;
+	uint16_t guest_user;	/* as the guest's Demand Active has them: MCS initiator ... */
+	uint16_t guest_source;	/* ... and share control source */
+	bool was_active;
+
+	struct dynvc_table dynvc;
+	size_t refusal_count;	/* answers that wait for the client's message to end */
+	uint32_t refusals[REFUSALS_MAX];
+	struct rdpdr_noop rdpdr;
+
+	size_t denied_count;
+	struct rdp_denied denied[RDP_DENIED_MAX];
+};
+
+/* One PDU on its way through: as much of it parsed as its event needs. */
+struct pdu {
+	enum rdp_side from;
+	enum event event;
+	struct span whole;	/* as received */
+	struct span body;	/* TPKT content, or the share control body ... */
+	uint16_t source;	/* ... and its source */
+	struct mcs_pdu mcs;
+	struct channel *channel;	/* *_STATIC */
+	struct rdstls_request ticket;
+};
+
+/* A handler returns 0 or -EBADMSG with `why`; on success the table decides the next state, unless
+ * the handler ended the session. */
+typedef int event_handler(struct rdp_session *s, const struct pdu *pdu, const char **why);
+
+event_handler on_x224_request, on_rdstls_request, on_x224_confirm, on_connect_initial,
+	on_connect_response, on_erect_domain, on_attach, on_attached, on_join, on_joined,
+	on_client_info, on_demand_active, on_confirm_active;
+event_handler on_license, on_message, on_static;
+
+static inline enum rdp_side other_side(enum rdp_side side)
+{
+	return side == RDP_CLIENT ? RDP_GUEST : RDP_CLIENT;
+}
+
+/* Output of the call under way. */
+void session_pass(struct rdp_session *s, const struct pdu *pdu);
+/* What was appended to scratch from `begun_at` on goes to `to`; -EBADMSG when it did not fit. */
+int session_send(struct rdp_session *s, enum rdp_side to, size_t begun_at, const char **why);
+struct rdp_effect *session_effect(struct rdp_session *s, enum rdp_effect_kind kind);
+void session_close(struct rdp_session *s, enum rdp_end end);
+/* Counts a refusal; the first of its kind, sender and name becomes an effect. */
+void session_deny(struct rdp_session *s, enum rdp_denied_kind kind, enum rdp_side from,
+		  struct span name);
+
+/* The joinable channel with this id, or NULL. */
+struct channel *session_channel(struct rdp_session *s, uint16_t id);
+
+#endif
