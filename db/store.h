@@ -298,8 +298,7 @@ struct store_report_result {
 
 /* Takes the host's view over: states, progress, addresses of desktops with the right epoch; rows of
  * desktops that should be absent and are gone (the host had applied the order) disappear. Desktops
- * of other hosts are untouched whatever the report says. Writes only what changed; `last_seen` is
- * rewritten at most once in 5 s. */
+ * of other hosts are untouched whatever the report says. */
 int store_host_report(struct store *store, const struct store_report *report, int64_t now_ms,
 		      struct store_report_result *out, struct error *err) MUST_CHECK;
 

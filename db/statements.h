@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* statements.h - all SQL of the store, prepared at start-up. Parameters are $1..$n, each first
+ * used in numeric order; text and 64-bit integers only, so that one text serves both engines. */
+#ifndef GENKAN_DB_STATEMENTS_H
+#define GENKAN_DB_STATEMENTS_H
+
+#define DESKTOP_SELECT                                                                             \
+	"SELECT d.id, d.name, d.pool, p.title, p.assignment, d.host, d.epoch, d.want, d.state, "   \
+	"d.stage, d.percent, d.reason, d.user_state, COALESCE(a.person, ''), "                     \
+	"COALESCE(u.name, ''), d.image_sha256, d.cpus, d.memory_bytes, d.disk_bytes, d.address, "  \
+	"d.rdp_certificate_sha256, d.created_at_ms, COALESCE(a.assigned_at_ms, 0), "               \
+	"d.changed_at_ms, d.want_generation "                                                      \
+	"FROM desktop d JOIN pool p ON p.name = d.pool "                                           \
+	"LEFT JOIN assignment a ON a.desktop = d.id LEFT JOIN person u ON u.key = a.person "
+
+#define HOST_SELECT                                                                                \
+	"SELECT h.name, h.state, h.accel, h.cpus, h.memory_bytes, h.memory_free_bytes, "           \
+	"h.relay_host, h.relay_port, h.relay_certificate_sha256, h.seq, h.generation, "            \
+	"h.last_seen_ms, (SELECT COUNT(*) FROM desktop d WHERE d.host = h.name) FROM host h "
+
+#define POOL_SELECT                                                                                \
+	"SELECT name, title, image, channel, publication, assignment, size_max, size_spare, "      \
+	"cpus, memory_bytes, disk_bytes, policy, deleted FROM pool "
+
+#define IMAGE_SELECT                                                                               \
+	"SELECT i.name, i.publication, i.sha256, i.size_bytes, i.published_at_ms, "                \
+	"(SELECT COUNT(*) FROM image_channel c WHERE c.name = i.name AND c.channel = 'stable' "    \
+	"AND c.publication = i.publication), "                                                     \
+	"(SELECT COUNT(*) FROM image_channel c WHERE c.name = i.name AND c.channel = 'canary' "    \
+	"AND c.publication = i.publication) FROM image i "
+
+#define SESSION_SELECT                                                                             \
+	"SELECT id, user_name, desktop, desktop_name, pool, host, client_address, began_at_ms, "   \
+	"active_at_ms, ended_at_ms FROM rdp_session "
+
+#define STATEMENTS(X)                                                                              \
+	/* users */                                                                                \
+	X(PERSON_FIND, "SELECT key, name, display_name, account, uid FROM person WHERE key = $1")  \
+	X(PERSON_FIND_NAME, "SELECT key, name, display_name, account, uid FROM person "            \
+	  "WHERE name = $1 ORDER BY changed_at_ms DESC, key LIMIT 1")                              \
+	X(PERSON_PUT, "INSERT INTO person (key, name, display_name, account, uid, changed_at_ms) " \
+	  "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (key) DO UPDATE SET name = excluded.name, " \
+	  "display_name = excluded.display_name, account = excluded.account, "                     \
+	  "uid = excluded.uid, changed_at_ms = excluded.changed_at_ms")                            \
+	/* pools */                                                                                \
+	X(POOLS, POOL_SELECT "ORDER BY name")                                                      \
+	X(POOL_FIND, POOL_SELECT "WHERE name = $1")                                                \
+	X(POOL_PUT, "INSERT INTO pool (name, title, image, channel, publication, assignment, "     \
+	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, deleted, changed_at_ms) " \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13) "                    \
+	  "ON CONFLICT (name) DO UPDATE SET title = excluded.title, image = excluded.image, "      \
+	  "channel = excluded.channel, publication = excluded.publication, "                       \
+	  "assignment = excluded.assignment, size_max = excluded.size_max, "                       \
+	  "size_spare = excluded.size_spare, cpus = excluded.cpus, "                               \
+	  "memory_bytes = excluded.memory_bytes, disk_bytes = excluded.disk_bytes, "               \
+	  "policy = excluded.policy, deleted = 0, changed_at_ms = excluded.changed_at_ms")         \
+	X(POOL_MARK_DELETED, "UPDATE pool SET deleted = 1, changed_at_ms = $1 WHERE name = $2")    \
+	X(POOLS_PURGE, "DELETE FROM pool WHERE deleted = 1 "                                       \
+	  "AND NOT EXISTS (SELECT 1 FROM desktop d WHERE d.pool = pool.name)")                     \
+	X(ENTITLEMENTS, "SELECT pool, kind, position, principal FROM pool_entitlement "            \
+	  "ORDER BY pool, kind, position")                                                         \
+	X(ENTITLEMENTS_OF, "SELECT pool, kind, position, principal FROM pool_entitlement "         \
+	  "WHERE pool = $1 ORDER BY kind, position")                                               \
+	X(ENTITLEMENTS_DROP, "DELETE FROM pool_entitlement WHERE pool = $1")                       \
+	X(ENTITLEMENT_PUT, "INSERT INTO pool_entitlement (pool, kind, position, principal) "       \
+	  "VALUES ($1, $2, $3, $4)")                                                               \
+	X(POOL_COUNT, "SELECT "                                                                    \
+	  "COALESCE(SUM(CASE WHEN d.want = 'running' AND a.desktop IS NOT NULL "                   \
+	  "THEN 1 ELSE 0 END), 0), "                                                               \
+	  "COALESCE(SUM(CASE WHEN d.want = 'running' AND a.desktop IS NULL "                       \
+	  "AND d.state = 'ready' THEN 1 ELSE 0 END), 0), "                                         \
+	  "COALESCE(SUM(CASE WHEN d.want = 'running' AND a.desktop IS NULL "                       \
+	  "AND d.state NOT IN ('ready', 'error') THEN 1 ELSE 0 END), 0), "                         \
+	  "COALESCE(SUM(CASE WHEN d.want = 'running' AND a.desktop IS NULL "                       \
+	  "AND d.state = 'error' THEN 1 ELSE 0 END), 0), "                                         \
+	  "COALESCE(SUM(CASE WHEN d.want = 'absent' THEN 1 ELSE 0 END), 0) "                       \
+	  "FROM desktop d LEFT JOIN assignment a ON a.desktop = d.id WHERE d.pool = $1")           \
+	/* images */                                                                               \
+	X(IMAGES, IMAGE_SELECT "ORDER BY i.name, i.publication DESC")                              \
+	X(IMAGE_FIND, IMAGE_SELECT "WHERE i.name = $1 AND i.sha256 = $2")                          \
+	X(IMAGE_NEXT, "SELECT COALESCE(MAX(publication), 0) + 1 FROM image WHERE name = $1")       \
+	X(IMAGE_PUT, "INSERT INTO image (name, publication, sha256, size_bytes, "                  \
+	  "published_at_ms) VALUES ($1, $2, $3, $4, $5)")                                          \
+	X(CHANNEL_PUT, "INSERT INTO image_channel (name, channel, publication) "                   \
+	  "VALUES ($1, $2, $3) ON CONFLICT (name, channel) "                                       \
+	  "DO UPDATE SET publication = excluded.publication")                                      \
+	X(IMAGE_OF_POOL, "SELECT i.sha256 FROM pool p JOIN image i ON i.name = p.image "           \
+	  "LEFT JOIN image_channel c ON c.name = p.image AND c.channel = p.channel "               \
+	  "WHERE p.name = $1 AND i.publication = "                                                 \
+	  "(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END)")               \
+	X(IMAGES_OF_HOST, "SELECT i.name, i.sha256, i.size_bytes FROM image i WHERE "              \
+	  "i.sha256 IN (SELECT d.image_sha256 FROM desktop d WHERE d.host = $1 "                   \
+	  "AND d.want = 'running') OR EXISTS (SELECT 1 FROM pool p LEFT JOIN image_channel c "     \
+	  "ON c.name = p.image AND c.channel = p.channel WHERE p.image = i.name "                  \
+	  "AND p.deleted = 0 AND i.publication = "                                                 \
+	  "(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END)) "              \
+	  "ORDER BY i.name, i.publication")                                                        \
+	/* hosts */                                                                                \
+	X(HOSTS, HOST_SELECT "ORDER BY h.name")                                                    \
+	X(HOST_FIND, HOST_SELECT "WHERE h.name = $1")                                              \
+	X(HOST_GENERATION, "SELECT generation FROM host WHERE name = $1")                          \
+	X(HOST_BUMP, "UPDATE host SET generation = generation + 1 WHERE name = $1 "                \
+	  "RETURNING generation")                                                                  \
+	X(HOSTS_BUMP, "UPDATE host SET generation = generation + 1")                               \
+	X(HOST_JOIN, "INSERT INTO host (name, state, accel, cpus, memory_bytes, "                  \
+	  "memory_free_bytes, relay_host, relay_port, relay_certificate_sha256, seq, "             \
+	  "generation, last_seen_ms, joined_at_ms) "                                               \
+	  "VALUES ($1, 'active', '', 0, 0, 0, '', 0, '', 0, 1, 0, $2) "                            \
+	  "ON CONFLICT (name) DO UPDATE SET state = 'active', seq = 0, "                           \
+	  "joined_at_ms = excluded.joined_at_ms")                                                  \
+	X(HOST_SET_STATE, "UPDATE host SET state = $1 WHERE name = $2")                            \
+	X(HOSTS_LOST, "UPDATE host SET state = 'lost' WHERE state = 'active' "                     \
+	  "AND last_seen_ms > 0 AND last_seen_ms < $1")                                            \
+	X(HOST_REPORT, "UPDATE host SET state = $1, accel = $2, cpus = $3, memory_bytes = $4, "    \
+	  "memory_free_bytes = $5, relay_host = $6, relay_port = $7, "                             \
+	  "relay_certificate_sha256 = $8, seq = $9, last_seen_ms = $10 WHERE name = $11")          \
+	X(HOST_IMAGES, "SELECT sha256, ready FROM host_image WHERE host = $1")                     \
+	X(HOST_IMAGE_PUT, "INSERT INTO host_image (host, sha256, ready) VALUES ($1, $2, $3) "      \
+	  "ON CONFLICT (host, sha256) DO UPDATE SET ready = excluded.ready")                       \
+	X(HOST_IMAGE_DROP, "DELETE FROM host_image WHERE host = $1 AND sha256 = $2")               \
+	X(HOST_TOKEN_PUT, "INSERT INTO host_token (host, token_sha256, expires_at_ms, "            \
+	  "used_at_ms) VALUES ($1, $2, $3, 0) ON CONFLICT (host) DO UPDATE SET "                   \
+	  "token_sha256 = excluded.token_sha256, expires_at_ms = excluded.expires_at_ms, "         \
+	  "used_at_ms = 0")                                                                        \
+	X(HOST_TOKEN_FIND, "SELECT host, expires_at_ms, used_at_ms FROM host_token "               \
+	  "WHERE token_sha256 = $1")                                                               \
+	X(HOST_TOKEN_USE, "UPDATE host_token SET used_at_ms = $1 WHERE token_sha256 = $2 "         \
+	  "AND used_at_ms = 0")                                                                    \
+	X(PLACEMENT, "SELECT h.name, h.state, h.last_seen_ms, h.cpus, h.memory_bytes, "            \
+	  "h.memory_free_bytes, COALESCE(SUM(d.cpus), 0), COALESCE(SUM(d.memory_bytes), 0), "      \
+	  "COALESCE(SUM(CASE WHEN d.state = 'ready' THEN 0 ELSE d.memory_bytes END), 0), "         \
+	  "COALESCE(MAX(i.ready), -1) FROM host h LEFT JOIN desktop d ON d.host = h.name "         \
+	  "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                           \
+	  "GROUP BY h.name ORDER BY h.name")                                                       \
+	/* desktops */                                                                             \
+	X(DESKTOPS, DESKTOP_SELECT "ORDER BY d.pool, d.name")                                      \
+	X(DESKTOP_FIND, DESKTOP_SELECT "WHERE d.id = $1")                                          \
+	X(DESKTOPS_OF_HOST, DESKTOP_SELECT "WHERE d.host = $1 ORDER BY d.name")                    \
+	X(DESKTOPS_OF_PERSON, DESKTOP_SELECT "WHERE a.person = $1 ORDER BY d.pool")                \
+	X(DESKTOP_OF_PERSON, DESKTOP_SELECT "WHERE a.person = $1 AND a.pool = $2")                 \
+	X(DESKTOP_SPARE_BEST, DESKTOP_SELECT "JOIN host h ON h.name = d.host "                     \
+	  "WHERE d.pool = $1 AND a.desktop IS NULL AND d.want = 'running' "                        \
+	  "AND d.state <> 'error' AND h.state = 'active' AND h.last_seen_ms >= $2 "                \
+	  "ORDER BY CASE WHEN d.state = 'ready' THEN 0 ELSE 1 END, d.percent DESC, "               \
+	  "d.created_at_ms, d.id LIMIT 1")                                                         \
+	X(SPARES_TO_DROP, DESKTOP_SELECT "WHERE d.pool = $1 AND a.desktop IS NULL "                \
+	  "AND d.want = 'running' AND (CASE WHEN d.state = 'error' THEN 1 ELSE 0 END) = $2 "       \
+	  "ORDER BY CASE WHEN d.state = 'ready' THEN 1 ELSE 0 END, d.created_at_ms DESC, d.id "    \
+	  "LIMIT $3")                                                                              \
+	X(DESKTOP_NAMES, "SELECT name FROM desktop WHERE pool = $1")                               \
+	X(DESKTOP_PUT, "INSERT INTO desktop (id, name, pool, host, epoch, want, want_generation, " \
+	  "state, stage, percent, reason, user_state, image_sha256, cpus, memory_bytes, "          \
+	  "disk_bytes, address, rdp_certificate_sha256, created_at_ms, changed_at_ms) "            \
+	  "VALUES ($1, $2, $3, $4, $5, 'running', $6, 'absent', 'queued', 0, '', 'spare', $7, "    \
+	  "$8, $9, $10, '', '', $11, $11)")                                                        \
+	X(DESKTOP_REPORT, "UPDATE desktop SET state = $1, stage = $2, percent = $3, "              \
+	  "reason = $4, address = $5, rdp_certificate_sha256 = $6, changed_at_ms = $7 "            \
+	  "WHERE id = $8")                                                                         \
+	X(DESKTOP_LET_GO, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "        \
+	  "want_generation = $1, changed_at_ms = $2 WHERE id = $3")                                \
+	X(DESKTOP_USER_STATE, "UPDATE desktop SET user_state = $1, changed_at_ms = $2 "            \
+	  "WHERE id = $3")                                                                         \
+	X(DESKTOP_DROP, "DELETE FROM desktop WHERE id = $1")                                       \
+	X(EPOCH_NEXT, "UPDATE counter SET value = value + 1 WHERE name = 'epoch' "                 \
+	  "RETURNING value")                                                                       \
+	X(ASSIGNMENT_PUT, "INSERT INTO assignment (desktop, person, pool, assigned_at_ms) "        \
+	  "VALUES ($1, $2, $3, $4)")                                                               \
+	X(ASSIGNMENT_DROP, "DELETE FROM assignment WHERE desktop = $1")                            \
+	/* tickets */                                                                              \
+	X(TICKET_PUT, "INSERT INTO ticket (locator, secret_sha256, person, desktop, host, epoch, " \
+	  "client_address, policy, expires_at_ms, used_at_ms, wrong_count) "                       \
+	  "SELECT $1, $2, $3, d.id, d.host, d.epoch, $4, $5, $6, 0, 0 FROM desktop d "             \
+	  "JOIN assignment a ON a.desktop = d.id "                                                 \
+	  "WHERE a.person = $3 AND d.id = $7 AND d.host = $8 AND d.epoch = $9 "                    \
+	  "AND d.want = 'running'")                                                                \
+	X(TICKET_USE, "UPDATE ticket SET used_at_ms = $1 WHERE locator = $2 "                      \
+	  "AND secret_sha256 = $3 AND host = $4 AND used_at_ms = 0 AND expires_at_ms > $5 "        \
+	  "AND wrong_count < $6 AND EXISTS (SELECT 1 FROM desktop d "                              \
+	  "JOIN assignment a ON a.desktop = d.id WHERE d.id = ticket.desktop "                     \
+	  "AND d.host = ticket.host AND d.epoch = ticket.epoch AND d.want = 'running' "            \
+	  "AND a.person = ticket.person)")                                                         \
+	X(TICKET_FIND, "SELECT secret_sha256, person, desktop, host, policy, expires_at_ms, "      \
+	  "used_at_ms, wrong_count FROM ticket WHERE locator = $1")                                \
+	X(TICKET_WRONG, "UPDATE ticket SET wrong_count = wrong_count + 1 WHERE locator = $1")      \
+	X(TICKETS_DROP, "DELETE FROM ticket WHERE desktop = $1")                                   \
+	X(TICKETS_REVOKE, "UPDATE ticket SET used_at_ms = $1 WHERE used_at_ms = 0")                \
+	X(TICKETS_PURGE, "DELETE FROM ticket WHERE expires_at_ms < $1")                            \
+	/* RDP sessions */                                                                         \
+	X(SESSION_PUT, "INSERT INTO rdp_session (id, user_name, desktop, desktop_name, pool, "     \
+	  "host, client_address, began_at_ms, active_at_ms, ended_at_ms) "                         \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)")                                         \
+	X(SESSION_ACTIVE, "UPDATE rdp_session SET active_at_ms = $1 WHERE id = $2 AND host = $3 "  \
+	  "AND active_at_ms = 0 AND ended_at_ms = 0")                                              \
+	X(SESSION_END, "UPDATE rdp_session SET ended_at_ms = $1 WHERE id = $2 AND host = $3 "      \
+	  "AND ended_at_ms = 0")                                                                   \
+	X(SESSIONS_END_OF, "UPDATE rdp_session SET ended_at_ms = $1 WHERE desktop = $2 "           \
+	  "AND ended_at_ms = 0")                                                                   \
+	X(SESSION_FIND, SESSION_SELECT "WHERE id = $1")                                            \
+	X(SESSIONS_OPEN, SESSION_SELECT "WHERE ended_at_ms = 0 "                                   \
+	  "ORDER BY began_at_ms DESC, id LIMIT $1")                                                \
+	X(SESSIONS_ALL, SESSION_SELECT "ORDER BY began_at_ms DESC, id LIMIT $1")                   \
+	X(SESSIONS_PURGE, "DELETE FROM rdp_session WHERE ended_at_ms > 0 AND ended_at_ms < $1")    \
+	/* login sessions, throttle */                                                             \
+	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \
+	  "created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5)")                             \
+	X(LOGIN_FIND, "SELECT l.person, l.client_address, l.created_at_ms, l.expires_at_ms, "      \
+	  "u.key, u.name, u.display_name, u.account, u.uid FROM login_session l "                  \
+	  "JOIN person u ON u.key = l.person WHERE l.token_sha256 = $1 AND l.expires_at_ms > $2")  \
+	X(LOGIN_DROP, "DELETE FROM login_session WHERE token_sha256 = $1")                         \
+	X(LOGINS_DROP, "DELETE FROM login_session")                                                \
+	X(LOGINS_PURGE, "DELETE FROM login_session WHERE expires_at_ms <= $1")                     \
+	X(TOKENS_REVOKE, "UPDATE host_token SET used_at_ms = $1 WHERE used_at_ms = 0")             \
+	X(TOKENS_PURGE, "DELETE FROM host_token WHERE expires_at_ms < $1")                         \
+	X(THROTTLE_FIND, "SELECT failures, window_began_at_ms, blocked_until_ms FROM throttle "    \
+	  "WHERE kind = $1 AND subject = $2")                                                      \
+	X(THROTTLE_PUT, "INSERT INTO throttle (kind, subject, failures, window_began_at_ms, "      \
+	  "blocked_until_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, subject) "             \
+	  "DO UPDATE SET failures = excluded.failures, "                                           \
+	  "window_began_at_ms = excluded.window_began_at_ms, "                                     \
+	  "blocked_until_ms = excluded.blocked_until_ms")                                          \
+	X(THROTTLE_DROP, "DELETE FROM throttle WHERE kind = $1 AND subject = $2")                  \
+	X(THROTTLES_PURGE, "DELETE FROM throttle WHERE blocked_until_ms < $1 "                     \
+	  "AND window_began_at_ms < $2")                                                           \
+	/* audit */                                                                                \
+	X(AUDIT_LAST, "SELECT id, sha256 FROM audit ORDER BY id DESC LIMIT 1")                     \
+	X(AUDIT_PUT, "INSERT INTO audit (id, at_ms, who, source, what, code, denied, subject, "    \
+	  "details, previous_sha256, sha256) "                                                     \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")                                 \
+	X(AUDIT_ROWS, "SELECT id, at_ms, who, source, what, code, denied, subject, details "       \
+	  "FROM audit WHERE denied >= $1 ORDER BY id DESC LIMIT $2")                               \
+	X(AUDIT_CHAIN, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \
+	  "previous_sha256, sha256 FROM audit ORDER BY id")                                        \
+	/* invariants: each names what breaks it, one row per problem */                           \
+	X(BROKEN_ASSIGNMENT, "SELECT 'desktop ' || d.id || ' is leaving but has an owner' "        \
+	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.want = 'absent'")          \
+	X(BROKEN_POOL, "SELECT 'assignment of desktop ' || d.id || ' names another pool' "         \
+	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.pool <> a.pool")           \
+	X(BROKEN_SPARE, "SELECT 'desktop ' || d.id || ' has an owner but counts as spare' "        \
+	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.user_state = 'spare'")     \
+	X(BROKEN_ADDRESS, "SELECT 'desktops of host ' || d.host || ' share address ' || d.address " \
+	  "FROM desktop d WHERE d.state = 'ready' AND d.address <> '' "                            \
+	  "GROUP BY d.host, d.address HAVING COUNT(*) > 1")
+
+enum statement {
+#define X(name, sql) ST_##name,
+	STATEMENTS(X)
+#undef X
+	STATEMENT_COUNT
+};
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Audit rows and their chain, and the check of the whole store. Each row holds the SHA-256 of the
+ * one before it and of its own fields, so that a row changed, taken out or put in between shows. */
+#include "db/store_internal.h"
+
+#include <errno.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/base/text.h"
+
+void store_audit_list_done(struct store_audit_list *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct store_audit_row *row = &list->items[i];
+
+		free(row->who);
+		free(row->source);
+		free(row->what);
+		free(row->code);
+		free(row->subject);
+		free(row->details);
+	}
+	free(list->items);
+	*list = (struct store_audit_list){ 0 };
+}
+
+static const char *text_of(const char *text, const char *fallback)
+{
+	return text && *text ? text : fallback;
+}
+
+/* Lengths before the fields: no two rows have the same bytes. */
+static void put_field(struct buf *b, const char *text)
+{
+	buf_printf(b, "%zu:", strlen(text));
+	buf_put_text(b, text);
+}
+
+static int chain_hash(const char *previous, int64_t id, const struct store_audit *row,
+		      char out[STORE_SHA256_SIZE], struct error *err)
+{
+	OWNED(buf_done) struct buf b = BUF_LIMIT(1 << 20);
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+
+	buf_printf(&b, "%s %lld %lld %d ", previous, (long long)id, (long long)row->at_ms,
+		   row->denied);
+	put_field(&b, text_of(row->who, ""));
+	put_field(&b, text_of(row->source, ""));
+	put_field(&b, text_of(row->what, ""));
+	put_field(&b, text_of(row->code, ""));
+	put_field(&b, text_of(row->subject, ""));
+	put_field(&b, text_of(row->details, "{}"));
+	if (b.failed)
+		return error_set(err, EMSGSIZE, "audit: the row is too large");
+	SHA256(b.ptr, b.len, digest);
+	hex_encode(span_of(digest, sizeof(digest)), out);
+	return 0;
+}
+
+static int last_row(struct store *store, int64_t *id, char sha256[STORE_SHA256_SIZE],
+		    struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_AUDIT_LAST);
+	int rc = query_row(&q, err);
+
+	*id = 0;
+	sha256[0] = '\0';
+	if (rc <= 0)
+		return rc;
+	*id = get_int(&q);
+	get_text(&q, sha256, STORE_SHA256_SIZE);
+	return query_sound(&q, err);
+}
+
+int store_audit_append(struct store *store, const struct store_audit *row, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	char previous[STORE_SHA256_SIZE], hash[STORE_SHA256_SIZE];
+	int64_t last;
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = last_row(store, &last, previous, err)) < 0 ||
+	    (rc = chain_hash(previous, last + 1, row, hash, err)) < 0)
+		return rc;
+	{
+		OWNED(query_done) struct query q = query(store, ST_AUDIT_PUT);
+
+		query_int(&q, last + 1);
+		query_int(&q, row->at_ms);
+		query_text(&q, row->who);
+		query_text(&q, row->source);
+		query_text(&q, row->what);
+		query_text(&q, row->code);
+		query_int(&q, row->denied);
+		query_text(&q, row->subject);
+		query_text(&q, text_of(row->details, "{}"));
+		query_text(&q, previous);
+		query_text(&q, hash);
+		if ((rc = query_run(&q, err)) < 0)
+			return rc;
+	}
+	return tx_commit(&tx, err);
+}
+
+static void read_row(struct query *q, struct store_audit_row *row)
+{
+	row->id = get_int(q);
+	row->at_ms = get_int(q);
+	row->who = get_text_dup(q);
+	row->source = get_text_dup(q);
+	row->what = get_text_dup(q);
+	row->code = get_text_dup(q);
+	row->denied = get_int(q) != 0;
+	row->subject = get_text_dup(q);
+	row->details = get_text_dup(q);
+}
+
+int store_audit_rows(struct store *store, bool denied_only, size_t limit,
+		     struct store_audit_list *out, struct error *err)
+{
+	OWNED(store_audit_list_done) struct store_audit_list list = { 0 };
+	OWNED(query_done) struct query q = query(store, ST_AUDIT_ROWS);
+	int rc;
+
+	query_int(&q, denied_only);
+	query_int(&q, (int64_t)limit);
+	while ((rc = query_row(&q, err)) > 0) {
+		read_row(&q, STORE_APPEND(&list));
+		if (query_sound(&q, err) < 0)
+			return -EBADMSG;
+	}
+	if (rc < 0)
+		return rc;
+	*out = list;
+	list = (struct store_audit_list){ 0 };
+	return 0;
+}
+
+/* The next row of the chain against the hash of the one before, which it then replaces. */
+static int verify_row(struct query *q, int64_t expected_id, char previous[STORE_SHA256_SIZE],
+		      struct error *err)
+{
+	OWNED(store_audit_list_done) struct store_audit_list one = { 0 };
+	struct store_audit_row *r = STORE_APPEND(&one);
+	char said[STORE_SHA256_SIZE], stored[STORE_SHA256_SIZE], computed[STORE_SHA256_SIZE];
+
+	read_row(q, r);
+	get_text(q, said, sizeof(said));
+	get_text(q, stored, sizeof(stored));
+
+	struct store_audit row = { r->at_ms,	r->who,	    r->source, r->what,
+				   r->code, r->denied, r->subject, r->details };
+	if (query_sound(q, NULL) < 0 || chain_hash(previous, r->id, &row, computed, err) < 0 ||
+	    r->id != expected_id || strcmp(said, previous) != 0 || strcmp(stored, computed) != 0)
+		return error_set(err, EBADMSG, "audit: row %lld does not fit (expected row %lld)",
+				 (long long)r->id, (long long)expected_id);
+	memcpy(previous, stored, STORE_SHA256_SIZE);
+	return 0;
+}
+
+int store_audit_verify(struct store *store, int64_t *rows, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_AUDIT_CHAIN);
+	char previous[STORE_SHA256_SIZE] = "";
+	int64_t count = 0;
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0)
+		if (verify_row(&q, ++count, previous, err) < 0)
+			return -EBADMSG;
+	if (rc < 0)
+		return rc;
+	*rows = count;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- whole store */
+
+static int check_invariant(struct store *store, enum statement id, struct buf *problems,
+			   struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, id);
+	int count = 0, rc;
+
+	while ((rc = query_row(&q, err)) > 0) {
+		OWNED(free) char *text = get_text_dup(&q);
+
+		buf_printf(problems, "%s\n", text);
+		count++;
+	}
+	return rc < 0 ? rc : count;
+}
+
+int store_check(struct store *store, struct buf *problems, struct error *err)
+{
+	static const enum statement invariants[] = { ST_BROKEN_ASSIGNMENT, ST_BROKEN_POOL,
+						     ST_BROKEN_SPARE, ST_BROKEN_ADDRESS };
+	struct error chain = { 0 };
+	int64_t rows;
+	int count = store_engine_check(store, problems, err);
+
+	if (count < 0)
+		return count;
+	for (size_t i = 0; i < ARRAY_LEN(invariants); i++) {
+		int rc = check_invariant(store, invariants[i], problems, err);
+
+		if (rc < 0)
+			return rc;
+		count += rc;
+	}
+	if (store_audit_verify(store, &rows, &chain) < 0) {
+		buf_printf(problems, "%s\n", chain.text);
+		count++;
+	}
+	return count ? error_set(err, EBADMSG, "store: %d problems", count) : 0;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "db/store_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/base/text.h"
+#include "pool/placement.h"
+
+void store_desktop_list_done(struct store_desktop_list *list)
+{
+	free(list->items);
+	*list = (struct store_desktop_list){ 0 };
+}
+
+int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want_generation,
+		       struct error *err)
+{
+	get_text(q, out->id, sizeof(out->id));
+	get_text(q, out->name, sizeof(out->name));
+	get_text(q, out->pool, sizeof(out->pool));
+	get_text(q, out->title, sizeof(out->title));
+	get_word(q, pool_assignment_parse, &out->assignment);
+	get_text(q, out->host, sizeof(out->host));
+	out->epoch = get_int(q);
+	get_word(q, desktop_want_parse, &out->want);
+	get_word(q, desktop_state_parse, &out->state);
+	get_word(q, desktop_stage_parse, &out->stage);
+	out->percent = get_int(q);
+	get_text(q, out->reason, sizeof(out->reason));
+	get_word(q, desktop_use_parse, &out->use);
+	get_text(q, out->user_key, sizeof(out->user_key));
+	get_text(q, out->user_name, sizeof(out->user_name));
+	get_text(q, out->image_sha256, sizeof(out->image_sha256));
+	out->size.cpus = get_int(q);
+	out->size.memory_bytes = get_int(q);
+	out->size.disk_bytes = get_int(q);
+	get_text(q, out->address, sizeof(out->address));
+	get_text(q, out->rdp_certificate_sha256, sizeof(out->rdp_certificate_sha256));
+	out->created_at_ms = get_int(q);
+	out->assigned_at_ms = get_int(q);
+	out->changed_at_ms = get_int(q);
+	int64_t generation = get_int(q);
+	if (want_generation)
+		*want_generation = generation;
+	return query_sound(q, err);
+}
+
+int store_desktops(struct store *store, struct store_desktop_list *out, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
+	OWNED(query_done) struct query q = query(store, ST_DESKTOPS);
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0)
+		if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
+			return -EBADMSG;
+	if (rc < 0)
+		return rc;
+	*out = list;
+	list = (struct store_desktop_list){ 0 };
+	return 0;
+}
+
+int store_desktop_find(struct store *store, const char *id, struct store_desktop *out,
+		       struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_FIND);
+	struct store_desktop desktop = { 0 };
+	int rc;
+
+	query_text(&q, id);
+	if ((rc = query_row(&q, err)) <= 0)
+		return rc < 0 ? rc : error_set(err, ENOENT, "desktop %s: no such desktop", id);
+	if ((rc = store_read_desktop(&q, &desktop, NULL, err)) == 0)
+		*out = desktop;
+	return rc;
+}
+
+/* --------------------------------------------------------------------------------- ordering */
+
+struct candidates {
+	struct placement_host *items;
+	char (*names)[STORE_NAME_SIZE];
+	size_t count;
+};
+
+static void candidates_done(struct candidates *c)
+{
+	free(c->items);
+	free(c->names);
+}
+DEFINE_OWNED_VALUE(candidates_done, struct candidates);
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Memory is bounded twice: by what desktops were promised of the whole host, and by what the host
+ * says is free now less what desktops on their way up will still take. */
+static void read_candidate(struct query *q, int64_t silent_before_ms, struct placement_host *h,
+			   char name[STORE_NAME_SIZE])
+{
+	char state[16];
+
+	get_text(q, name, STORE_NAME_SIZE);
+	get_text(q, state, sizeof(state));
+	h->active = strcmp(state, "active") == 0;
+	h->silent = get_int(q) < silent_before_ms;
+	h->cpus = get_int(q);
+	h->memory_bytes = get_int(q);
+	int64_t free_now = get_int(q);
+	h->cpus_used = get_int(q);
+	int64_t promised = get_int(q);
+	int64_t coming = get_int(q);
+	int64_t image = get_int(q);
+
+	h->memory_free_bytes = least(h->memory_bytes - promised, free_now - coming);
+	h->image_ready = image == 1;
+	h->image_bad = image == 0;
+}
+
+static int read_candidates(struct store *store, const char *image_sha256, int64_t silent_before_ms,
+			   struct candidates *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_PLACEMENT);
+	int rc;
+
+	query_text(&q, image_sha256);
+	while ((rc = query_row(&q, err)) > 0) {
+		out->items = store_grow(out->items, out->count, sizeof(*out->items));
+		out->names = store_grow(out->names, out->count, sizeof(*out->names));
+		read_candidate(&q, silent_before_ms, &out->items[out->count],
+			       out->names[out->count]);
+		out->count++;
+		if (query_sound(&q, err) < 0)
+			return -EBADMSG;
+	}
+	for (size_t i = 0; i < out->count; i++)
+		out->items[i].name = out->names[i];
+	return rc;
+}
+
+static int image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
+			 struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_IMAGE_OF_POOL);
+	int rc;
+
+	query_text(&q, pool);
+	if ((rc = query_row(&q, err)) <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	get_text(&q, out, STORE_SHA256_SIZE);
+	return query_sound(&q, err);
+}
+
+/* The lowest number that no desktop of the pool has: sales-001, sales-002 ... */
+static int free_name(struct store *store, const char *pool, char out[STORE_NAME_SIZE],
+		     struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_NAMES);
+	OWNED(free) uint8_t *taken = xcalloc(POOL_DESKTOPS_MAX + 2, 1);
+	size_t prefix = strlen(pool) + 1;
+	int rc;
+
+	query_text(&q, pool);
+	while ((rc = query_row(&q, err)) > 0) {
+		char name[STORE_NAME_SIZE];
+
+		get_text(&q, name, sizeof(name));
+		if (query_sound(&q, err) < 0)
+			return -EBADMSG;
+		long number = strlen(name) > prefix ? strtol(name + prefix, NULL, 10) : 0;
+		if (number > 0 && number <= POOL_DESKTOPS_MAX)
+			taken[number] = 1;
+	}
+	if (rc < 0)
+		return rc;
+
+	int number = 1;
+	while (taken[number])
+		number++;
+	snprintf(out, STORE_NAME_SIZE, "%s-%03d", pool, number);
+	return 0;
+}
+
+static int next_epoch(struct store *store, int64_t *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_EPOCH_NEXT);
+	int rc = query_row(&q, err);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : error_set(err, EBADMSG, "store: the epoch counter is missing");
+	*out = get_int(&q);
+	return query_sound(&q, err);
+}
+
+static int put_desktop(struct store *store, const struct pool *pool, const char *host,
+		       const char *image_sha256, int64_t now_ms, char id[STORE_ID_SIZE],
+		       struct error *err)
+{
+	char name[STORE_NAME_SIZE];
+	int64_t epoch, generation;
+	int rc;
+
+	if ((rc = free_name(store, pool->name, name, err)) < 0 ||
+	    (rc = next_epoch(store, &epoch, err)) < 0 ||
+	    (rc = store_bump_host(store, host, &generation, err)) < 0)
+		return rc;
+	store_new_id(id);
+
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_PUT);
+	query_text(&q, id);
+	query_text(&q, name);
+	query_text(&q, pool->name);
+	query_text(&q, host);
+	query_int(&q, epoch);
+	query_int(&q, generation);
+	query_text(&q, image_sha256);
+	query_int(&q, pool->desktop.cpus);
+	query_int(&q, pool->desktop.memory_bytes);
+	query_int(&q, pool->desktop.disk_bytes);
+	query_int(&q, now_ms);
+	rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
+int store_desktop_order(struct store *store, const struct pool *pool, int64_t silent_before_ms,
+			int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
+			struct error *err)
+{
+	OWNED(candidates_done) struct candidates hosts = { 0 };
+	char image[STORE_SHA256_SIZE];
+	int rc = image_of_pool(store, pool->name, image, err);
+
+	if (rc == -ENOENT) {
+		*reason = REASON_NO_IMAGE;
+		return 0;
+	}
+	if (rc < 0 || (rc = read_candidates(store, image, silent_before_ms, &hosts, err)) < 0)
+		return rc;
+
+	ssize_t best = placement_choose(hosts.items, hosts.count, &pool->desktop, NULL);
+	if (best < 0) {
+		*reason = REASON_NO_HOST;
+		return 0;
+	}
+	*reason = REASON_OK;
+	return put_desktop(store, pool, hosts.names[best], image, now_ms, id, err);
+}
+
+/* ---------------------------------------------------------------------------------- leaving */
+
+static int by_id(struct store *store, enum statement id, const char *desktop, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, id);
+
+	query_text(&q, desktop);
+	return query_run(&q, err);
+}
+
+static int end_sessions(struct store *store, const char *desktop, int64_t now_ms,
+			struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_SESSIONS_END_OF);
+
+	query_int(&q, now_ms);
+	query_text(&q, desktop);
+	return query_run(&q, err);
+}
+
+int store_desktop_let_go(struct store *store, const char *id, const char *host, int64_t now_ms,
+			 struct error *err)
+{
+	int64_t generation;
+	int rc;
+
+	if ((rc = by_id(store, ST_ASSIGNMENT_DROP, id, err)) < 0 ||
+	    (rc = by_id(store, ST_TICKETS_DROP, id, err)) < 0 ||
+	    (rc = end_sessions(store, id, now_ms, err)) < 0 ||
+	    (rc = store_bump_host(store, host, &generation, err)) < 0)
+		return rc;
+
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_LET_GO);
+	query_int(&q, generation);
+	query_int(&q, now_ms);
+	query_text(&q, id);
+	rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
+int store_desktop_delete(struct store *store, const char *id, int64_t now_ms, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	struct store_desktop desktop;
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = store_desktop_find(store, id, &desktop, err)) < 0)
+		return rc;
+	if (desktop.want == DESKTOP_WANT_ABSENT)
+		return 0;	/* on its way already */
+	if ((rc = store_desktop_let_go(store, id, desktop.host, now_ms, err)) < 0)
+		return rc;
+	return tx_commit(&tx, err);
+}
+
+static int set_logged_off(struct store *store, const char *id, int64_t now_ms, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_USER_STATE);
+
+	query_text(&q, desktop_use_word(DESKTOP_LOGGED_OFF));
+	query_int(&q, now_ms);
+	query_text(&q, id);
+
+	int rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
+int store_desktop_logged_off(struct store *store, const char *id, int64_t now_ms,
+			     struct error *err)
+{
+	struct store_desktop desktop;
+	int rc = store_desktop_find(store, id, &desktop, err);
+
+	if (rc < 0 || !desktop.user_key[0])
+		return rc;
+	if (desktop.assignment == POOL_FLOATING)
+		return store_desktop_delete(store, id, now_ms, err);
+	return set_logged_off(store, id, now_ms, err);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_internal.h - between the engine (store_sqlite.c) and the files that hold one subject of the
+ * store each. Those never see the engine's own types.
+ *
+ *	OWNED(query_done) struct query q = query(store, ST_POOL_FIND);
+ *	query_text(&q, name);
+ *	if ((rc = query_row(&q, err)) > 0)
+ *		get_text(&q, title, sizeof(title));
+ *
+ * Parameters are bound and columns are read in order. */
+#ifndef GENKAN_DB_STORE_INTERNAL_H
+#define GENKAN_DB_STORE_INTERNAL_H
+
+#include "db/statements.h"
+#include "db/store.h"
+
+struct migration {
+	int number;
+	const char *name;
+	const char *sql;
+};
+extern const struct migration migrations[];
+extern const size_t migration_count;
+
+struct query {
+	struct store *store;
+	enum statement id;
+	int bound, column;
+	bool damaged;	/* a column did not hold what we write there */
+	int status;	/* first failure while binding */
+};
+
+struct query query(struct store *store, enum statement id);
+void query_done(struct query *q);
+DEFINE_OWNED_VALUE(query_done, struct query);
+
+/* Text must stay until query_done(); NULL stands for "". */
+void query_text(struct query *q, const char *text);
+void query_int(struct query *q, int64_t value);
+void query_hex(struct query *q, const uint8_t *bytes, size_t len);
+
+/* 1: a row, read it with get_*; 0: no more rows; or a negative errno. */
+int query_row(struct query *q, struct error *err) MUST_CHECK;
+/* For statements without rows: the number of rows they changed. */
+int query_run(struct query *q, struct error *err) MUST_CHECK;
+/* After the columns of a row were read: -EBADMSG when one was damaged. */
+int query_sound(const struct query *q, struct error *err) MUST_CHECK;
+
+int64_t get_int(struct query *q);
+void get_text(struct query *q, char *out, size_t size);
+char *get_text_dup(struct query *q);
+/* A word through one of our parsers. */
+#define get_word(q, parse, out)                                                                    \
+	do {                                                                                       \
+		char word_[32];                                                                    \
+		get_text((q), word_, sizeof(word_));                                               \
+		if ((parse)(word_, (out)) < 0)                                                     \
+			(q)->damaged = true;                                                       \
+	} while (0)
+
+/* A transaction of one store function; a step when a group is open. Rolled back by tx_done unless
+ * committed. Declare it before the queries that run inside. */
+struct tx {
+	struct store *store;
+	enum { TX_NONE, TX_WHOLE, TX_STEP } kind;
+};
+int tx_begin(struct store *store, struct tx *tx, struct error *err) MUST_CHECK;
+/* Several reads of one state of the file. */
+int tx_begin_read(struct store *store, struct tx *tx, struct error *err) MUST_CHECK;
+int tx_commit(struct tx *tx, struct error *err) MUST_CHECK;
+void tx_done(struct tx *tx);
+DEFINE_OWNED_VALUE(tx_done, struct tx);
+
+/* SQLite's check of the file and of foreign keys: a line each. Count of problems. */
+int store_engine_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
+
+/* Room for one more element behind `count`; doubles. Zeroed tail. */
+void *store_grow(void *items, size_t count, size_t size);
+#define STORE_APPEND(list)                                                                         \
+	((list)->items = store_grow((list)->items, (list)->count, sizeof(*(list)->items)),         \
+	 &(list)->items[(list)->count++])
+
+/* Sixteen random hex digits. */
+void store_new_id(char out[STORE_ID_SIZE]);
+
+/* Shared between subjects. */
+void store_read_user(struct query *q, struct store_user *out);
+int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want_generation,
+		       struct error *err) MUST_CHECK;
+int store_bump_host(struct store *store, const char *host, int64_t *generation,
+		    struct error *err) MUST_CHECK;
+int store_bump_all_hosts(struct store *store, struct error *err) MUST_CHECK;
+/* A new row on the best host. `reason`: OK, NO_HOST, NO_IMAGE. */
+int store_desktop_order(struct store *store, const struct pool *pool, int64_t silent_before_ms,
+			int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
+			struct error *err) MUST_CHECK;
+/* Ends assignment, tickets and sessions; the host is told to destroy it. */
+int store_desktop_let_go(struct store *store, const char *id, const char *host, int64_t now_ms,
+			 struct error *err) MUST_CHECK;
+int store_count_pool(struct store *store, const char *name, struct store_pool_count *out,
+		     struct error *err) MUST_CHECK;
+
+#endif

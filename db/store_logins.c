@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Login sessions, failed logins, and what runs out. */
+#include "db/store_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define KEEP_TICKETS_MS INT64_C(600000)		/* to tell "expired" and "used" from "unknown" */
+#define KEEP_SESSIONS_MS (INT64_C(90) * 86400000)
+#define KEEP_TOKENS_MS INT64_C(86400000)
+#define KEEP_THROTTLES_MS INT64_C(86400000)
+
+int store_login_session_create(struct store *store, const struct store_login *login,
+			       struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_LOGIN_PUT);
+
+	query_hex(&q, login->token_sha256, sizeof(login->token_sha256));
+	query_text(&q, login->user_key);
+	query_text(&q, login->client_address);
+	query_int(&q, login->created_at_ms);
+	query_int(&q, login->expires_at_ms);
+
+	int rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
+int store_login_session_find(struct store *store, const uint8_t token_sha256[STORE_HASH_BYTES],
+			     int64_t now_ms, struct store_login *out, struct store_user *user,
+			     struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_LOGIN_FIND);
+	struct store_login login = { 0 };
+	struct store_user owner = { 0 };
+	int rc;
+
+	query_hex(&q, token_sha256, STORE_HASH_BYTES);
+	query_int(&q, now_ms);
+	if ((rc = query_row(&q, err)) <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	memcpy(login.token_sha256, token_sha256, STORE_HASH_BYTES);
+	get_text(&q, login.user_key, sizeof(login.user_key));
+	get_text(&q, login.client_address, sizeof(login.client_address));
+	login.created_at_ms = get_int(&q);
+	login.expires_at_ms = get_int(&q);
+	store_read_user(&q, &owner);
+	if ((rc = query_sound(&q, err)) < 0)
+		return rc;
+	*out = login;
+	if (user)
+		*user = owner;
+	return 0;
+}
+
+int store_login_session_end(struct store *store, const uint8_t token_sha256[STORE_HASH_BYTES],
+			    struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_LOGIN_DROP);
+
+	query_hex(&q, token_sha256, STORE_HASH_BYTES);
+
+	int rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int run(struct store *store, enum statement id, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, id);
+
+	return query_run(&q, err);
+}
+
+static int run_at(struct store *store, enum statement id, int64_t time_ms, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, id);
+
+	query_int(&q, time_ms);
+	return query_run(&q, err);
+}
+
+int store_revoke_all(struct store *store, int64_t now_ms, struct store_revoked *out,
+		     struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	int logins, tickets, tokens, rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = logins = run(store, ST_LOGINS_DROP, err)) < 0 ||
+	    (rc = tickets = run_at(store, ST_TICKETS_REVOKE, now_ms, err)) < 0 ||
+	    (rc = tokens = run_at(store, ST_TOKENS_REVOKE, now_ms, err)) < 0 ||
+	    (rc = tx_commit(&tx, err)) < 0)
+		return rc;
+	*out = (struct store_revoked){ logins, tickets, tokens };
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------- throttle */
+
+struct failures {
+	int64_t count, window_began_at_ms, blocked_until_ms;
+};
+
+/* ASCII letter case does not make another user. -EINVAL when it does not fit. */
+static int fold(const char *text, char out[STORE_USER_SIZE], struct error *err)
+{
+	size_t len = strlen(text);
+
+	if (len >= STORE_USER_SIZE)
+		return error_set(err, EINVAL, "throttle: name too long");
+	for (size_t i = 0; i <= len; i++)
+		out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
+	return 0;
+}
+
+static int read_failures(struct store *store, const char *kind, const char *subject,
+			 struct failures *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_THROTTLE_FIND);
+	int rc;
+
+	*out = (struct failures){ 0 };
+	query_text(&q, kind);
+	query_text(&q, subject);
+	if ((rc = query_row(&q, err)) <= 0)
+		return rc;
+	out->count = get_int(&q);
+	out->window_began_at_ms = get_int(&q);
+	out->blocked_until_ms = get_int(&q);
+	return query_sound(&q, err);
+}
+
+static int wait_of(struct store *store, const char *kind, const char *subject,
+		   const struct store_throttle_rule *rule, int64_t now_ms, int64_t *wait_ms,
+		   struct error *err)
+{
+	struct failures f;
+	int rc;
+
+	if (rule->max_failures == 0)
+		return 0;
+	if ((rc = read_failures(store, kind, subject, &f, err)) < 0)
+		return rc;
+	/* A clock that jumped back must not block for longer than the rule says. */
+	int64_t left = f.blocked_until_ms - now_ms;
+	if (left > rule->block_ms)
+		left = rule->block_ms;
+	if (left > *wait_ms)
+		*wait_ms = left;
+	return 0;
+}
+
+int store_throttle_check(struct store *store, const struct store_throttle *throttle,
+			 int64_t now_ms, int64_t *retry_after_ms, struct error *err)
+{
+	char user[STORE_USER_SIZE];
+	int64_t wait_ms = 0;
+	int rc;
+
+	if ((rc = fold(throttle->user, user, err)) < 0 ||
+	    (rc = wait_of(store, "user", user, &throttle->per_user, now_ms, &wait_ms, err)) < 0 ||
+	    (rc = wait_of(store, "source", throttle->source, &throttle->per_source, now_ms,
+			  &wait_ms, err)) < 0)
+		return rc;
+	*retry_after_ms = wait_ms;
+	return 0;
+}
+
+static int add_failure(struct store *store, const char *kind, const char *subject,
+		       const struct store_throttle_rule *rule, int64_t now_ms, struct error *err)
+{
+	struct failures f;
+	int rc;
+
+	if (rule->max_failures == 0)
+		return 0;
+	if ((rc = read_failures(store, kind, subject, &f, err)) < 0)
+		return rc;
+	if (now_ms - f.window_began_at_ms > rule->window_ms || now_ms < f.window_began_at_ms)
+		f = (struct failures){ .window_began_at_ms = now_ms };
+	f.count++;
+	if (f.count >= rule->max_failures)
+		f.blocked_until_ms = now_ms + rule->block_ms;
+
+	OWNED(query_done) struct query q = query(store, ST_THROTTLE_PUT);
+	query_text(&q, kind);
+	query_text(&q, subject);
+	query_int(&q, f.count);
+	query_int(&q, f.window_began_at_ms);
+	query_int(&q, f.blocked_until_ms);
+	return query_run(&q, err);
+}
+
+int store_throttle_fail(struct store *store, const struct store_throttle *throttle, int64_t now_ms,
+			struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	char user[STORE_USER_SIZE];
+	int rc;
+
+	if ((rc = fold(throttle->user, user, err)) < 0 || (rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = add_failure(store, "user", user, &throttle->per_user, now_ms, err)) < 0 ||
+	    (rc = add_failure(store, "source", throttle->source, &throttle->per_source, now_ms,
+			      err)) < 0)
+		return rc;
+	return tx_commit(&tx, err);
+}
+
+int store_throttle_success(struct store *store, const struct store_throttle *throttle,
+			   struct error *err)
+{
+	char user[STORE_USER_SIZE];
+	struct failures f;
+	int rc;
+
+	if ((rc = fold(throttle->user, user, err)) < 0 ||
+	    (rc = read_failures(store, "user", user, &f, err)) < 0 || f.count == 0)
+		return rc;
+
+	OWNED(query_done) struct query q = query(store, ST_THROTTLE_DROP);
+	query_text(&q, "user");
+	query_text(&q, user);
+	rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int purge_throttles(struct store *store, int64_t now_ms, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_THROTTLES_PURGE);
+
+	query_int(&q, now_ms);
+	query_int(&q, now_ms - KEEP_THROTTLES_MS);
+	return query_run(&q, err);
+}
+
+int store_housekeep(struct store *store, int64_t now_ms, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = run_at(store, ST_TICKETS_PURGE, now_ms - KEEP_TICKETS_MS, err)) < 0 ||
+	    (rc = run_at(store, ST_SESSIONS_PURGE, now_ms - KEEP_SESSIONS_MS, err)) < 0 ||
+	    (rc = run_at(store, ST_LOGINS_PURGE, now_ms, err)) < 0 ||
+	    (rc = run_at(store, ST_TOKENS_PURGE, now_ms - KEEP_TOKENS_MS, err)) < 0 ||
+	    (rc = purge_throttles(store, now_ms, err)) < 0)
+		return rc;
+	return tx_commit(&tx, err);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RDP sessions as the relays report them. */
+#include "db/store_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void store_session_list_done(struct store_session_list *list)
+{
+	free(list->items);
+	*list = (struct store_session_list){ 0 };
+}
+
+static int read_session(struct query *q, struct store_session *out, struct error *err)
+{
+	get_text(q, out->id, sizeof(out->id));
+	get_text(q, out->user_name, sizeof(out->user_name));
+	get_text(q, out->desktop, sizeof(out->desktop));
+	get_text(q, out->desktop_name, sizeof(out->desktop_name));
+	get_text(q, out->pool, sizeof(out->pool));
+	get_text(q, out->host, sizeof(out->host));
+	get_text(q, out->client_address, sizeof(out->client_address));
+	out->began_at_ms = get_int(q);
+	out->active_at_ms = get_int(q);
+	out->ended_at_ms = get_int(q);
+	return query_sound(q, err);
+}
+
+int store_session_find(struct store *store, const char *session, struct store_session *out,
+		       struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_SESSION_FIND);
+	struct store_session found = { 0 };
+	int rc;
+
+	query_text(&q, session);
+	if ((rc = query_row(&q, err)) <= 0)
+		return rc < 0 ? rc : error_set(err, ENOENT, "session %s: no such session", session);
+	if ((rc = read_session(&q, &found, err)) == 0)
+		*out = found;
+	return rc;
+}
+
+int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
+		   struct error *err)
+{
+	OWNED(store_session_list_done) struct store_session_list list = { 0 };
+	OWNED(query_done) struct query q = query(store, all ? ST_SESSIONS_ALL : ST_SESSIONS_OPEN);
+	int rc;
+
+	query_int(&q, (int64_t)limit);
+	while ((rc = query_row(&q, err)) > 0)
+		if (read_session(&q, STORE_APPEND(&list), err) < 0)
+			return -EBADMSG;
+	if (rc < 0)
+		return rc;
+	*out = list;
+	list = (struct store_session_list){ 0 };
+	return 0;
+}
+
+static int set_user_state(struct store *store, const char *desktop, enum desktop_use use,
+			  int64_t now_ms, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_USER_STATE);
+
+	query_text(&q, desktop_use_word(use));
+	query_int(&q, now_ms);
+	query_text(&q, desktop);
+	return query_run(&q, err);
+}
+
+/* The user's side of the desktop follows its session, unless it has been let go meanwhile. */
+static int mark_desktop(struct store *store, const struct store_session *session,
+			enum desktop_use use, int64_t now_ms, struct error *err)
+{
+	struct store_desktop desktop;
+	int rc = store_desktop_find(store, session->desktop, &desktop, err);
+
+	if (rc == -ENOENT || (rc == 0 && (!desktop.user_key[0] || desktop.use == use)))
+		return 0;
+	return rc < 0 ? rc : set_user_state(store, session->desktop, use, now_ms, err);
+}
+
+static int advance(struct store *store, enum statement step, const char *session, const char *host,
+		   enum desktop_use use, int64_t now_ms, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	struct store_session known;
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = store_session_find(store, session, &known, err)) < 0)
+		return rc;
+	if (strcmp(known.host, host) != 0)
+		return error_set(err, ENOENT, "session %s: no such session", session);
+	{
+		OWNED(query_done) struct query q = query(store, step);
+
+		query_int(&q, now_ms);
+		query_text(&q, session);
+		query_text(&q, host);
+		if ((rc = query_run(&q, err)) < 0)
+			return rc;
+	}
+	if (rc > 0 && (rc = mark_desktop(store, &known, use, now_ms, err)) < 0)
+		return rc;
+	return tx_commit(&tx, err);
+}
+
+int store_session_active(struct store *store, const char *session, const char *host,
+			 int64_t now_ms, struct error *err)
+{
+	return advance(store, ST_SESSION_ACTIVE, session, host, DESKTOP_CONNECTED, now_ms, err);
+}
+
+int store_session_end(struct store *store, const char *session, const char *host, int64_t now_ms,
+		      struct error *err)
+{
+	return advance(store, ST_SESSION_END, session, host, DESKTOP_DISCONNECTED, now_ms, err);
+}
