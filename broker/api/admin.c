@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/api/admin.h"
+
+#include <errno.h>
+
+#include "common/base/text.h"
+
+static void admin_free(struct admin_job *a)
+{
+	if (a->input && a->free_input)
+		a->free_input(a->input);
+	json_decref(a->answer);
+	free(a);
+}
+
+static int admin_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct admin_job *a = (struct admin_job *)job;
+
+	return a->run(store, a, err);
+}
+
+static void admin_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct admin_job *a = (struct admin_job *)job;
+
+	if (rc < 0)
+		request_store_failed(a->r, rc, err);
+	else if (a->refused != REASON_OK)
+		request_refuse(a->r, a->refused, -1, *a->detail ? a->detail : NULL);
+	else
+		request_reply(a->r, a->answer ? 200 : 204, json_incref(a->answer));
+	admin_free(a);
+}
+
+void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *))
+{
+	struct admin_job *a = xnew(struct admin_job);
+
+	a->r = r;
+	a->run = run;
+	a->input = input;
+	a->free_input = free_input;
+	if (request_submit(r, &a->job, admin_run, admin_done) < 0)
+		admin_free(a);
+}
+
+int admin_refuse(struct admin_job *a, enum reason reason, const char *detail)
+{
+	a->refused = reason;
+	if (detail && str_copy(a->detail, sizeof(a->detail), detail) < 0)
+		a->detail[0] = '\0';
+	return 0;
+}
+
+int admin_audit(struct store *store, struct admin_job *a, const char *what, const char *subject,
+		json_t *details, struct error *err)
+{
+	struct audit row = {
+		.who = a->r->peer,
+		.source = a->r->source,
+		.what = what,
+		.subject = subject,
+		.reason = REASON_OK,
+		.details = details,
+	};
+
+	return audit_append(store, &row, err);
+}

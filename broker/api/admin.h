@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admin.h - the common shape of an admin's request: one question to the store, one JSON answer. */
+#ifndef GENKAN_API_ADMIN_H
+#define GENKAN_API_ADMIN_H
+
+#include "broker/api/handlers.h"
+#include "broker/audit/audit.h"
+
+struct admin_job;
+
+/* On the store's thread. Fills job->answer (or leaves it NULL: 204), or sets job->refused. */
+typedef int admin_run_fn(struct store *store, struct admin_job *job, struct error *err);
+
+struct admin_job {
+	struct state_job job;	/* first: jobs are cast back */
+	struct request *r;
+	admin_run_fn *run;
+	void *input;		/* of the resource; freed with `free_input` */
+	void (*free_input)(void *input);
+	json_t *answer;
+	enum reason refused;	/* REASON_OK: not */
+	char detail[320];
+};
+
+/* `input` is taken; may be NULL. */
+void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *));
+int admin_refuse(struct admin_job *job, enum reason reason, const char *detail);
+/* The row of a change: who is the admin of the certificate. `details` is taken. */
+int admin_audit(struct store *store, struct admin_job *job, const char *what, const char *subject,
+		json_t *details, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/api/admin.h"
+
+#include "common/sys/clock.h"
+
+static json_t *desktop_json(const struct store_desktop *d)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, "
+			 "s:s, s:I, s:I}",
+			 "id", d->id, "name", d->name, "pool", d->pool, "assignment",
+			 pool_assignment_word(d->assignment), "host", d->host, "epoch",
+			 (json_int_t)d->epoch, "want", desktop_want_word(d->want), "state",
+			 desktop_state_word(d->state), "stage", desktop_stage_word(d->stage),
+			 "percent", (json_int_t)d->percent, "reason", d->reason, "use",
+			 desktop_use_word(d->use), "user", d->user_name, "image_sha256",
+			 d->image_sha256, "address", d->address, "created_at_ms",
+			 (json_int_t)d->created_at_ms, "assigned_at_ms",
+			 (json_int_t)d->assigned_at_ms);
+}
+
+static int list_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
+	json_t *desktops = json_array();
+	int rc = store_desktops(store, &list, err);
+
+	for (size_t i = 0; i < list.count; i++)
+		json_array_append_new(desktops, desktop_json(&list.items[i]));
+	a->answer = json_pack("{s:o}", "desktops", desktops);
+	return rc;
+}
+
+void admin_desktops_list(struct request *r)
+{
+	admin_ask(r, list_run, NULL, NULL);
+}
+
+static int delete_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	int rc = store_desktop_delete(store, a->r->argument, clock_wall_ms(), err);
+
+	if (rc < 0)
+		return rc;
+	a->job.touched = true;
+	return admin_audit(store, a, "desktop_delete", a->r->argument, NULL, err);
+}
+
+void admin_desktop_delete(struct request *r)
+{
+	admin_ask(r, delete_run, NULL, NULL);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a user gets the desktop they get, or none: the same steps as a login, nothing changed. */
+#include "broker/api/admin.h"
+
+#include <errno.h>
+
+#include "broker/session/connect.h"
+#include "broker/session/entitled.h"
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "pool/pool_json.h"
+
+struct explain_input {
+	struct directory_person person;
+	int64_t host_silent_ms;
+};
+
+static void free_input(void *arg)
+{
+	struct explain_input *input = arg;
+
+	directory_person_done(&input->person);
+	free(input);
+}
+
+static const struct entitlement *entitlement_to(const struct entitled *entitled, size_t pool)
+{
+	for (size_t i = 0; i < entitled->count; i++)
+		if (entitled->items[i].pool == pool)
+			return &entitled->items[i];
+	return NULL;
+}
+
+static int explain_desktop(struct store *store, const struct explain_input *input,
+			   const struct pool *pool, json_t *out, struct error *err)
+{
+	struct store_desktop desktop = { 0 };
+	struct store_host host = { 0 };
+	int rc = store_assignment_find(store, input->person.id, pool->name, &desktop, err);
+
+	if (rc == -ENOENT) {
+		json_object_set_new(out, "desktop", json_null());
+		return 0;
+	}
+	if (rc == 0)
+		rc = store_host_find(store, desktop.host, &host, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	enum reason reason = connect_decide(&desktop, rc == 0 ? &host : NULL,
+					    clock_wall_ms() - input->host_silent_ms);
+	json_object_set_new(out, "desktop",
+			    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", desktop.id, "name",
+				      desktop.name, "host", desktop.host, "state",
+				      desktop_state_word(desktop.state), "stage",
+				      desktop_stage_word(desktop.stage), "code",
+				      reason_word(reason)));
+	return 0;
+}
+
+static int explain_pool(struct store *store, const struct explain_input *input,
+			const struct pool *pool, const struct entitlement *entitlement,
+			json_t *pools, struct error *err)
+{
+	enum reason why = entitlement ? entitlement->why : REASON_NOT_ENTITLED;
+	json_t *out = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:o}", "pool", pool->name, "title",
+				pool->title, "entitled", entitlement != NULL, "code",
+				reason_word(why), "principal",
+				entitlement ? entitlement->principal : "", "image", pool->image,
+				"policy", policy_to_json(&pool->policy));
+
+	json_array_append_new(pools, out);
+	return entitlement ? explain_desktop(store, input, pool, out, err) : 0;
+}
+
+static json_t *groups_json(const struct directory_person *person)
+{
+	json_t *groups = json_array();
+
+	for (size_t i = 0; i < person->group_count; i++)
+		json_array_append_new(groups, json_string(person->groups[i].name));
+	return groups;
+}
+
+static int explain_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	const struct explain_input *input = a->input;
+	const struct directory_person *person = &input->person;
+	OWNED(entitled_done) struct entitled entitled = { 0 };
+	OWNED(json_decref) json_t *pools = json_array();
+	int rc = entitled_find(store, person, &entitled, err);
+
+	for (size_t i = 0; i < entitled.pools.count && rc == 0; i++)
+		rc = explain_pool(store, input, &entitled.pools.items[i],
+				  entitlement_to(&entitled, i), pools, err);
+	a->answer = json_pack("{s:s, s:s, s:s, s:o, s:O, s:s}", "user", person->user,
+			      "display_name", person->display_name, "id", person->id, "groups",
+			      groups_json(person), "pools", pools, "code",
+			      reason_word(entitled.count ? REASON_OK : REASON_NOT_ENTITLED));
+	return rc;
+}
+
+static void on_directory(void *arg, const struct directory_answer *answer)
+{
+	struct request *r = arg;
+
+	switch (answer->verdict) {
+	case DIRECTORY_OK:
+		break;
+	case DIRECTORY_REFUSED:
+		request_refuse(r, REASON_NOT_FOUND, -1, "The directory has no such user.");
+		return;
+	case DIRECTORY_DISABLED:
+		request_refuse(r, REASON_ACCOUNT_DISABLED, -1, NULL);
+		return;
+	case DIRECTORY_UNREACHABLE:
+		request_refuse(r, REASON_DIRECTORY_UNREACHABLE, -1, answer->reason.text);
+		return;
+	case DIRECTORY_BUSY:
+		request_refuse(r, REASON_BUSY, 1000, NULL);
+		return;
+	}
+
+	struct explain_input *input = xnew(struct explain_input);
+	input->host_silent_ms = r->broker->config->host_silent_ms;
+	directory_person_copy(&answer->person, &input->person);
+	admin_ask(r, explain_run, input, free_input);
+}
+
+void admin_explain(struct request *r)
+{
+	struct http_exchange *x = request_exchange(r);
+	const char *user = x ? http_query(x, "user") : NULL;
+
+	if (!user || !*user || strlen(user) >= STORE_USER_SIZE) {
+		request_refuse(r, REASON_BAD_REQUEST, -1, "user: must be given");
+		return;
+	}
+	directory_lookup_name(r->broker->directory, user, on_directory, r);
+}

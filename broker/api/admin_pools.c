@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/api/admin.h"
+
+#include <errno.h>
+
+#include "common/sys/clock.h"
+#include "pool/pool_json.h"
+
+struct pools_input {
+	struct pool *pools;
+	size_t count;
+	bool dry_run;
+};
+
+static void free_input(void *arg)
+{
+	struct pools_input *input = arg;
+
+	free(input->pools);
+	free(input);
+}
+
+static json_t *count_json(const struct store_pool_count *count)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "assigned", (json_int_t)count->assigned,
+			 "spare_ready", (json_int_t)count->spare_ready, "spare_coming",
+			 (json_int_t)count->spare_coming, "failed", (json_int_t)count->failed,
+			 "leaving", (json_int_t)count->leaving);
+}
+
+static int list_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	OWNED(store_pool_list_done) struct store_pool_list list = { 0 };
+	OWNED(json_decref) json_t *pools = json_array();
+	int rc = store_pools(store, &list, err);
+
+	for (size_t i = 0; i < list.count && rc == 0; i++) {
+		struct store_pool_count count = { 0 };
+		json_t *pool = pool_to_json(&list.items[i]);
+
+		json_array_append_new(pools, pool);
+		rc = store_pool_count(store, list.items[i].name, &count, err);
+		json_object_set_new(pool, "counts", count_json(&count));
+	}
+	a->answer = json_pack("{s:O}", "pools", pools);
+	return rc;
+}
+
+void admin_pools_list(struct request *r)
+{
+	admin_ask(r, list_run, NULL, NULL);
+}
+
+static json_t *changes_json(const struct store_pool_changes *changes)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < changes->count; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s}", "pool", changes->items[i].pool,
+						"action",
+						store_action_word(changes->items[i].action)));
+	return list;
+}
+
+static int apply_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	const struct pools_input *input = a->input;
+	OWNED(store_pool_changes_done) struct store_pool_changes changes = { 0 };
+	int rc = store_pools_apply(store, input->pools, input->count, input->dry_run,
+				   clock_wall_ms(), &changes, err);
+
+	if (rc == -ENOTEMPTY)
+		return admin_refuse(a, REASON_BAD_REQUEST, err->text);
+	if (rc < 0)
+		return rc;
+	a->answer = json_pack("{s:o}", "changes", changes_json(&changes));
+	if (input->dry_run)
+		return 0;
+	a->job.touched = true;
+	return admin_audit(store, a, "pools_apply", "", json_incref(a->answer), err);
+}
+
+static int read_pools(const json_t *body, struct pools_input *input, struct error *err)
+{
+	OWNED(buf_done) struct buf problems = BUF_LIMIT(64 * 1024);
+	const json_t *list = NULL;
+	int rc = json_get_array(body, "pools", POOLS_MAX, &list, err);
+
+	if (rc == 0)
+		rc = json_get_bool_or(body, "dry_run", false, &input->dry_run, err);
+	if (rc < 0)
+		return rc;
+	input->pools = xcalloc(json_array_size(list) + 1, sizeof(input->pools[0]));
+	for (; input->count < json_array_size(list) && rc == 0; input->count++)
+		rc = pool_from_json(json_array_get(list, input->count),
+				    &input->pools[input->count], err);
+	if (rc == 0 && pool_check_set(input->pools, input->count, &problems) < 0)
+		rc = error_set(err, EINVAL, "%.300s", buf_text(&problems));
+	return rc;
+}
+
+void admin_pools_apply(struct request *r)
+{
+	const json_t *body = request_body(r);
+	struct error err = { 0 };
+
+	if (!body)
+		return;
+	struct pools_input *input = xnew(struct pools_input);
+	if (read_pools(body, input, &err) < 0) {
+		free_input(input);
+		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
+		return;
+	}
+	admin_ask(r, apply_run, input, free_input);
+}

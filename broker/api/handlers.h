@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* handlers.h - the handlers in api/; each takes the request over. */
+#ifndef GENKAN_API_HANDLERS_H
+#define GENKAN_API_HANDLERS_H
+
+#include "broker/api/request.h"
+
+void health_get(struct request *r);
+
+void agent_join(struct request *r);
+void agent_redeem(struct request *r);
+void agent_events(struct request *r);
+
+void admin_pools_list(struct request *r);
+void admin_pools_apply(struct request *r);
+void admin_desktops_list(struct request *r);
+void admin_desktop_delete(struct request *r);
+void admin_hosts_list(struct request *r);
+void admin_host_token(struct request *r);
+void admin_images_list(struct request *r);
+void admin_image_publish(struct request *r);
+void admin_sessions_list(struct request *r);
+void admin_revoke_all(struct request *r);
+void admin_audit_list(struct request *r);
+void admin_explain(struct request *r);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/api/request.h"
+
+#include <errno.h>
+
+#include "broker/session/token.h"
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "common/sys/log.h"
+
+#define BUSY_RETRY_MS 1000
+
+/* Text for the log may be cut; it is never used to decide. */
+static void copy_cut(char *out, size_t size, const char *text)
+{
+	size_t len = utf8_prefix(span_text(text), size - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+struct request *request_new(struct broker *broker, struct http_server **server,
+			    struct http_exchange *x)
+{
+	struct request *r = xnew(struct request);
+	uint8_t id[8];
+
+	random_bytes(id, sizeof(id));
+	hex_encode(span_of(id, sizeof(id)), r->id);
+	r->broker = broker;
+	r->server = server;
+	r->exchange = http_exchange_id(x);
+	r->began_us = clock_monotonic_us();
+	copy_cut(r->method, sizeof(r->method), http_method(x));
+	copy_cut(r->path, sizeof(r->path), http_path(x));
+	copy_cut(r->source, sizeof(r->source), http_peer(x));
+	if (str_copy(r->peer, sizeof(r->peer), http_peer_cn(x)) < 0)
+		r->peer[0] = '\0';
+	return r;
+}
+
+struct http_exchange *request_exchange(struct request *r)
+{
+	return *r->server ? http_exchange_find(*r->server, r->exchange) : NULL;
+}
+
+static void log_request(const struct request *r, int status, const char *code)
+{
+	const char *who = *r->who ? r->who : r->peer;
+	int64_t total_us = clock_monotonic_us() - r->began_us;
+
+	if (r->search_us || r->assign_us)
+		log_info("request", kv_str("request", r->id), kv_str("method", r->method),
+			 kv_str("path", r->path), kv_str("source", r->source), kv_str("who", who),
+			 kv_int("status", status), kv_str("code", code),
+			 kv_int("total_us", total_us), kv_int("search_us", r->search_us),
+			 kv_int("bind_us", r->bind_us), kv_int("groups_us", r->groups_us),
+			 kv_int("assign_us", r->assign_us));
+	else
+		log_info("request", kv_str("request", r->id), kv_str("method", r->method),
+			 kv_str("path", r->path), kv_str("source", r->source), kv_str("who", who),
+			 kv_int("status", status), kv_str("code", code),
+			 kv_int("total_us", total_us));
+}
+
+/* The answer was given by http_server itself. */
+static void request_forget(struct request *r, int status, const char *code)
+{
+	log_request(r, status, code);
+	free(r);
+}
+
+const json_t *request_body(struct request *r)
+{
+	struct http_exchange *x = request_exchange(r);
+	const json_t *body = x ? http_body(x) : NULL;
+
+	if (!body)
+		request_forget(r, 400, reason_word(REASON_BAD_REQUEST));
+	return body;
+}
+
+bool request_token_hash(struct request *r, uint8_t out[STORE_HASH_BYTES])
+{
+	struct http_exchange *x = request_exchange(r);
+	const char *token = x ? http_bearer(x) : NULL;
+
+	if (token && token_hash(token, out) == 0)
+		return true;
+	request_refuse(r, REASON_SESSION_EXPIRED, -1, NULL);
+	return false;
+}
+
+void request_reply(struct request *r, int status, json_t *body)
+{
+	OWNED(json_decref) json_t *owned = body;
+	struct http_exchange *x = request_exchange(r);
+
+	log_request(r, x ? status : 499, reason_word(r->outcome));
+	if (x)
+		http_reply_json(x, status, owned);
+	free(r);
+}
+
+void request_reply_empty(struct request *r)
+{
+	request_reply(r, 204, NULL);
+}
+
+void request_refuse(struct request *r, enum reason reason, int64_t retry_after_ms,
+		    const char *detail)
+{
+	struct http_exchange *x = request_exchange(r);
+	int status = reason_http_status(reason);
+
+	log_request(r, x ? status : 499, reason_word(reason));
+	if (x)
+		http_reply_problem(x, status, reason_word(reason), retry_after_ms, "%s",
+				   detail ? detail : reason_text(reason));
+	free(r);
+}
+
+void request_store_failed(struct request *r, int rc, const struct error *err)
+{
+	switch (rc) {
+	case -ENOENT:
+		request_refuse(r, REASON_NOT_FOUND, -1, NULL);
+		return;
+	case -EBUSY:
+	case -ECANCELED:
+	case -EAGAIN:
+		request_refuse(r, REASON_BUSY, BUSY_RETRY_MS, NULL);
+		return;
+	default:
+		log_error("request_failed", kv_str("request", r->id), kv_int("code", -rc),
+			  kv_error(err));
+		request_refuse(r, REASON_INTERNAL, -1, NULL);
+	}
+}
+
+int request_submit(struct request *r, struct state_job *job, state_run_fn *run, state_done_fn *done)
+{
+	int rc = state_submit(r->broker->state, job, run, done);
+
+	if (rc < 0)
+		request_refuse(r, REASON_BUSY, BUSY_RETRY_MS, NULL);
+	return rc;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* request.h - one HTTP request on its way through the broker.
+ *
+ * It belongs to the handler that was called with it, through every job it starts, until exactly
+ * one request_reply_* call, which also logs it and frees it. Whether the client is still there does
+ * not matter to the handler: an answer to nobody is dropped. */
+#ifndef GENKAN_API_REQUEST_H
+#define GENKAN_API_REQUEST_H
+
+#include "broker/broker.h"
+
+struct request {
+	struct broker *broker;
+	struct http_server **server;	/* which of the broker's two; NULL behind it when stopping */
+	uint64_t exchange;
+	char id[17];			/* of this request, in the log and the audit rows */
+	char method[8];
+	char path[160];			/* for the log; cut */
+	char argument[80];		/* what {id} stood for */
+	char source[64];		/* numeric address of the peer */
+	char peer[STORE_NAME_SIZE];	/* CN of the client certificate */
+	int64_t began_us;
+
+	char who[STORE_USER_SIZE];	/* for the log: set when known */
+	enum reason outcome;		/* for the log: REASON_OK unless refused */
+	int64_t directory_us, search_us, bind_us, groups_us, assign_us;	/* stages of a login */
+};
+
+struct request *request_new(struct broker *broker, struct http_server **server,
+			    struct http_exchange *x);
+
+/* The exchange while it lasts: for reading the body, in the handler itself. NULL: nobody waits. */
+struct http_exchange *request_exchange(struct request *r);
+/* The body, or NULL after a 400 was sent and `r` is gone. Borrowed from the exchange. */
+const json_t *request_body(struct request *r);
+/* SHA-256 of the bearer token; false after session_expired was answered and `r` is gone. */
+bool request_token_hash(struct request *r, uint8_t out[STORE_HASH_BYTES]);
+
+/* Each ends the request. `body` is taken. */
+void request_reply(struct request *r, int status, json_t *body);
+void request_reply_empty(struct request *r);
+/* By the table of reasons; detail NULL = the reason's sentence. retry_after_ms < 0: none. */
+void request_refuse(struct request *r, enum reason reason, int64_t retry_after_ms,
+		    const char *detail);
+/* The store could not answer: busy, not found or internal, and a line in the log. */
+void request_store_failed(struct request *r, int rc, const struct error *err);
+
+/* state_submit, or `busy` answered and -EAGAIN: then the caller frees its job and `r` is gone. */
+int request_submit(struct request *r, struct state_job *job, state_run_fn *run,
+		   state_done_fn *done) MUST_CHECK;
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* broker.h - the rooms of the running broker, as its handlers see them. Loop thread only. */
+#ifndef GENKAN_BROKER_BROKER_H
+#define GENKAN_BROKER_BROKER_H
+
+#include "broker/authority.h"
+#include "broker/config.h"
+#include "broker/directory/directory.h"
+#include "broker/state_queue.h"
+#include "common/net/http_server.h"
+
+struct conductor;
+struct login_gate;
+
+struct broker {
+	const struct broker_config *config;
+	struct loop *loop;
+	struct directory *directory;
+	struct state_queue *state;
+	struct conductor *conductor;
+	struct login_gate *gate;
+	struct authority *authority;
+	struct http_server *clients, *agents;	/* NULL while starting and stopping */
+};
+
+#endif

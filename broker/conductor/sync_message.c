@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/conductor/sync_message.h"
+
+#include <errno.h>
+
+#include "common/base/text.h"
+
+#define IMAGES_MAX 256
+#define DESKTOPS_MAX 4096
+#define SYNC_WAIT_MAX_MS 60000
+#define MEMORY_MAX (INT64_C(1) << 50)
+
+void sync_report_done(struct sync_report *report)
+{
+	free(report->images);
+	free(report->desktops);
+	json_decref(report->body);
+	*report = (struct sync_report){ 0 };
+}
+
+/* A bounded text inside the body itself, "" when absent. */
+static int borrow_text(const json_t *object, const char *key, size_t size, const char **out,
+		       struct error *err)
+{
+	const json_t *value = json_object_get(object, key);
+
+	*out = "";
+	if (!value || json_is_null(value))
+		return 0;
+	if (!json_is_string(value) || json_string_length(value) >= size ||
+	    strlen(json_string_value(value)) != json_string_length(value))
+		return error_set(err, EINVAL, "%s: must be a text shorter than %zu bytes", key, size);
+	*out = json_string_value(value);
+	return 0;
+}
+
+/* "" or lowercase hex digits of exactly this many bytes. */
+static int borrow_hex(const json_t *object, const char *key, size_t bytes, const char **out,
+		      struct error *err)
+{
+	int rc = borrow_text(object, key, bytes * 2 + 1, out, err);
+
+	if (rc < 0 || !**out)
+		return rc;
+	if (strlen(*out) != bytes * 2 || strspn(*out, "0123456789abcdef") != bytes * 2)
+		return error_set(err, EINVAL, "%s: must be %zu lowercase hex digits", key,
+				 bytes * 2);
+	return 0;
+}
+
+static int parse_relay(const json_t *host, struct store_report *out, struct error *err)
+{
+	const json_t *relay = NULL;
+
+	if (!json_object_get(host, "relay"))
+		return 0;
+	int rc = json_get_object(host, "relay", &relay, err);
+	if (rc == 0)
+		rc = borrow_text(relay, "host", STORE_ADDRESS_SIZE, &out->relay_host, err);
+	if (rc == 0)
+		rc = json_get_int_or(relay, "port", 0, 0, 65535, &out->relay_port, err);
+	if (rc == 0)
+		rc = borrow_hex(relay, "certificate_sha256", 32, &out->relay_certificate_sha256,
+				err);
+	return rc;
+}
+
+static int parse_host(const json_t *body, struct store_report *out, struct error *err)
+{
+	const json_t *host = NULL;
+	int rc = json_get_object(body, "host", &host, err);
+
+	if (rc == 0)
+		rc = borrow_text(host, "accel", 16, &out->accel, err);
+	if (rc == 0)
+		rc = json_get_int_or(host, "cpus", 0, 0, 65536, &out->cpus, err);
+	if (rc == 0)
+		rc = json_get_int_or(host, "memory_bytes", 0, 0, MEMORY_MAX, &out->memory_bytes,
+				     err);
+	if (rc == 0)
+		rc = json_get_int_or(host, "memory_free_bytes", 0, 0, MEMORY_MAX,
+				     &out->memory_free_bytes, err);
+	return rc < 0 ? rc : parse_relay(host, out, err);
+}
+
+static int parse_image(const json_t *item, struct store_report_image *out, struct error *err)
+{
+	char state[16];
+	int rc = borrow_hex(item, "sha256", 32, &out->sha256, err);
+
+	if (rc == 0)
+		rc = json_get_text(item, "state", state, sizeof(state), err);
+	out->ready = rc == 0 && strcmp(state, "ready") == 0;
+	return rc;
+}
+
+static int parse_state(const json_t *item, struct store_report_desktop *out, struct error *err)
+{
+	char state[16], stage[16];
+	int rc = json_get_text(item, "state", state, sizeof(state), err);
+
+	if (rc == 0)
+		rc = json_get_text_or(item, "stage", "queued", stage, sizeof(stage), err);
+	if (rc < 0)
+		return rc;
+	if (desktop_state_parse(state, &out->state) < 0)
+		return error_set(err, EINVAL, "state: no such state");
+	if (desktop_stage_parse(stage, &out->stage) < 0)
+		return error_set(err, EINVAL, "stage: no such stage");
+	return 0;
+}
+
+static int parse_desktop(const json_t *item, struct store_report_desktop *out, struct error *err)
+{
+	int rc = borrow_hex(item, "id", 8, &out->id, err);
+
+	if (rc == 0)
+		rc = json_get_int(item, "epoch", 0, INT64_MAX, &out->epoch, err);
+	if (rc == 0)
+		rc = parse_state(item, out, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "percent", 0, 0, 100, &out->percent, err);
+	if (rc == 0)
+		rc = borrow_text(item, "reason", STORE_TEXT_SIZE, &out->reason, err);
+	if (rc == 0)
+		rc = borrow_text(item, "address", STORE_ADDRESS_SIZE, &out->address, err);
+	if (rc == 0)
+		rc = borrow_hex(item, "rdp_certificate_sha256", 32, &out->rdp_certificate_sha256,
+				err);
+	return rc;
+}
+
+static int parse_lists(const json_t *body, struct sync_report *out, struct error *err)
+{
+	const json_t *images = NULL, *desktops = NULL;
+	int rc = json_get_array(body, "images", IMAGES_MAX, &images, err);
+
+	if (rc == 0)
+		rc = json_get_array(body, "desktops", DESKTOPS_MAX, &desktops, err);
+	if (rc < 0)
+		return rc;
+
+	struct store_report *report = &out->report;
+	out->images = xcalloc(json_array_size(images) + 1, sizeof(out->images[0]));
+	out->desktops = xcalloc(json_array_size(desktops) + 1, sizeof(out->desktops[0]));
+	report->images = out->images;
+	report->desktops = out->desktops;
+	for (; report->image_count < json_array_size(images) && rc == 0; report->image_count++)
+		rc = parse_image(json_array_get(images, report->image_count),
+				 &out->images[report->image_count], err);
+	for (; report->desktop_count < json_array_size(desktops) && rc == 0;
+	     report->desktop_count++)
+		rc = parse_desktop(json_array_get(desktops, report->desktop_count),
+				   &out->desktops[report->desktop_count], err);
+	return rc;
+}
+
+int sync_report_parse(const json_t *body, const char *host, struct sync_report *out,
+		      struct error *err)
+{
+	OWNED(sync_report_done) struct sync_report r = { 0 };
+
+	r.body = json_deep_copy(body);
+	r.report.host = host;
+	int rc = json_get_int(r.body, "seq", 0, INT64_MAX, &r.report.seq, err);
+	if (rc == 0)
+		rc = json_get_int(r.body, "generation", 0, INT64_MAX, &r.report.generation, err);
+	if (rc == 0)
+		rc = json_get_int_or(r.body, "wait_ms", 0, 0, SYNC_WAIT_MAX_MS, &r.wait_ms, err);
+	if (rc == 0)
+		rc = parse_host(r.body, &r.report, err);
+	if (rc == 0)
+		rc = parse_lists(r.body, &r, err);
+	if (rc < 0)
+		return rc;
+	*out = r;
+	r = (struct sync_report){ 0 };
+	return 0;
+}
+
+static json_t *image_json(const struct store_desired_image *image)
+{
+	return json_pack("{s:s, s:s, s:I}", "name", image->name, "sha256", image->sha256,
+			 "size_bytes", (json_int_t)image->size_bytes);
+}
+
+static json_t *desktop_json(const struct store_desktop *d)
+{
+	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:I, s:s}", "id", d->id, "epoch",
+			 (json_int_t)d->epoch, "name", d->name, "image_sha256", d->image_sha256,
+			 "cpus", (json_int_t)d->size.cpus, "memory_bytes",
+			 (json_int_t)d->size.memory_bytes, "want", desktop_want_word(d->want));
+}
+
+json_t *sync_answer_json(const struct store_desired *desired, const char *guest_public_key)
+{
+	json_t *images = json_array(), *desktops = json_array();
+
+	for (size_t i = 0; i < desired->image_count; i++)
+		json_array_append_new(images, image_json(&desired->images[i]));
+	for (size_t i = 0; i < desired->desktop_count; i++)
+		json_array_append_new(desktops, desktop_json(&desired->desktops[i]));
+	return json_pack("{s:I, s:o, s:o, s:s}", "generation", (json_int_t)desired->generation,
+			 "images", images, "desktops", desktops, "guest_public_key",
+			 guest_public_key);
+}

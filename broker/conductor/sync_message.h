@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sync_message.h - the two messages of a sync as our values. Pure. */
+#ifndef GENKAN_CONDUCTOR_SYNC_MESSAGE_H
+#define GENKAN_CONDUCTOR_SYNC_MESSAGE_H
+
+#include "common/data/json.h"
+#include "db/store.h"
+
+struct sync_report {	/* owns its texts */
+	struct store_report report;
+	int64_t wait_ms;
+	struct store_report_image *images;
+	struct store_report_desktop *desktops;
+	json_t *body;	/* texts of the report point into it */
+};
+void sync_report_done(struct sync_report *report);
+DEFINE_OWNED_VALUE(sync_report_done, struct sync_report);
+
+/* Every field checked, whatever a host sends; `host` is who sent it and must outlive the report. */
+int sync_report_parse(const json_t *body, const char *host, struct sync_report *out,
+		      struct error *err) MUST_CHECK;
+/* What the host should have. A new reference. */
+json_t *sync_answer_json(const struct store_desired *desired, const char *guest_public_key);
+
+#endif

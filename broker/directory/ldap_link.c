@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/directory/ldap_link.h"
+
+#include <errno.h>
+#include <strings.h>
+
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+
+struct ldap_link {
+	LDAP *ld;
+	char *uri;
+};
+
+void ldap_link_init_process(void)
+{
+	setenv("LDAPNOINIT", "1", 1);
+}
+
+static struct timeval time_left(int64_t deadline_ms)
+{
+	int64_t left = deadline_ms - clock_monotonic_ms();
+
+	if (left < 1)
+		left = 1;
+	return (struct timeval){ .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000 };
+}
+
+static int set_option(struct ldap_link *link, int option, const void *value, struct error *err)
+{
+	int rc = ldap_set_option(link->ld, option, value);
+
+	if (rc == LDAP_OPT_SUCCESS)
+		return 0;
+	return error_set(err, EINVAL, "%s: option %#x cannot be set", link->uri, (unsigned)option);
+}
+
+/* Everything that decides whom we trust is said here, for this handle, and nowhere else. */
+static int set_trust(struct ldap_link *link, const char *ca_file, struct error *err)
+{
+	const int demand = LDAP_OPT_X_TLS_DEMAND, never_crl = LDAP_OPT_X_TLS_CRL_NONE;
+	const int tls_1_2 = LDAP_OPT_X_TLS_PROTOCOL_TLS1_2, client = 0;
+	int rc = set_option(link, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand, err);
+
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_X_TLS_CACERTFILE, ca_file, err);
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_X_TLS_PROTOCOL_MIN, &tls_1_2, err);
+	/* GnuTLS builds of libldap know no CRL setting; without one none is consulted. */
+	(void)ldap_set_option(link->ld, LDAP_OPT_X_TLS_CRLCHECK, &never_crl);
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_X_TLS_NEWCTX, &client, err);
+	return rc;
+}
+
+static int set_manners(struct ldap_link *link, int64_t deadline_ms, struct error *err)
+{
+	const int version = LDAP_VERSION3, deref = LDAP_DEREF_NEVER;
+	struct timeval left = time_left(deadline_ms);
+	int rc = set_option(link, LDAP_OPT_PROTOCOL_VERSION, &version, err);
+
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_REFERRALS, LDAP_OPT_OFF, err);
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_RESTART, LDAP_OPT_OFF, err);
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_DEREF, &deref, err);
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_NETWORK_TIMEOUT, &left, err);
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_TIMEOUT, &left, err);
+	return rc;
+}
+
+/* What libldap says, what the server says, and which server. */
+static int link_failed(struct ldap_link *link, int code, const char *what, int ldap_code,
+		       struct error *err)
+{
+	OWNED(ldap_memfree) char *detail = NULL;
+
+	ldap_get_option(link->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
+	return error_set(err, code, "%s: %s: %s%s%s", link->uri, what, ldap_err2string(ldap_code),
+			 detail && *detail ? ": " : "", detail && *detail ? detail : "");
+}
+
+static int code_of(int ldap_code)
+{
+	switch (ldap_code) {
+	case LDAP_SUCCESS:
+		return 0;
+	case LDAP_TIMEOUT:
+		return ETIMEDOUT;
+	case LDAP_INVALID_CREDENTIALS:
+	case LDAP_INVALID_DN_SYNTAX:
+	case LDAP_INAPPROPRIATE_AUTH:
+	case LDAP_UNWILLING_TO_PERFORM:
+	case LDAP_CONSTRAINT_VIOLATION:	/* locked out by a password policy */
+		return EACCES;
+	case LDAP_NO_SUCH_OBJECT:
+		return ENOENT;
+	case LDAP_SIZELIMIT_EXCEEDED:
+	case LDAP_ADMINLIMIT_EXCEEDED:
+		return E2BIG;
+	case LDAP_SERVER_DOWN:
+	case LDAP_CONNECT_ERROR:
+		return ECONNRESET;
+	default:
+		return EPROTO;
+	}
+}
+
+/* The whole answer to one request, or -ETIMEDOUT after the request was given up. */
+static int await(struct ldap_link *link, const char *what, int id, int64_t deadline_ms,
+		 LDAPMessage **out, struct error *err)
+{
+	struct timeval left = time_left(deadline_ms);
+	LDAPMessage *message = NULL;
+	int kind = ldap_result(link->ld, id, LDAP_MSG_ALL, &left, &message);
+
+	if (kind == 0) {
+		ldap_abandon_ext(link->ld, id, NULL, NULL);
+		return error_set(err, ETIMEDOUT, "%s: %s: no answer in time", link->uri, what);
+	}
+	if (kind < 0) {
+		int code = LDAP_SERVER_DOWN;
+
+		ldap_get_option(link->ld, LDAP_OPT_RESULT_CODE, &code);
+		ldap_msgfree(message);
+		return link_failed(link, ECONNRESET, what, code, err);
+	}
+	*out = message;
+	return 0;
+}
+
+/* The result code inside an answer; 0 or an error named after `what`. */
+static int check_result(struct ldap_link *link, const char *what, LDAPMessage *message,
+			struct error *err)
+{
+	OWNED(ldap_memfree) char *detail = NULL;
+	int code = LDAP_OTHER;
+	int rc = ldap_parse_result(link->ld, message, &code, NULL, &detail, NULL, NULL, 0);
+
+	if (rc != LDAP_SUCCESS)
+		code = rc;
+	if (code == LDAP_SUCCESS)
+		return 0;
+	return error_set(err, code_of(code), "%s: %s: %s%s%s", link->uri, what,
+			 ldap_err2string(code), detail && *detail ? ": " : "",
+			 detail && *detail ? detail : "");
+}
+
+static int start_tls(struct ldap_link *link, int64_t deadline_ms, struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	int id = 0;
+	int rc = ldap_start_tls(link->ld, NULL, NULL, &id);
+
+	if (rc != LDAP_SUCCESS)
+		return link_failed(link, ECONNRESET, "StartTLS", rc, err);
+	rc = await(link, "StartTLS", id, deadline_ms, &answer, err);
+	if (rc == 0)
+		rc = check_result(link, "StartTLS", answer, err);
+	if (rc < 0)
+		return rc;
+
+	rc = ldap_install_tls(link->ld);
+	if (rc != LDAP_SUCCESS)
+		return link_failed(link, EPROTO, "TLS", rc, err);
+	return 0;
+}
+
+static int open_verified(struct ldap_link *link, const struct ldap_link_config *config,
+			 int64_t deadline_ms, struct error *err)
+{
+	int rc = ldap_initialize(&link->ld, link->uri);
+
+	if (rc != LDAP_SUCCESS)
+		return error_set(err, EINVAL, "%s: %s", link->uri, ldap_err2string(rc));
+	rc = set_manners(link, deadline_ms, err);
+	if (rc == 0)
+		rc = set_trust(link, config->ca_file, err);
+	if (rc < 0)
+		return rc;
+
+	if (config->start_tls) {
+		rc = start_tls(link, deadline_ms, err);
+	} else {
+		rc = ldap_connect(link->ld);
+		if (rc != LDAP_SUCCESS)
+			rc = link_failed(link, ECONNRESET, "connect", rc, err);
+	}
+	if (rc < 0)
+		return rc;
+	if (!ldap_tls_inplace(link->ld))
+		return error_set(err, EPROTO, "%s: the connection is not encrypted", link->uri);
+	return 0;
+}
+
+int ldap_link_open(const struct ldap_link_config *config, int64_t deadline_ms,
+		   struct ldap_link **out, struct error *err)
+{
+	OWNED(ldap_link_free) struct ldap_link *link = xnew(struct ldap_link);
+
+	link->uri = xstrdup(config->uri);
+	int rc = open_verified(link, config, deadline_ms, err);
+	if (rc < 0)
+		return rc;
+	*out = STEAL(link);
+	return 0;
+}
+
+void ldap_link_free(struct ldap_link *link)
+{
+	if (!link)
+		return;
+	if (link->ld)
+		ldap_unbind_ext(link->ld, NULL, NULL);
+	free(link->uri);
+	free(link);
+}
+
+LDAP *ldap_link_handle(struct ldap_link *link)
+{
+	return link->ld;
+}
+
+int ldap_link_bind(struct ldap_link *link, const char *dn, struct span password,
+		   int64_t deadline_ms, struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	struct berval credentials = { password.len, (char *)(uintptr_t)password.ptr };
+	int id = 0;
+	int rc = ldap_sasl_bind(link->ld, dn, LDAP_SASL_SIMPLE, &credentials, NULL, NULL, &id);
+
+	if (rc != LDAP_SUCCESS)
+		return link_failed(link, ECONNRESET, "bind", rc, err);
+	rc = await(link, "bind", id, deadline_ms, &answer, err);
+	if (rc == 0)
+		rc = check_result(link, "bind", answer, err);
+	return rc;
+}
+
+/* Servers may answer with other letter case, spaces or escapes than the entry has. */
+static bool same_dn(const char *a, const char *b)
+{
+	OWNED(ldap_memfree) char *plain_a = NULL;
+	OWNED(ldap_memfree) char *plain_b = NULL;
+
+	if (ldap_dn_normalize(a, LDAP_DN_FORMAT_LDAP, &plain_a, LDAP_DN_FORMAT_LDAPV3) ||
+	    ldap_dn_normalize(b, LDAP_DN_FORMAT_LDAP, &plain_b, LDAP_DN_FORMAT_LDAPV3))
+		return false;
+	return plain_a && plain_b && strcasecmp(plain_a, plain_b) == 0;
+}
+
+static bool authzid_is(const struct berval *authzid, const char *dn)
+{
+	char text[1100];
+
+	if (!authzid || authzid->bv_len < 4 || authzid->bv_len >= sizeof(text) ||
+	    strncasecmp(authzid->bv_val, "dn:", 3) != 0)
+		return false;
+	memcpy(text, authzid->bv_val + 3, authzid->bv_len - 3);
+	text[authzid->bv_len - 3] = '\0';
+	return strlen(text) == authzid->bv_len - 3 && same_dn(text, dn);
+}
+
+int ldap_link_is_bound_as(struct ldap_link *link, const char *dn, int64_t deadline_ms,
+			  struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	struct berval *authzid = NULL;
+	int id = 0;
+	int rc = ldap_whoami(link->ld, NULL, NULL, &id);
+
+	if (rc != LDAP_SUCCESS)
+		return link_failed(link, ECONNRESET, "Who am I", rc, err);
+	rc = await(link, "Who am I", id, deadline_ms, &answer, err);
+	if (rc == 0)
+		rc = check_result(link, "Who am I", answer, err);
+	if (rc < 0)
+		return rc;
+
+	rc = ldap_parse_whoami(link->ld, answer, &authzid);
+	bool same = rc == LDAP_SUCCESS && authzid_is(authzid, dn);
+	ber_bvfree(authzid);
+	if (!same)
+		return error_set(err, EACCES, "%s: bound as somebody else than %s", link->uri, dn);
+	return 0;
+}
+
+int ldap_link_search(struct ldap_link *link, const char *base, int scope, const char *filter,
+		     char **attributes, int limit, int64_t deadline_ms, LDAPMessage **out,
+		     struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	struct timeval left = time_left(deadline_ms);
+	int id = 0;
+	int rc = ldap_search_ext(link->ld, base, scope, filter, attributes, 0, NULL, NULL, &left,
+				 limit, &id);
+
+	if (rc != LDAP_SUCCESS)
+		return link_failed(link, rc == LDAP_FILTER_ERROR ? EINVAL : ECONNRESET, "search", rc,
+				   err);
+	rc = await(link, "search", id, deadline_ms, &answer, err);
+	if (rc == 0)
+		rc = check_result(link, "search", answer, err);
+	if (rc < 0)
+		return rc;
+	*out = STEAL(answer);
+	return 0;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genkan-broker: who somebody is, which desktop is theirs, and where it runs. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "broker/api/api.h"
+#include "broker/conductor/conductor.h"
+#include "broker/directory/ldap_link.h"
+#include "broker/session/login.h"
+#include "broker/wiping.h"
+#include "common/sys/log.h"
+
+#define HANDSHAKE_MS 5000
+#define REQUEST_MS 10000
+#define IDLE_MS 120000
+#define CLIENT_BODY_MAX (1024 * 1024)
+#define AGENT_BODY_MAX (4 * 1024 * 1024)
+
+const char *argp_program_version = "genkan-broker " GENKAN_VERSION;
+
+struct flags {
+	const char *config;
+	bool init, check;
+};
+
+static error_t parse_flag(int key, char *arg, struct argp_state *state)
+{
+	struct flags *flags = state->input;
+
+	switch (key) {
+	case 'c':
+		flags->config = arg;
+		return 0;
+	case 'i':
+		flags->init = true;
+		return 0;
+	case 'k':
+		flags->check = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{ "config", 'c', "FILE", 0, "settings (/etc/genkan/broker.conf)", 0 },
+	{ "init", 'i', NULL, 0, "make what is missing in the state folder, then exit", 0 },
+	{ "check", 'k', NULL, 0, "check settings and keys, then exit", 0 },
+	{ 0 },
+};
+static const struct argp argp = {
+	options, parse_flag, NULL, "The broker of a Genkan site.", NULL, NULL, NULL,
+};
+
+/* No other process of this user, and no core file, shows what is in our memory. */
+static void close_process(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static int fail(const struct error *err)
+{
+	fprintf(stderr, "genkan-broker: %s\n", err->text);
+	return 1;
+}
+
+static int init(const struct broker_config *config)
+{
+	OWNED(buf_done) struct buf made = { 0 };
+	OWNED(store_close) struct store *store = NULL;
+	struct authority_paths paths;
+	struct error err = { 0 };
+	int rc = authority_init(config, &made, &err);
+
+	if (rc == 0)
+		rc = authority_paths(config, &paths, &err);
+	if (rc == 0)
+		rc = store_open(paths.store, &store, &err);
+	fputs(buf_text(&made), stdout);
+	return rc < 0 ? fail(&err) : 0;
+}
+
+static void broker_close(struct broker *broker)
+{
+	http_server_free(STEAL(broker->clients));
+	http_server_free(STEAL(broker->agents));
+	directory_free(broker->directory);
+	state_queue_free(broker->state);
+	conductor_free(broker->conductor);
+	login_gate_free(broker->gate);
+	authority_free(broker->authority);
+	loop_free(broker->loop);
+}
+DEFINE_OWNED_VALUE(broker_close, struct broker);
+
+static void on_change(void *arg)
+{
+	struct broker *broker = arg;
+
+	conductor_changed(broker->conductor);
+}
+
+static int open_rooms(struct broker *broker, struct error *err)
+{
+	const struct broker_config *config = broker->config;
+	struct authority_paths paths;
+	int rc = authority_paths(config, &paths, err);
+
+	broker->loop = loop_new();
+	if (rc == 0)
+		rc = authority_open(config, &broker->authority, err);
+	if (rc == 0)
+		rc = directory_new(broker->loop, &config->directory, &broker->directory, err);
+	if (rc < 0)
+		return rc;
+
+	struct state_queue_config state = {
+		.path = paths.store,
+		.max_queued = (unsigned)config->max_queued,
+		.host_silent_ms = config->host_silent_ms,
+		.on_change = on_change,
+		.arg = broker,
+	};
+	return state_queue_new(broker->loop, &state, &broker->state, err);
+}
+
+static int open_doors(struct broker *broker, struct error *err)
+{
+	const struct broker_config *config = broker->config;
+	struct authority_paths paths;
+	int rc = authority_paths(config, &paths, err);
+
+	if (rc < 0)
+		return rc;
+	struct http_server_config door = {
+		.address = config->listen,
+		.certificate_file = paths.broker_crt,
+		.key_file = paths.broker_key,
+		.ca_file = paths.ca_crt,
+		.client_certificate = TLS_PEER_OPTIONAL,
+		.max_connections = (unsigned)config->max_connections,
+		.max_per_source = (unsigned)config->max_per_source,
+		.max_body_bytes = CLIENT_BODY_MAX,
+		.handshake_ms = HANDSHAKE_MS,
+		.request_ms = REQUEST_MS,
+		.idle_ms = IDLE_MS,
+	};
+	rc = http_server_new(broker->loop, &door, api_client_request, broker, &broker->clients, err);
+	if (rc < 0)
+		return rc;
+	door.address = config->agent_listen;
+	door.max_body_bytes = AGENT_BODY_MAX;
+	return http_server_new(broker->loop, &door, api_agent_request, broker, &broker->agents, err);
+}
+
+static void on_stop(void *arg, int signum)
+{
+	struct broker *broker = arg;
+
+	log_info("stopping", kv_int("signal", signum));
+	loop_stop(broker->loop);
+}
+
+/* SIGHUP: the level of the log is the one setting that changes while we run. */
+static void on_reload(void *arg, int signum)
+{
+	const struct flags *flags = arg;
+	OWNED(broker_config_done) struct broker_config config = { 0 };
+	OWNED(buf_done) struct buf problems = { 0 };
+	enum log_level level = LOG_LEVEL_INFO;
+
+	(void)signum;
+	if (broker_config_load(flags->config, &config, &problems) < 0) {
+		log_error("reload_failed", kv_str("problems", buf_text(&problems)));
+		return;
+	}
+	if (log_level_parse(config.log_level, &level) == 0)
+		log_set_level(level);
+	log_info("reloaded", kv_str("log_level", config.log_level));
+}
+
+static int serve(const struct broker_config *config, struct flags *flags)
+{
+	OWNED(broker_close) struct broker broker = { .config = config };
+	struct error err = { 0 };
+	int rc = open_rooms(&broker, &err);
+
+	if (rc < 0)
+		return fail(&err);
+	if (flags->check)
+		return 0;
+
+	broker.gate = login_gate_new(config);
+	broker.conductor = conductor_new(&broker);
+	rc = open_doors(&broker, &err);
+	if (rc < 0)
+		return fail(&err);
+
+	struct loop_signal *term = loop_signal_new(broker.loop, SIGTERM, on_stop, &broker);
+	struct loop_signal *intr = loop_signal_new(broker.loop, SIGINT, on_stop, &broker);
+	struct loop_signal *hup = loop_signal_new(broker.loop, SIGHUP, on_reload, flags);
+	log_info("started", kv_str("version", GENKAN_VERSION), kv_str("listen", config->listen),
+		 kv_str("agent_listen", config->agent_listen));
+	loop_run(broker.loop);
+	loop_signal_free(hup);
+	loop_signal_free(intr);
+	loop_signal_free(term);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct flags flags = { .config = "/etc/genkan/broker.conf" };
+	OWNED(broker_config_done) struct broker_config config = { 0 };
+	OWNED(buf_done) struct buf problems = { 0 };
+	enum log_level level = LOG_LEVEL_INFO;
+
+	wiping_install();
+	ldap_link_init_process();
+	close_process();
+	argp_parse(&argp, argc, argv, 0, NULL, &flags);
+	if (broker_config_load(flags.config, &config, &problems) < 0) {
+		fputs(buf_text(&problems), stderr);
+		return 2;
+	}
+	if (log_level_parse(config.log_level, &level) == 0)
+		log_set_level(level);
+	return flags.init ? init(&config) : serve(&config, &flags);
+}

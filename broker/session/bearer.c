@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/session/bearer.h"
+
+#include <errno.h>
+
+#include "broker/session/entitled.h"
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "common/sys/log.h"
+
+#define RETRY_MS 2000
+
+struct search {
+	struct state_job job;	/* first: jobs are cast back */
+	struct request *r;
+	uint8_t token_sha256[STORE_HASH_BYTES];
+	bool ask_directory;
+	struct bearer *bearer;
+	bearer_fn *fn;
+	bearer_drop_fn *drop;
+	void *arg;
+};
+
+void bearer_free(struct bearer *bearer)
+{
+	if (!bearer)
+		return;
+	directory_person_done(&bearer->person);
+	free(bearer);
+}
+
+/* The request has been answered already. */
+static void give_up(struct search *s)
+{
+	if (s->drop)
+		s->drop(s->arg);
+	bearer_free(s->bearer);
+	free(s);
+}
+
+static void go_on(struct search *s)
+{
+	s->fn(s->r, STEAL(s->bearer), s->arg);
+	free(s);
+}
+
+static void on_directory(void *arg, const struct directory_answer *answer)
+{
+	struct search *s = arg;
+
+	s->r->search_us = answer->search_us;
+	s->r->groups_us = answer->groups_us;
+	switch (answer->verdict) {
+	case DIRECTORY_OK:
+		directory_person_copy(&answer->person, &s->bearer->person);
+		s->bearer->confirmed = true;
+		go_on(s);
+		return;
+	case DIRECTORY_REFUSED:
+		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
+		break;
+	case DIRECTORY_DISABLED:
+		request_refuse(s->r, REASON_ACCOUNT_DISABLED, -1, NULL);
+		break;
+	case DIRECTORY_UNREACHABLE:
+		log_warn("directory_not_asked", kv_str("request", s->r->id),
+			 kv_error(&answer->reason));
+		go_on(s);
+		return;
+	case DIRECTORY_BUSY:
+		request_refuse(s->r, REASON_BUSY, RETRY_MS, NULL);
+		break;
+	}
+	give_up(s);
+}
+
+static int find_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct search *s = (struct search *)job;
+
+	return store_login_session_find(store, s->token_sha256, clock_wall_ms(), &s->bearer->login,
+					&s->bearer->user, err);
+}
+
+static void find_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct search *s = (struct search *)job;
+
+	if (rc == -ENOENT) {
+		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
+		give_up(s);
+		return;
+	}
+	if (rc < 0) {
+		request_store_failed(s->r, rc, err);
+		give_up(s);
+		return;
+	}
+	memcpy(s->r->who, s->bearer->user.name, sizeof(s->r->who));
+	if (s->ask_directory)
+		directory_lookup(s->r->broker->directory, s->bearer->user.key, on_directory, s);
+	else
+		go_on(s);
+}
+
+void bearer_find(struct request *r, bool ask_directory, bearer_fn *fn, bearer_drop_fn *drop,
+		 void *arg)
+{
+	struct search *s = xnew(struct search);
+
+	s->r = r;
+	s->ask_directory = ask_directory;
+	s->bearer = xnew(struct bearer);
+	s->fn = fn;
+	s->drop = drop;
+	s->arg = arg;
+	if (!request_token_hash(r, s->token_sha256) ||
+	    request_submit(r, &s->job, find_run, find_done) < 0)
+		give_up(s);
+}

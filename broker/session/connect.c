@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/session/connect.h"
+
+#include <errno.h>
+
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "pool/pool_json.h"
+
+#define RETRY_MS 500	/* for a client that cannot be held */
+
+enum reason connect_decide(const struct store_desktop *desktop, const struct store_host *host,
+			   int64_t silent_before_ms)
+{
+	if (desktop->state == DESKTOP_ERROR)
+		return REASON_DESKTOP_FAILED;
+	if (!host || host->last_seen_ms < silent_before_ms)
+		return REASON_NO_HOST;
+	if (desktop->want == DESKTOP_WANT_RUNNING && desktop->state == DESKTOP_READY &&
+	    *desktop->address && *desktop->rdp_certificate_sha256 && *host->relay_host &&
+	    host->relay_port > 0 && *host->relay_certificate_sha256)
+		return REASON_OK;
+	return REASON_DESKTOP_STARTING;
+}
+
+static int make_ticket(struct store *store, const struct connect_ask *ask, int64_t now_ms,
+		       struct connect_outcome *out, struct error *err)
+{
+	OWNED(buf_done) struct buf locator = { 0 };
+	struct store_ticket ticket = {
+		.user_key = ask->user.key,
+		.desktop = out->desktop.id,
+		.host = out->desktop.host,
+		.epoch = out->desktop.epoch,
+		.client_address = ask->client_address,
+		.policy = out->policy,
+		.expires_at_ms = now_ms + ask->ticket_ms,
+	};
+
+	token_new(&out->secret);
+	random_bytes(ticket.locator, sizeof(ticket.locator));
+	memcpy(ticket.secret_sha256, out->secret.hash, sizeof(ticket.secret_sha256));
+	base64url_encode(span_of(ticket.locator, sizeof(ticket.locator)), &locator);
+	int rc = str_copy(out->locator, sizeof(out->locator), buf_text(&locator));
+	out->ticket_ms = ask->ticket_ms;
+	return rc < 0 ? rc : store_ticket_create(store, &ticket, now_ms, err);
+}
+
+/* What the user has already; NOT_ENTITLED instead of anything new. */
+static int find_own(struct store *store, const struct connect_ask *ask, struct store_taken *taken,
+		    struct error *err)
+{
+	int rc = store_assignment_find(store, ask->user.key, ask->pool, &taken->desktop, err);
+
+	taken->how = REASON_DESKTOP_OWN;
+	taken->reason = rc == -ENOENT ? REASON_DIRECTORY_UNREACHABLE : REASON_OK;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int take(struct store *store, const struct connect_ask *ask, int64_t now_ms,
+		struct store_taken *taken, struct error *err)
+{
+	struct store_take wanted = {
+		.user_key = ask->user.key,
+		.pool = ask->pool,
+		.replace_failed = ask->replace_failed,
+		.silent_before_ms = now_ms - ask->host_silent_ms,
+		.now_ms = now_ms,
+	};
+
+	return ask->only_own ? find_own(store, ask, taken, err)
+			     : store_assignment_take(store, &wanted, taken, err);
+}
+
+static int read_policy(struct store *store, const char *name, struct pool_policy *out,
+		       struct error *err)
+{
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	int rc = store_pool_find(store, name, pool, err);
+
+	if (rc == 0)
+		*out = pool->policy;
+	return rc;
+}
+
+int connect_run(struct store *store, const struct connect_ask *ask, struct connect_outcome *out,
+		bool *touched, struct error *err)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct store_taken taken = { 0 };
+	int rc = take(store, ask, now_ms, &taken, err);
+
+	if (rc < 0)
+		return rc;
+	out->reason = taken.reason;
+	out->how = taken.how;
+	if (taken.reason != REASON_OK)
+		return 0;
+	*touched |= taken.how != REASON_DESKTOP_OWN;
+	out->desktop = taken.desktop;
+
+	rc = store_host_find(store, out->desktop.host, &out->host, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	out->reason = connect_decide(&out->desktop, rc == 0 ? &out->host : NULL,
+				     now_ms - ask->host_silent_ms);
+	if (out->reason != REASON_OK)
+		return 0;
+
+	rc = read_policy(store, out->desktop.pool, &out->policy, err);
+	if (rc == 0)
+		rc = make_ticket(store, ask, now_ms, out, err);
+	if (rc == -ESTALE) {	/* it changed hands between the two steps' reports: look again */
+		out->reason = REASON_DESKTOP_STARTING;
+		return 0;
+	}
+	return rc;
+}
+
+static json_t *desktop_json(const struct store_desktop *desktop)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "id", desktop->id, "name", desktop->name, "pool",
+			 desktop->pool, "title", desktop->title);
+}
+
+static json_t *ready_json(const struct connect_outcome *o)
+{
+	return json_pack("{s:s, s:o, s:{s:s, s:I}, s:s, s:s, s:s, s:I, s:o}", "status", "ready",
+			 "desktop", desktop_json(&o->desktop), "endpoint", "host",
+			 o->host.relay_host, "port", (json_int_t)o->host.relay_port, "locator",
+			 o->locator, "secret", o->secret.text, "certificate_sha256",
+			 o->host.relay_certificate_sha256, "expires_in_ms",
+			 (json_int_t)o->ticket_ms, "policy", policy_to_json(&o->policy));
+}
+
+/* The host reports "ready" a moment before its relay's certificate or the address: for the client
+ * that is still the last stage of the way. */
+static const char *client_stage(enum desktop_stage stage)
+{
+	return desktop_stage_word(stage == DESKTOP_STAGE_READY ? DESKTOP_STAGE_IDENTITY : stage);
+}
+
+static json_t *preparing_json(const struct connect_outcome *o)
+{
+	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "status", "preparing", "desktop",
+			 desktop_json(&o->desktop), "stage", client_stage(o->desktop.stage),
+			 "percent", (json_int_t)o->desktop.percent, "code",
+			 reason_word(REASON_DESKTOP_STARTING), "detail",
+			 reason_text(REASON_DESKTOP_STARTING), "retry_after_ms",
+			 (json_int_t)RETRY_MS);
+}
+
+json_t *connect_json(const struct connect_outcome *outcome)
+{
+	return outcome->reason == REASON_OK ? ready_json(outcome) : preparing_json(outcome);
+}
+
+static const char *entry_state(const struct store_desktop *desktop)
+{
+	if (!desktop)
+		return "none";
+	if (desktop->state == DESKTOP_READY)
+		return "ready";
+	return desktop->state == DESKTOP_ERROR ? "error" : "preparing";
+}
+
+json_t *desktop_entry_json(const struct pool *pool, const struct store_desktop *desktop)
+{
+	return json_pack("{s:s, s:s, s:s, s:s}", "id", desktop ? desktop->id : pool->name, "pool",
+			 pool->name, "title", pool->title, "state", entry_state(desktop));
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connect.h - from "this user wants this pool" to a ticket, or to the reason why not yet.
+ *
+ * connect_decide() is pure. connect_run() is a step of a state job: it takes the assignment and,
+ * when the desktop is ready, makes the ticket, all inside the job's transaction. */
+#ifndef GENKAN_SESSION_CONNECT_H
+#define GENKAN_SESSION_CONNECT_H
+
+#include "broker/session/token.h"
+#include "common/data/json.h"
+#include "db/store.h"
+
+struct connect_ask {
+	struct store_user user;
+	char pool[POOL_NAME_SIZE];
+	bool replace_failed;
+	bool only_own;		/* nothing new: the directory could not confirm the entitlement */
+	char client_address[64];
+	int64_t ticket_ms, host_silent_ms;
+};
+
+struct connect_outcome {
+	enum reason reason;	/* OK: ready; DESKTOP_STARTING: wait; else refused */
+	enum reason how;	/* where the desktop came from */
+	struct store_desktop desktop;	/* "" ids when there is none */
+	struct store_host host;		/* of the desktop */
+	struct pool_policy policy;
+	int64_t ticket_ms;
+	char locator[24];
+	struct token secret;
+};
+
+/* OK, DESKTOP_STARTING, DESKTOP_FAILED or NO_HOST. `host` NULL: the host is not known. */
+enum reason connect_decide(const struct store_desktop *desktop, const struct store_host *host,
+			   int64_t silent_before_ms);
+
+/* `touched` is set when hosts or spares are concerned. */
+int connect_run(struct store *store, const struct connect_ask *ask, struct connect_outcome *out,
+		bool *touched, struct error *err) MUST_CHECK;
+
+/* The CONNECT object of the API for OK and DESKTOP_STARTING. A new reference. */
+json_t *connect_json(const struct connect_outcome *outcome);
+/* ENTRY: `desktop` NULL when the user has none in the pool. A new reference. */
+json_t *desktop_entry_json(const struct pool *pool, const struct store_desktop *desktop);
+
+#endif

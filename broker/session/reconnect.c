@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/session/reconnect.h"
+
+#include <errno.h>
+
+#include "broker/audit/audit.h"
+#include "broker/conductor/conductor.h"
+#include "broker/session/bearer.h"
+#include "broker/session/connect.h"
+#include "broker/session/entitled.h"
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+
+#define WAIT_MAX_MS 60000
+
+/* --------------------------------------------------------------------------------------- list */
+
+struct listing {
+	struct state_job job;	/* first: jobs are cast back */
+	struct request *r;
+	struct bearer *bearer;
+	json_t *entries;
+};
+
+/* Without the directory's word: the pools in which the user has a desktop. */
+static int list_own(struct store *store, struct listing *l, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list own = { 0 };
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	int rc = store_assignments(store, l->bearer->user.key, &own, err);
+
+	l->entries = json_array();
+	for (size_t i = 0; i < own.count && rc == 0; i++) {
+		rc = store_pool_find(store, own.items[i].pool, pool, err);
+		if (rc == 0)
+			json_array_append_new(l->entries,
+					      desktop_entry_json(pool, &own.items[i]));
+	}
+	return rc;
+}
+
+static int list_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct listing *l = (struct listing *)job;
+	OWNED(entitled_done) struct entitled entitled = { 0 };
+
+	if (!l->bearer->confirmed)
+		return list_own(store, l, err);
+	int rc = entitled_find(store, &l->bearer->person, &entitled, err);
+	return rc < 0 ? rc : entitled_json(store, &entitled, l->bearer->user.key, &l->entries, err);
+}
+
+static void list_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct listing *l = (struct listing *)job;
+
+	if (rc < 0)
+		request_store_failed(l->r, rc, err);
+	else
+		request_reply(l->r, 200, json_pack("{s:O}", "desktops", l->entries));
+	json_decref(l->entries);
+	bearer_free(l->bearer);
+	free(l);
+}
+
+static void list_for(struct request *r, struct bearer *bearer, void *arg)
+{
+	struct listing *l = xnew(struct listing);
+
+	(void)arg;
+	l->r = r;
+	l->bearer = bearer;
+	if (request_submit(r, &l->job, list_run, list_done) < 0) {
+		bearer_free(bearer);
+		free(l);
+	}
+}
+
+void reconnect_list(struct request *r)
+{
+	bearer_find(r, true, list_for, NULL, NULL);
+}
+
+/* ------------------------------------------------------------------------------------ connect */
+
+struct connecting {
+	struct state_job job;	/* first: jobs are cast back */
+	struct request *r;
+	struct bearer *bearer;
+	struct conductor_waiter waiter;
+	char seen[16];
+	int64_t deadline_ms;	/* monotonic */
+	bool resolved;		/* `ask` names the pool: entitlement was found */
+	bool running, again;	/* a job is under way; something changed meanwhile */
+	struct connect_ask ask;
+	struct connect_outcome outcome;
+};
+
+static void connecting_free(void *arg)
+{
+	struct connecting *c = arg;
+
+	conductor_wait_end(&c->waiter);
+	token_wipe(&c->outcome.secret);
+	bearer_free(c->bearer);
+	free(c);
+}
+
+/* Which pool is meant, by an id of the list the client was given. */
+static int resolve_own(struct store *store, struct connecting *c, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list own = { 0 };
+	const char *id = c->r->argument;
+	int rc = store_assignments(store, c->bearer->user.key, &own, err);
+
+	for (size_t i = 0; i < own.count && rc == 0; i++) {
+		if (strcmp(own.items[i].id, id) != 0 && strcmp(own.items[i].pool, id) != 0)
+			continue;
+		memcpy(c->ask.pool, own.items[i].pool, sizeof(c->ask.pool));
+		c->resolved = true;
+	}
+	return rc;
+}
+
+static int resolve_entitled(struct store *store, struct connecting *c, struct error *err)
+{
+	OWNED(entitled_done) struct entitled entitled = { 0 };
+	const struct pool *pool = NULL;
+	int rc = entitled_find(store, &c->bearer->person, &entitled, err);
+
+	if (rc == 0)
+		rc = entitled_resolve(store, &entitled, c->bearer->user.key, c->r->argument, &pool,
+				      err);
+	if (rc == 0 && pool) {
+		memcpy(c->ask.pool, pool->name, sizeof(c->ask.pool));
+		c->resolved = true;
+	}
+	return rc;
+}
+
+static int audit_connect(struct store *store, struct connecting *c, struct error *err)
+{
+	enum reason reason = c->outcome.reason;
+	struct audit row = {
+		.who = c->bearer->user.name,
+		.source = c->r->source,
+		.what = reason == REASON_OK ? "ticket" : "connect",
+		.reason = reason,
+		.denied = reason != REASON_OK,
+		.subject = *c->outcome.desktop.id ? c->outcome.desktop.id : c->r->argument,
+		.details = json_pack("{s:s}", "request", c->r->id),
+	};
+
+	return reason == REASON_DESKTOP_STARTING ? (json_decref(row.details), 0)
+						 : audit_append(store, &row, err);
+}
+
+static int connect_job_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct connecting *c = (struct connecting *)job;
+	int rc = 0;
+
+	memset(&c->outcome, 0, sizeof(c->outcome));
+	if (!c->resolved)
+		rc = c->bearer->confirmed ? resolve_entitled(store, c, err)
+					  : resolve_own(store, c, err);
+	if (rc < 0)
+		return rc;
+	if (c->resolved)
+		rc = connect_run(store, &c->ask, &c->outcome, &job->touched, err);
+	else
+		c->outcome.reason = c->bearer->confirmed ? REASON_NOT_ENTITLED
+							 : REASON_DIRECTORY_UNREACHABLE;
+	return rc < 0 ? rc : audit_connect(store, c, err);
+}
+
+static void connect_job_done(struct state_job *job, int rc, const struct error *err);
+
+static void look(struct connecting *c)
+{
+	c->running = true;
+	c->job.touched = false;
+	state_submit_always(c->r->broker->state, &c->job, connect_job_run, connect_job_done);
+}
+
+static void on_change(void *arg)
+{
+	struct connecting *c = arg;
+
+	if (c->running)
+		c->again = true;
+	else
+		look(c);
+}
+
+static bool is_news(const struct connecting *c)
+{
+	return strcmp(c->seen, desktop_stage_word(c->outcome.desktop.stage)) != 0;
+}
+
+static void answer(struct connecting *c)
+{
+	enum reason reason = c->outcome.reason;
+
+	if (reason == REASON_OK) {
+		request_reply(c->r, 200, connect_json(&c->outcome));
+	} else if (reason == REASON_DESKTOP_STARTING) {
+		c->r->outcome = reason;
+		request_reply(c->r, 202, connect_json(&c->outcome));
+	} else {
+		const char *words = c->outcome.desktop.reason;
+
+		request_refuse(c->r, reason, -1,
+			       reason == REASON_DESKTOP_FAILED && *words ? words : NULL);
+	}
+	connecting_free(c);
+}
+
+/* Nobody waits any more, or nothing is left to wait for: answer. */
+static void on_wait_over(void *arg)
+{
+	struct connecting *c = arg;
+
+	if (!c->running)
+		answer(c);	/* else the job's end does it: the deadline has passed */
+}
+
+static void connect_job_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct connecting *c = (struct connecting *)job;
+	int64_t left_ms = c->deadline_ms - clock_monotonic_ms();
+
+	c->running = false;
+	if (rc < 0) {
+		request_store_failed(c->r, rc, err);
+		connecting_free(c);
+		return;
+	}
+	c->ask.replace_failed = false;
+	if (c->outcome.reason != REASON_DESKTOP_STARTING || is_news(c) || left_ms <= 0 ||
+	    !request_exchange(c->r)) {
+		answer(c);
+		return;
+	}
+	if (c->again) {
+		c->again = false;
+		look(c);
+		return;
+	}
+	conductor_wait(c->r->broker->conductor, &c->waiter, c->outcome.desktop.host, left_ms,
+		       on_change, on_wait_over, c);
+}
+
+static void connect_for(struct request *r, struct bearer *bearer, void *arg)
+{
+	struct connecting *c = arg;
+	const struct broker_config *config = r->broker->config;
+
+	c->bearer = bearer;
+	c->ask.user = bearer->user;
+	c->ask.only_own = !bearer->confirmed;
+	c->ask.replace_failed = bearer->confirmed && !*c->seen;
+	c->ask.ticket_ms = config->ticket_ms;
+	c->ask.host_silent_ms = config->host_silent_ms;
+	memcpy(c->ask.client_address, r->source, sizeof(c->ask.client_address));
+	look(c);
+}
+
+void reconnect_connect(struct request *r)
+{
+	const json_t *body = request_body(r);
+	struct error err = { 0 };
+	int64_t wait_ms = 0;
+
+	if (!body)
+		return;
+	struct connecting *c = xnew(struct connecting);
+	int rc = json_get_int_or(body, "wait_ms", 0, 0, WAIT_MAX_MS, &wait_ms, &err);
+	if (rc == 0)
+		rc = json_get_text_or(body, "seen", "", c->seen, sizeof(c->seen), &err);
+	if (rc < 0) {
+		free(c);
+		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
+		return;
+	}
+	c->r = r;
+	c->deadline_ms = clock_monotonic_ms() + wait_ms;
+	bearer_find(r, true, connect_for, connecting_free, c);
+}
+
+/* ----------------------------------------------------------------------------- whoami, logout */
+
+static void whoami_for(struct request *r, struct bearer *bearer, void *arg)
+{
+	(void)arg;
+	request_reply(r, 200,
+		      json_pack("{s:s, s:s, s:I}", "user", bearer->user.name, "display_name",
+				bearer->user.display_name, "expires_at_ms",
+				(json_int_t)bearer->login.expires_at_ms));
+	bearer_free(bearer);
+}
+
+void reconnect_whoami(struct request *r)
+{
+	bearer_find(r, false, whoami_for, NULL, NULL);
+}
+
+struct logout {
+	struct state_job job;	/* first: jobs are cast back */
+	struct request *r;
+	struct bearer *bearer;
+};
+
+static int logout_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct logout *l = (struct logout *)job;
+	struct audit row = {
+		.who = l->bearer->user.name,
+		.source = l->r->source,
+		.what = "logout",
+		.reason = REASON_OK,
+		.details = json_pack("{s:s}", "request", l->r->id),
+	};
+	int rc = store_login_session_end(store, l->bearer->login.token_sha256, err);
+
+	return rc < 0 ? (json_decref(row.details), rc) : audit_append(store, &row, err);
+}
+
+static void logout_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct logout *l = (struct logout *)job;
+
+	if (rc < 0)
+		request_store_failed(l->r, rc, err);
+	else
+		request_reply_empty(l->r);
+	bearer_free(l->bearer);
+	free(l);
+}
+
+static void logout_for(struct request *r, struct bearer *bearer, void *arg)
+{
+	struct logout *l = xnew(struct logout);
+
+	(void)arg;
+	l->r = r;
+	l->bearer = bearer;
+	if (request_submit(r, &l->job, logout_run, logout_done) < 0) {
+		bearer_free(bearer);
+		free(l);
+	}
+}
+
+void reconnect_logout(struct request *r)
+{
+	bearer_find(r, false, logout_for, NULL, NULL);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/state_queue.h"
+
+#include <errno.h>
+
+#include "common/sys/clock.h"
+#include "common/sys/log.h"
+#include "common/sys/work.h"
+
+#define GROUP_MAX 64
+
+struct group {
+	struct state_queue *queue;
+	struct list jobs;
+	bool touched;
+};
+
+struct state_queue {
+	struct state_queue_config config;
+	struct store *store;		/* store thread only, once it runs */
+	struct work *work;
+	struct list waiting;
+	unsigned waiting_count;
+	bool busy;			/* a group is with the store */
+	bool closing;
+};
+
+int state_queue_new(struct loop *loop, const struct state_queue_config *config,
+		    struct state_queue **out, struct error *err)
+{
+	OWNED(state_queue_free) struct state_queue *queue = xnew(struct state_queue);
+
+	queue->config = *config;
+	list_init(&queue->waiting);
+	int rc = store_open(config->path, &queue->store, err);
+	if (rc < 0)
+		return rc;
+	queue->work = work_new(loop, "store", 1, 2);
+	*out = STEAL(queue);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------ on the store's thread */
+
+static void fail_group(struct group *group, int rc, const struct error *err)
+{
+	LIST_EACH(it, &group->jobs) {
+		struct state_job *job = LIST_OF(it, struct state_job, link);
+
+		job->rc = rc;
+		job->err = *err;
+	}
+	group->touched = false;
+}
+
+static void replenish(struct state_queue *queue)
+{
+	struct error err = { 0 };
+	int64_t now_ms = clock_wall_ms(), changed = 0;
+
+	if (store_pools_replenish(queue->store, now_ms - queue->config.host_silent_ms, now_ms,
+				  &changed, &err) < 0)
+		log_warn("spares_not_replenished", kv_error(&err));
+	else if (changed)
+		log_info("spares_replenished", kv_int("desktops", changed));
+}
+
+static int run_group(struct group *group, struct error *err)
+{
+	struct state_queue *queue = group->queue;
+	int rc = 0;
+
+	if (!queue->store)
+		rc = store_open(queue->config.path, &queue->store, err);
+	if (rc == 0)
+		rc = store_begin(queue->store, err);
+	if (rc < 0)
+		return rc;
+
+	LIST_EACH(it, &group->jobs) {
+		struct state_job *job = LIST_OF(it, struct state_job, link);
+
+		job->rc = job->run(queue->store, job, &job->err);
+		group->touched |= job->touched;
+		if (job->rc == -EIO) {	/* never go on after a failed write or flush */
+			*err = job->err;
+			return -EIO;
+		}
+	}
+	if (group->touched)
+		replenish(queue);
+	return store_commit(queue->store, err);
+}
+
+static void group_run(void *arg)
+{
+	struct group *group = arg;
+	struct error err = { 0 };
+	int rc = run_group(group, &err);
+
+	if (rc == 0)
+		return;
+	log_error("store_failed", kv_error(&err));
+	fail_group(group, rc, &err);
+	if (group->queue->store)
+		store_rollback(group->queue->store);
+	if (rc == -EIO) {	/* what the disk has now is found out by reading it again */
+		store_close(group->queue->store);
+		group->queue->store = NULL;
+	}
+}
+
+/* ----------------------------------------------------------------------------------- on the loop */
+
+static void start_group(struct state_queue *queue);
+
+static void group_done(void *arg, int status)
+{
+	struct group *group = arg;
+	struct state_queue *queue = group->queue;
+	struct error gone = { .code = ECANCELED, .text = "the broker is stopping" };
+
+	if (status < 0)
+		fail_group(group, status, &gone);
+	queue->busy = false;
+	LIST_EACH_SAFE(it, &group->jobs) {
+		struct state_job *job = LIST_OF(it, struct state_job, link);
+
+		list_remove(&job->link);
+		job->done(job, job->rc, &job->err);
+	}
+	if (group->touched && !queue->closing)
+		queue->config.on_change(queue->config.arg);
+	free(group);
+	start_group(queue);
+}
+
+static void start_group(struct state_queue *queue)
+{
+	if (queue->busy || queue->closing || list_empty(&queue->waiting))
+		return;
+
+	struct group *group = xnew(struct group);
+	group->queue = queue;
+	list_init(&group->jobs);
+	for (int i = 0; i < GROUP_MAX && !list_empty(&queue->waiting); i++) {
+		struct list *first = queue->waiting.next;
+
+		list_remove(first);
+		list_append(&group->jobs, first);
+		queue->waiting_count--;
+	}
+	queue->busy = true;
+	if (work_submit(queue->work, 0, group_run, group_done, group) < 0)
+		abort();	/* one group at a time: there is always room */
+}
+
+void state_submit_always(struct state_queue *queue, struct state_job *job, state_run_fn *run,
+			 state_done_fn *done)
+{
+	job->run = run;
+	job->done = done;
+	list_append(&queue->waiting, &job->link);
+	queue->waiting_count++;
+	start_group(queue);
+}
+
+int state_submit(struct state_queue *queue, struct state_job *job, state_run_fn *run,
+		 state_done_fn *done)
+{
+	if (queue->waiting_count >= queue->config.max_queued || queue->closing)
+		return -EAGAIN;
+	state_submit_always(queue, job, run, done);
+	return 0;
+}
+
+void state_queue_free(struct state_queue *queue)
+{
+	struct error gone = { .code = ECANCELED, .text = "the broker is stopping" };
+
+	if (!queue)
+		return;
+	queue->closing = true;
+	work_free(queue->work);
+	while (!list_empty(&queue->waiting)) {
+		struct state_job *job =
+			LIST_OF(queue->waiting.next, struct state_job, link);
+
+		list_remove(&job->link);
+		job->done(job, -ECANCELED, &gone);
+	}
+	store_close(queue->store);
+	free(queue);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* state_queue.h - the broker's one way to its store.
+ *
+ * Theory. The store blocks and has one writer, so it lives on a thread of its own. Jobs that come
+ * while it is busy wait here and then run as one group between store_begin and store_commit: the
+ * more is going on, the more logins share one flush to disk, and an idle broker answers after one.
+ * `done` comes only after the commit: what it tells the world is durable.
+ *
+ * A run function that changed what hosts should have or how many spares there are sets `touched`;
+ * then spares are replenished in the same transaction and `on_change` is called after the dones. */
+#ifndef GENKAN_BROKER_STATE_QUEUE_H
+#define GENKAN_BROKER_STATE_QUEUE_H
+
+#include "common/base/list.h"
+#include "common/sys/loop.h"
+#include "db/store.h"
+
+struct state_queue;
+struct state_job;
+
+/* On the store's thread: touches nothing but the job and the store. Returns 0 or negative errno. */
+typedef int state_run_fn(struct store *store, struct state_job *job, struct error *err);
+/* On the loop, exactly once: `rc` is what run returned, or why it could not be kept. */
+typedef void state_done_fn(struct state_job *job, int rc, const struct error *err);
+
+struct state_job {	/* embedded at the front of each kind of job */
+	struct list link;
+	state_run_fn *run;
+	state_done_fn *done;
+	bool touched;
+	int rc;
+	struct error err;
+};
+
+struct state_queue_config {
+	const char *path;
+	unsigned max_queued;
+	int64_t host_silent_ms;
+	void (*on_change)(void *arg);
+	void *arg;
+};
+
+/* Opens the store, so that a damaged or newer one stops the start. */
+int state_queue_new(struct loop *loop, const struct state_queue_config *config,
+		    struct state_queue **out, struct error *err) MUST_CHECK;
+void state_queue_free(struct state_queue *queue);
+DEFINE_OWNED(state_queue_free, struct state_queue);
+
+/* -EAGAIN when too much waits already: nothing was taken and `done` will not come. */
+int state_submit(struct state_queue *queue, struct state_job *job, state_run_fn *run,
+		 state_done_fn *done) MUST_CHECK;
+/* For work of the broker itself, which may not be turned away. */
+void state_submit_always(struct state_queue *queue, struct state_job *job, state_run_fn *run,
+			 state_done_fn *done);
+
+#endif
