@@ -180,7 +180,7 @@ static int save_record(const struct identity_record *record, struct error *err)
 
 int apply_load_record(struct identity_record *out, struct error *err)
 {
-	OWNED(buf_done) struct buf text = BUF_LIMIT(LINK_LINE_MAX);
+	OWNED(buf_done) struct buf text = { 0 };
 	int rc = file_read(GUEST_RECORD_FILE, LINK_LINE_MAX, &text, err);
 
 	return rc < 0 ? rc : identity_record_parse(buf_span(&text), out, err);

@@ -52,7 +52,7 @@ DEFINE_OWNED_VALUE(daemon_done, struct daemon);
 
 static bool port_has_name(const char *port, const char *name)
 {
-	OWNED(buf_done) struct buf text = BUF_LIMIT(256);
+	OWNED(buf_done) struct buf text = { 0 };
 	char path[300];
 
 	snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", port);

@@ -32,7 +32,7 @@ static int load_module(const char *path, struct error *err)
 
 static int load_modules(struct error *err)
 {
-	OWNED(buf_done) struct buf list = BUF_LIMIT(65536);
+	OWNED(buf_done) struct buf list = { 0 };
 	int rc = file_read("/modules", 65536, &list, err);
 	char *rest, *path;
 
@@ -48,8 +48,8 @@ static int load_modules(struct error *err)
 /* The value of `key` (with its =) on the kernel's command line; -ENOENT. */
 static int kernel_option(const char *key, char *out, size_t size, struct error *err)
 {
-	OWNED(buf_done) struct buf line = BUF_LIMIT(8192);
-	int rc = file_read("/proc/cmdline", 8191, &line, err);
+	OWNED(buf_done) struct buf line = { 0 };
+	int rc = file_read("/proc/cmdline", 8192, &line, err);
 	char *rest, *word;
 
 	if (rc < 0)

@@ -46,19 +46,27 @@ static int header_check(struct reader *r, const char **why)
 	return 0;
 }
 
+/* libfreerdp sends a redirection password as it was set; some set it with its NUL. */
+static struct span without_nul(struct span text)
+{
+	size_t end = text.len - 2;
+
+	if (text.len == 2 * (SECRET_TEXT_LEN + 1) && text.ptr[end] == 0 && text.ptr[end + 1] == 0)
+		text.len = end;
+	return text;
+}
+
 static int secret_decode(struct span password, uint8_t secret[RDSTLS_SECRET_LEN])
 {
+	struct span wide = without_nul(password);
 	uint8_t text[SECRET_TEXT_LEN];
 
-	if (password.len != 2 * (SECRET_TEXT_LEN + 1))
+	if (wide.len != 2 * SECRET_TEXT_LEN)
 		return -EBADMSG;
-	for (size_t i = 0; i <= SECRET_TEXT_LEN; i++) {
-		uint8_t low = password.ptr[2 * i];
-
-		if (password.ptr[2 * i + 1] != 0 || (i == SECRET_TEXT_LEN && low != 0))
+	for (size_t i = 0; i < SECRET_TEXT_LEN; i++) {
+		if (wide.ptr[2 * i + 1] != 0)
 			return -EBADMSG;
-		if (i < SECRET_TEXT_LEN)
-			text[i] = low;
+		text[i] = wide.ptr[2 * i];
 	}
 
 	ssize_t n = base64url_decode(span_of(text, sizeof(text)), secret, RDSTLS_SECRET_LEN);

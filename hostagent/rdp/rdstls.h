@@ -6,7 +6,7 @@
  *	relay  -> client  Authentication Response
  *
  * Not framed in TPKT. Our mapping of the ticket: RedirectionGuid is the 16 bytes of the locator;
- * Password is the secret as base64url (43 characters) in UTF-16LE with its NUL, 88 bytes; user
+ * Password is the secret as base64url (43 characters) in UTF-16LE, with or without a NUL; user
  * name and domain are there because the format has them, and are not looked at. */
 #ifndef GENKAN_HOSTAGENT_RDP_RDSTLS_H
 #define GENKAN_HOSTAGENT_RDP_RDSTLS_H

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hostagent/relay/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+DEFINE_OWNED(seccomp_release, void);
+
+int sandbox_prepare(const char *user, struct sandbox *out, struct error *err)
+{
+	struct sandbox box = { .is_root = geteuid() == 0, .uid = geteuid(), .gid = getegid() };
+	char folder[] = "/tmp/genkan-empty-XXXXXX";
+
+	if (box.is_root) {
+		const struct passwd *pw = getpwnam(user);
+
+		if (!pw || pw->pw_uid == 0)
+			return error_set(err, EINVAL, "user %s: %s", user,
+					 pw ? "sessions do not run as root" : "no such user");
+		box.uid = pw->pw_uid;
+		box.gid = pw->pw_gid;
+		/* Nobody can put anything into a folder that no name leads to. */
+		if (!mkdtemp(folder) || chdir(folder) < 0 || rmdir(folder) < 0)
+			return error_errno(err, "empty folder %s", folder);
+	}
+	*out = box;
+	return 0;
+}
+
+static int drop_user(const struct sandbox *box, struct error *err)
+{
+	if (!box->is_root)
+		return 0;
+	if (chroot(".") < 0 || chdir("/") < 0)
+		return error_errno(err, "chroot");
+	if (setgroups(0, NULL) < 0 || setresgid(box->gid, box->gid, box->gid) < 0 ||
+	    setresuid(box->uid, box->uid, box->uid) < 0)
+		return error_errno(err, "become uid %d", (int)box->uid);
+	if (setuid(0) == 0)
+		return error_set(err, EPERM, "still able to become root");
+	return 0;
+}
+
+static int limit(int resource, rlim_t value, struct error *err)
+{
+	const struct rlimit r = { value, value };
+
+	if (setrlimit((__rlimit_resource_t)resource, &r) < 0)
+		return error_errno(err, "limit %d", resource);
+	return 0;
+}
+
+static int set_limits(struct error *err)
+{
+	/* Descriptors: standard error, the parent, both sides; one more in flight. */
+	if (limit(RLIMIT_NOFILE, 8, err) < 0 || limit(RLIMIT_NPROC, 0, err) < 0 ||
+	    limit(RLIMIT_CORE, 0, err) < 0 || limit(RLIMIT_FSIZE, 0, err) < 0)
+		return -EPERM;
+#ifndef GENKAN_SANITIZED	/* AddressSanitizer reserves terabytes of address space */
+	if (limit(RLIMIT_AS, 64 * 1024 * 1024, err) < 0)
+		return -EPERM;
+#endif
+	return 0;
+}
+
+static const int allowed_calls[] = {
+	SCMP_SYS(read),		/* TLS records */
+	SCMP_SYS(write),	/* TLS records; a last word of the C library on standard error */
+	SCMP_SYS(recvfrom),	/* clear bytes before TLS */
+	SCMP_SYS(sendto),	/* the same */
+	SCMP_SYS(recvmsg),	/* the parent's answers and the guest's socket */
+	SCMP_SYS(sendmsg),	/* questions and events to the parent */
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),	/* what poll() is on some machines */
+	SCMP_SYS(restart_syscall),	/* poll() after SIGSTOP, SIGCONT */
+	SCMP_SYS(shutdown),	/* "that was the last byte" */
+	SCMP_SYS(close),
+	SCMP_SYS(brk),		/* malloc */
+	SCMP_SYS(munmap),	/* malloc */
+	SCMP_SYS(mremap),	/* malloc */
+	SCMP_SYS(madvise),	/* malloc_trim */
+	SCMP_SYS(clock_gettime),	/* where the kernel has no vDSO clock */
+	SCMP_SYS(gettimeofday),	/* TLS, the same */
+	SCMP_SYS(getrandom),	/* TLS */
+	SCMP_SYS(getpid),	/* OpenSSL asks whether it was forked */
+	SCMP_SYS(futex),	/* OpenSSL's locks */
+	SCMP_SYS(rt_sigprocmask),	/* abort() */
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(gettid),	/* abort() */
+	SCMP_SYS(tgkill),	/* abort() */
+	SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
+#ifdef GENKAN_SANITIZED	/* reports of AddressSanitizer and the leak check at exit */
+	SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat), SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(stat), SCMP_SYS(lseek),
+	SCMP_SYS(getdents64), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(sched_yield),
+	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4), SCMP_SYS(prctl), SCMP_SYS(ptrace),
+	SCMP_SYS(getppid), SCMP_SYS(prlimit64), SCMP_SYS(getrlimit), SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(ioctl), SCMP_SYS(uname),
+	SCMP_SYS(getuid), SCMP_SYS(process_vm_readv), SCMP_SYS(kill), SCMP_SYS(getcwd),
+#endif
+};
+
+/* Memory may be had, memory to run code in may not. */
+static int allow_data_memory(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+				SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
+}
+
+static int filter_calls(struct error *err)
+{
+	OWNED(seccomp_release) void *filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+
+	if (!filter)
+		return error_set(err, ENOMEM, "seccomp");
+	for (size_t i = 0; i < ARRAY_LEN(allowed_calls); i++) {
+		int n = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
+
+		if (n < 0)
+			return error_set(err, -n, "seccomp rule %zu", i);
+	}
+#ifndef GENKAN_SANITIZED
+	int n = allow_data_memory(filter);
+	if (n < 0)
+		return error_set(err, -n, "seccomp rule for mmap");
+#else
+	(void)allow_data_memory;
+#endif
+	int loaded = seccomp_load(filter);
+	return loaded < 0 ? error_set(err, -loaded, "seccomp") : 0;
+}
+
+int sandbox_enter(const struct sandbox *box, struct error *err)
+{
+	if (drop_user(box, err) < 0)
+		return -EPERM;
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, "prctl");
+	if (set_limits(err) < 0)
+		return -EPERM;
+	return filter_calls(err);
+}

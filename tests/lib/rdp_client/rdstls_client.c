@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rdstls_client - a patched RDP client for tests: it carries a Genkan ticket like our own client
+ * does, and in all else does what a hostile employee would have it do.
+ *
+ *	rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint HEX] [--screenshot PNG]
+ *		[--hold SECONDS] [--wait SECONDS] -- /v:HOST:PORT [any xfreerdp option]...
+ *
+ * The options behind "--" go through FreeRDP's own command line, and the channels are loaded by
+ * FreeRDP's own loader: /drive, /printer, /serial, /smartcard, /usb, /clipboard, /microphone, /vc
+ * and the rest are really offered to the server.
+ *
+ * Standard output, one word a line: connected, frame MS, held, ended TEXT.
+ * Exit: 0 the desktop was shown for the whole hold time; 3 access denied; 4 another failure to
+ * connect; 5 no frame in time; 6 the session ended while it was held; 64 wrong usage. */
+#include <getopt.h>
+#include <png.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <freerdp/channels/channels.h>
+#include <freerdp/client.h>
+#include <freerdp/client/channels.h>
+#include <freerdp/client/cmdline.h>
+#include <freerdp/error.h>
+#include <freerdp/freerdp.h>
+#include <freerdp/gdi/gdi.h>
+#include <winpr/string.h>
+#include <winpr/synch.h>
+
+enum { EXIT_DENIED = 3, EXIT_UNREACHED = 4, EXIT_NO_FRAME = 5, EXIT_ENDED = 6, EXIT_USAGE = 64 };
+
+static struct {
+	const char *locator, *secret_file, *fingerprint, *screenshot;
+	double hold_s, wait_s;
+	double began, frame_at;
+} test = { .wait_s = 20 };
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void say(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
+/* ---- What is seen ---- */
+
+static bool frame_is_uniform(const rdpGdi *gdi)
+{
+	size_t words = (size_t)gdi->stride / 4 * (size_t)gdi->height;
+	const UINT32 *pixel = (const UINT32 *)gdi->primary_buffer;
+
+	for (size_t i = 1; i < words; i++) {
+		if ((pixel[i] ^ pixel[0]) & 0xffffff)
+			return false;
+	}
+	return true;
+}
+
+static void save_screenshot(const rdpGdi *gdi)
+{
+	png_image image = { .version = PNG_IMAGE_VERSION, .format = PNG_FORMAT_RGB,
+		.width = (png_uint_32)gdi->width, .height = (png_uint_32)gdi->height };
+	unsigned char *rgb = malloc((size_t)gdi->width * (size_t)gdi->height * 3);
+	unsigned char *out = rgb;
+
+	if (!rgb)
+		abort();
+	for (INT32 y = 0; y < gdi->height; y++) {
+		const BYTE *in = gdi->primary_buffer + (size_t)y * gdi->stride;
+		for (INT32 x = 0; x < gdi->width; x++, in += 4, out += 3) {
+			out[0] = in[2];
+			out[1] = in[1];
+			out[2] = in[0];
+		}
+	}
+	if (!png_image_write_to_file(&image, test.screenshot, 0, rgb, 0, NULL))
+		fprintf(stderr, "rdstls_client: %s: %s\n", test.screenshot, image.message);
+	free(rgb);
+}
+
+static BOOL on_begin_paint(rdpContext *context)
+{
+	rdpGdi *gdi = context->gdi;
+
+	gdi->primary->hdc->hwnd->invalid->null = TRUE;
+	gdi->primary->hdc->hwnd->ninvalid = 0;
+	return TRUE;
+}
+
+static BOOL on_end_paint(rdpContext *context)
+{
+	if (test.frame_at == 0 && !frame_is_uniform(context->gdi)) {
+		test.frame_at = now();
+		printf("frame %.0f\n", (test.frame_at - test.began) * 1000);
+		fflush(stdout);
+	}
+	return TRUE;
+}
+
+static BOOL on_resize(rdpContext *context)
+{
+	return gdi_resize(context->gdi,
+			  freerdp_settings_get_uint32(context->settings, FreeRDP_DesktopWidth),
+			  freerdp_settings_get_uint32(context->settings, FreeRDP_DesktopHeight));
+}
+
+/* ---- FreeRDP's callbacks ---- */
+
+static BOOL on_pre_connect(freerdp *instance)
+{
+	rdpContext *context = instance->context;
+
+	PubSub_SubscribeChannelConnected(context->pubSub,
+					 freerdp_client_OnChannelConnectedEventHandler);
+	PubSub_SubscribeChannelDisconnected(context->pubSub,
+					    freerdp_client_OnChannelDisconnectedEventHandler);
+	return TRUE;
+}
+
+static BOOL on_post_connect(freerdp *instance)
+{
+	if (!gdi_init(instance, PIXEL_FORMAT_BGRX32))
+		return FALSE;
+	instance->context->update->BeginPaint = on_begin_paint;
+	instance->context->update->EndPaint = on_end_paint;
+	instance->context->update->DesktopResize = on_resize;
+	say("connected");
+	return TRUE;
+}
+
+static void on_post_disconnect(freerdp *instance)
+{
+	gdi_free(instance);
+}
+
+static int on_certificate(freerdp *instance, const BYTE *data, size_t length, const char *hostname,
+			  UINT16 port, DWORD flags)
+{
+	BIO *pem = BIO_new_mem_buf(data, (int)length);
+	X509 *certificate = PEM_read_bio_X509(pem, NULL, NULL, NULL);
+	unsigned char digest[32];
+	char hex[65];
+	unsigned len = sizeof(digest);
+	int accepted = 0;
+
+	if (certificate && X509_digest(certificate, EVP_sha256(), digest, &len)) {
+		for (unsigned i = 0; i < len; i++)
+			snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+		accepted = !test.fingerprint || strcmp(hex, test.fingerprint) == 0;
+	}
+	X509_free(certificate);
+	BIO_free(pem);
+	return accepted;
+}
+
+static BOOL on_client_new(freerdp *instance, rdpContext *context)
+{
+	instance->PreConnect = on_pre_connect;
+	instance->PostConnect = on_post_connect;
+	instance->PostDisconnect = on_post_disconnect;
+	instance->VerifyX509Certificate = on_certificate;
+	instance->LoadChannels = freerdp_client_load_channels;
+	return TRUE;
+}
+
+static void on_client_free(freerdp *instance, rdpContext *context)
+{
+}
+
+/* ---- The ticket ---- */
+
+static size_t decode_base64url(const char *text, BYTE *out, size_t size)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t len = 0;
+	unsigned bits = 0, held = 0;
+
+	for (; *text; text++) {
+		const char *at = strchr(alphabet, *text);
+
+		if (!at)
+			return 0;
+		held = (held << 6 | (unsigned)(at - alphabet)) & 0xffff;
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			if (len == size)
+				return 0;
+			out[len++] = (BYTE)(held >> bits);
+		}
+	}
+	return len;
+}
+
+static bool read_secret(char *out, int size)
+{
+	FILE *from = strcmp(test.secret_file, "-") ? fopen(test.secret_file, "r") : stdin;
+	bool good = from && fgets(out, size, from);
+
+	if (from && from != stdin)
+		fclose(from);
+	if (good)
+		out[strcspn(out, "\r\n")] = 0;
+	return good;
+}
+
+static bool carry_ticket(rdpSettings *settings)
+{
+	BYTE locator[16];
+	char secret[256];
+	size_t secret_len = 0;
+
+	if (decode_base64url(test.locator, locator, sizeof(locator)) != sizeof(locator) ||
+	    !read_secret(secret, sizeof(secret)))
+		return false;
+	WCHAR *wide = ConvertUtf8ToWCharAlloc(secret, &secret_len);
+	bool good = wide &&
+		    freerdp_settings_set_bool(settings, FreeRDP_RdstlsSecurity, TRUE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_NlaSecurity, FALSE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_ExtSecurity, FALSE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_RdpSecurity, FALSE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_TlsSecurity, FALSE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_AadSecurity, FALSE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_ExternalCertificateManagement, TRUE) &&
+		    freerdp_settings_set_bool(settings, FreeRDP_AutoReconnectionEnabled, FALSE) &&
+		    freerdp_settings_set_uint32(settings, FreeRDP_RedirectionFlags,
+						LB_PASSWORD_IS_PK_ENCRYPTED) &&
+		    freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionGuid, locator,
+						     sizeof(locator)) &&
+		    freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionPassword, wide,
+						     secret_len * sizeof(WCHAR));
+	free(wide);
+	if (good && !freerdp_settings_get_string(settings, FreeRDP_Username))
+		good = freerdp_settings_set_string(settings, FreeRDP_Username, "ticket");
+	return good;
+}
+
+/* ---- The session ---- */
+
+static int watch_session(rdpContext *context)
+{
+	HANDLE handles[MAXIMUM_WAIT_OBJECTS];
+	double frame_by = test.began + test.wait_s;
+
+	while (!freerdp_shall_disconnect_context(context)) {
+		DWORD count = freerdp_get_event_handles(context, handles, ARRAYSIZE(handles));
+
+		if (count == 0 || WaitForMultipleObjects(count, handles, FALSE, 50) == WAIT_FAILED)
+			break;
+		if (!freerdp_check_event_handles(context))
+			break;
+		if (test.frame_at == 0 && now() > frame_by)
+			return EXIT_NO_FRAME;
+		if (test.frame_at > 0 && now() >= test.frame_at + test.hold_s) {
+			say("held");
+			return 0;
+		}
+	}
+	return EXIT_ENDED;
+}
+
+static int run(rdpContext *context)
+{
+	freerdp *instance = context->instance;
+
+	test.began = now();
+	if (!freerdp_connect(instance)) {
+		UINT32 code = freerdp_get_last_error(context);
+
+		printf("ended %s\n", freerdp_get_last_error_name(code));
+		return code == FREERDP_ERROR_AUTHENTICATION_FAILED ||
+				code == FREERDP_ERROR_CONNECT_ACCESS_DENIED ||
+				code == FREERDP_ERROR_CONNECT_LOGON_FAILURE
+			       ? EXIT_DENIED
+			       : EXIT_UNREACHED;
+	}
+	int result = watch_session(context);
+	if (test.screenshot && test.frame_at > 0)
+		save_screenshot(context->gdi);
+	printf("ended %s\n", freerdp_get_last_error_name(freerdp_get_last_error(context)));
+	freerdp_disconnect(instance);
+	return result;
+}
+
+static bool read_flags(int argc, char **argv)
+{
+	static const struct option flags[] = {
+		{ "locator", required_argument, NULL, 'l' },
+		{ "secret-file", required_argument, NULL, 's' },
+		{ "fingerprint", required_argument, NULL, 'f' },
+		{ "screenshot", required_argument, NULL, 'p' },
+		{ "hold", required_argument, NULL, 'h' },
+		{ "wait", required_argument, NULL, 'w' },
+		{ 0 },
+	};
+	int flag;
+
+	while ((flag = getopt_long(argc, argv, "", flags, NULL)) != -1) {
+		switch (flag) {
+		case 'l': test.locator = optarg; break;
+		case 's': test.secret_file = optarg; break;
+		case 'f': test.fingerprint = optarg; break;
+		case 'p': test.screenshot = optarg; break;
+		case 'h': test.hold_s = atof(optarg); break;
+		case 'w': test.wait_s = atof(optarg); break;
+		default: return false;
+		}
+	}
+	return test.locator && test.secret_file && optind < argc;
+}
+
+int main(int argc, char **argv)
+{
+	RDP_CLIENT_ENTRY_POINTS entry = { .Version = RDP_CLIENT_INTERFACE_VERSION,
+		.Size = sizeof(RDP_CLIENT_ENTRY_POINTS_V1), .ContextSize = sizeof(rdpClientContext),
+		.ClientNew = on_client_new, .ClientFree = on_client_free };
+
+	if (!read_flags(argc, argv)) {
+		fprintf(stderr, "usage: rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint"
+				" HEX] [--screenshot PNG] [--hold S] [--wait S] -- /v:HOST:PORT ...\n");
+		return EXIT_USAGE;
+	}
+	rdpContext *context = freerdp_client_context_new(&entry);
+	if (!context)
+		return EXIT_UNREACHED;
+	argv[optind - 1] = argv[0];
+	int parsed = freerdp_client_settings_parse_command_line(
+		context->settings, argc - optind + 1, argv + optind - 1, FALSE);
+	int result = EXIT_USAGE;
+	if (parsed == 0 && carry_ticket(context->settings))
+		result = run(context);
+	freerdp_client_context_free(context);
+	return result;
+}
