@@ -6,7 +6,8 @@
 
 void memory_wipe(void *ptr, size_t len)
 {
-	explicit_bzero(ptr, len);
+	if (len)	/* an empty buffer has no address */
+		explicit_bzero(ptr, len);
 }
 
 int secret_set(struct secret *out, struct span bytes)
