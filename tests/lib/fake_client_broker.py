@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fake broker for tests of genkan-client. It speaks HTTPS as the real one does; what it answers
+depends on the user name:
+
+  alice    one desktop, ready at once
+  slow     one desktop, prepared in stages, each of them held until release() or step_s passed
+  choice   two desktops to choose from
+  none     no desktop
+  hurry    throttled        dark     directory_unreachable        full   pool_full
+  odd      an answer that is no problem document
+
+and everybody else has the wrong password, as has everybody whose password is not 'secret'.
+"""
+import base64
+import json
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PASSWORD = "secret"
+LOCATOR = bytes(range(16))
+SECRET = base64.urlsafe_b64encode(bytes(range(100, 132))).rstrip(b"=").decode()
+STAGES = [("queued", 5), ("starting", 25), ("booting", 60), ("identity", 90)]
+
+PROBLEMS = {
+    "hurry": (429, "throttled", {"retry_after_ms": 30000}),
+    "dark": (503, "directory_unreachable", {}),
+    "full": (503, "pool_full", {}),
+}
+
+
+def make_certificates(folder, names=("127.0.0.1", "localhost")):
+    """A CA and a server certificate in `folder`; answers their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ca, ca_key = folder / "ca.crt", folder / "ca.key"
+    crt, key, csr, ext = (folder / f"server.{e}" for e in ("crt", "key", "csr", "ext"))
+
+    def openssl(*args):
+        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", ca_key, "-out", ca, "-days", "2", "-subj", "/CN=fake CA")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-keyout", key, "-out", csr, "-subj", "/CN=fake broker")
+    ext.write_text("subjectAltName=" + ",".join(
+        ("IP:" if n[0].isdigit() else "DNS:") + n for n in names))
+    openssl("x509", "-req", "-in", csr, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial",
+            "-days", "2", "-extfile", ext, "-out", crt)
+    return ca, crt, key
+
+
+def certificate_sha256(path):
+    der = ssl.PEM_cert_to_DER_cert(path.read_text())
+    import hashlib
+    return hashlib.sha256(der).hexdigest()
+
+
+class FakeBroker:
+    """`endpoint` is (host, port, certificate_sha256) of the relay that tickets are for."""
+
+    def __init__(self, crt, key, endpoint=("127.0.0.1", 9, "00" * 32), step_s=None):
+        self.endpoint = endpoint
+        self.step_s = step_s
+        self.requests = []  # (method, path, body, bearer)
+        self.stage = {}
+        self._gate = threading.Semaphore(0)
+        self._closing = False
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args):
+                pass
+
+            def _run(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length) or b"{}")
+                bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+                fake.requests.append((self.command, self.path, body, bearer))
+                status, answer = fake.answer(self.command, self.path, body, bearer)
+                data = b"" if answer is None else (
+                    answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json" if status < 400
+                                 else "application/problem+json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_DELETE = _run
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(crt, key)
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def get_request(self):
+                connection, address = super().get_request()
+                connection.settimeout(60)
+                return context.wrap_socket(connection, server_side=True,
+                                           do_handshake_on_connect=False), address
+
+            def handle_error(self, request, client_address):
+                pass  # refused handshakes are part of the tests
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._closing = True
+        for _ in range(16):
+            self._gate.release()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def release(self):
+        """Lets a desktop that is being prepared reach its next stage."""
+        self._gate.release()
+
+    def paths(self):
+        return [f"{m} {p}" for m, p, _, _ in self.requests]
+
+    # --- answers ---
+
+    @staticmethod
+    def problem(status, code, more=None):
+        return status, {"type": "about:blank", "title": code, "status": status,
+                        "detail": f"the fake says {code}", "code": code, **(more or {})}
+
+    def answer(self, method, path, body, bearer):
+        if method == "POST" and path == "/v1/login":
+            return self.login(body)
+        user = bearer.removeprefix("token-of-")
+        if not bearer.startswith("token-of-"):
+            return self.problem(401, "session_expired")
+        if method == "DELETE" and path == "/v1/session":
+            return 204, None
+        if method == "POST" and path.endswith("/connect"):
+            return self.connect(user, path.split("/")[3], body)
+        return self.problem(404, "not_found")
+
+    def login(self, body):
+        user = body.get("user")
+        if user in PROBLEMS:
+            return self.problem(*PROBLEMS[user])
+        if user == "odd":
+            return 502, b"<html>Bad gateway</html>"
+        if user not in ("alice", "slow", "choice", "none") or body.get("password") != PASSWORD:
+            return self.problem(401, "wrong_credentials")
+        answer = {"token": f"token-of-{user}", "user": user, "display_name": user.title(),
+                  "desktops": []}
+        if user == "choice":
+            answer["desktops"] = [
+                {"id": "office", "pool": "office", "title": "Office 事務", "state": "none"},
+                {"id": "0123456789abcdef", "pool": "cad", "title": "Drawing 設計",
+                 "state": "ready"}]
+        elif user != "none":
+            answer["desktops"] = [{"id": "office", "pool": "office", "title": "Office",
+                                   "state": "none"}]
+            answer["connect"] = self.connect(user, "office", {})[1]
+        return 200, answer
+
+    def connect(self, user, wanted, body):
+        desktop = {"id": "00000000000000aa", "name": "office-001",
+                   "pool": "cad" if wanted == "0123456789abcdef" else "office",
+                   "title": "Drawing 設計" if wanted == "0123456789abcdef" else "Office"}
+        if user == "slow":
+            step = self.stage.setdefault(user, 0)
+            if body.get("seen") == (STAGES[step][0] if step < len(STAGES) else None):
+                self._gate.acquire(timeout=self.step_s)
+                step = self.stage[user] = step + 1
+            if step < len(STAGES) and not self._closing:
+                stage, percent = STAGES[step]
+                return 202, {"status": "preparing", "desktop": desktop, "stage": stage,
+                             "percent": percent, "code": "desktop_starting", "detail": "",
+                             "retry_after_ms": 100}
+        host, port, pin = self.endpoint
+        return 200, {"status": "ready", "desktop": desktop,
+                     "endpoint": {"host": host, "port": port},
+                     "locator": base64.urlsafe_b64encode(LOCATOR).rstrip(b"=").decode(),
+                     "secret": SECRET, "certificate_sha256": pin, "expires_in_ms": 30000,
+                     "policy": {"sound": "allow", "clipboard": "deny"}}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "thinclient/desktop_view.h"
+
+#include <freerdp/input.h>
+#include "thinclient/keymap.h"
+#include "thinclient/viewport.h"
+
+enum { RESIZE_REST_MS = 250, WHEEL_STEP = 120 };
+
+void desktop_view_init(struct desktop_view *view, SDL_Renderer *renderer,
+		       struct rdp_session *session)
+{
+	*view = (struct desktop_view){ .renderer = renderer, .session = session };
+}
+
+void desktop_view_done(struct desktop_view *view)
+{
+	if (view->texture)
+		SDL_DestroyTexture(view->texture);
+	SDL_SetCursor(SDL_GetDefaultCursor());
+	SDL_ShowCursor(SDL_ENABLE);
+	if (view->cursor)
+		SDL_FreeCursor(view->cursor);
+	*view = (struct desktop_view){ 0 };
+}
+
+/* --- picture --------------------------------------------------------------------------------- */
+
+static bool fit_texture(struct desktop_view *view, const struct frame_state *state)
+{
+	if (view->texture && view->resizes == state->resizes)
+		return true;
+	if (view->texture)
+		SDL_DestroyTexture(view->texture);
+	view->texture = SDL_CreateTexture(view->renderer, SDL_PIXELFORMAT_XRGB8888,
+					  SDL_TEXTUREACCESS_STREAMING, state->width, state->height);
+	view->width = state->width;
+	view->height = state->height;
+	view->resizes = state->resizes;
+	if (view->texture)
+		SDL_SetTextureScaleMode(view->texture, SDL_ScaleModeLinear);
+	return false;
+}
+
+static void upload(struct desktop_view *view)
+{
+	struct frame *frame = rdp_session_frame(view->session);
+	struct frame_rect dirty[FRAME_MAX_DIRTY];
+	struct frame_state state;
+	size_t stride, count;
+	const uint8_t *pixels = frame_lock(frame, &state, &stride);
+
+	if (pixels) {
+		bool fitted = fit_texture(view, &state);
+
+		count = frame_take_dirty(frame, dirty);
+		if (!fitted) {	/* a new texture holds nothing yet */
+			dirty[0] = (struct frame_rect){ 0, 0, state.width, state.height };
+			count = 1;
+		}
+		for (size_t i = 0; view->texture && i < count; i++) {
+			SDL_Rect r = { dirty[i].x, dirty[i].y, dirty[i].w, dirty[i].h };
+
+			SDL_UpdateTexture(view->texture, &r,
+					  pixels + (size_t)r.y * stride + (size_t)r.x * 4,
+					  (int)stride);
+		}
+	}
+	frame_unlock(frame);
+}
+
+static void show_pointer(struct desktop_view *view, struct pointer_shape *shape)
+{
+	SDL_Cursor *cursor = NULL;
+	SDL_Surface *surface = NULL;
+
+	if (shape->kind == POINTER_IMAGE)
+		surface = SDL_CreateRGBSurfaceWithFormatFrom(shape->bgra, shape->width,
+							     shape->height, 32, shape->width * 4,
+							     SDL_PIXELFORMAT_BGRA32);
+	if (surface)
+		cursor = SDL_CreateColorCursor(surface, shape->hot_x, shape->hot_y);
+	SDL_FreeSurface(surface);
+	SDL_SetCursor(cursor ? cursor : SDL_GetDefaultCursor());
+	SDL_ShowCursor(shape->kind == POINTER_HIDDEN ? SDL_DISABLE : SDL_ENABLE);
+	if (view->cursor)
+		SDL_FreeCursor(view->cursor);
+	view->cursor = cursor;
+}
+
+static void update_pointer(struct desktop_view *view)
+{
+	struct rdp_status status;
+	struct pointer_shape shape;
+
+	rdp_session_status(view->session, &status);
+	if (status.pointer_serial == view->pointer_serial)
+		return;
+	view->pointer_serial = status.pointer_serial;
+	rdp_session_pointer(view->session, &shape);
+	show_pointer(view, &shape);
+	pointer_shape_done(&shape);
+}
+
+static struct frame_rect fit(const struct desktop_view *view)
+{
+	int w = 1, h = 1;
+
+	SDL_GetRendererOutputSize(view->renderer, &w, &h);
+	return viewport_fit(view->width, view->height, w, h);
+}
+
+void desktop_view_draw(struct desktop_view *view)
+{
+	upload(view);
+	update_pointer(view);
+	SDL_SetRenderDrawColor(view->renderer, 0, 0, 0, 0xFF);
+	SDL_RenderClear(view->renderer);
+	if (view->texture) {
+		struct frame_rect r = fit(view);
+
+		SDL_RenderCopy(view->renderer, view->texture, NULL,
+			       &(SDL_Rect){ r.x, r.y, r.w, r.h });
+	}
+	SDL_RenderPresent(view->renderer);
+}
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+static void send_key(struct desktop_view *view, SDL_Scancode key, bool down, bool repeat)
+{
+	uint32_t code = keymap_rdp_scancode(key);
+
+	if (!code || (!down && !view->down[key]))
+		return;
+	view->down[key] = down;
+	rdp_session_key(view->session, code, down, repeat);
+}
+
+void desktop_view_release_keys(struct desktop_view *view)
+{
+	for (int key = 0; key < SDL_NUM_SCANCODES; key++)
+		if (view->down[key])
+			send_key(view, (SDL_Scancode)key, false, false);
+}
+
+static void sync_locks(struct desktop_view *view)
+{
+	SDL_Keymod mod = SDL_GetModState();
+	uint16_t toggles = 0;
+
+	toggles |= (mod & KMOD_NUM) ? KBD_SYNC_NUM_LOCK : 0;
+	toggles |= (mod & KMOD_CAPS) ? KBD_SYNC_CAPS_LOCK : 0;
+	toggles |= (mod & KMOD_SCROLL) ? KBD_SYNC_SCROLL_LOCK : 0;
+	rdp_session_sync_locks(view->session, toggles);
+}
+
+static void desktop_position(const struct desktop_view *view, int window_x, int window_y, int *x,
+			     int *y)
+{
+	int output_w = 1, output_h = 1, window_w = 1, window_h = 1;
+	SDL_Window *window = SDL_RenderGetWindow(view->renderer);
+
+	SDL_GetRendererOutputSize(view->renderer, &output_w, &output_h);
+	SDL_GetWindowSize(window, &window_w, &window_h);
+	viewport_to_desktop(fit(view), view->width, view->height,
+			    (int)((int64_t)window_x * output_w / window_w),
+			    (int)((int64_t)window_y * output_h / window_h), x, y);
+}
+
+static void on_button(struct desktop_view *view, const SDL_MouseButtonEvent *button)
+{
+	static const struct {
+		bool extended;
+		uint16_t flag;
+	} buttons[] = {
+		[SDL_BUTTON_LEFT] = { false, PTR_FLAGS_BUTTON1 },
+		[SDL_BUTTON_MIDDLE] = { false, PTR_FLAGS_BUTTON3 },
+		[SDL_BUTTON_RIGHT] = { false, PTR_FLAGS_BUTTON2 },
+		[SDL_BUTTON_X1] = { true, PTR_XFLAGS_BUTTON1 },
+		[SDL_BUTTON_X2] = { true, PTR_XFLAGS_BUTTON2 },
+	};
+	bool down = button->state == SDL_PRESSED;
+	int x, y;
+
+	if (button->button >= ARRAY_LEN(buttons) || !buttons[button->button].flag)
+		return;
+	desktop_position(view, button->x, button->y, &x, &y);
+	uint16_t flags = buttons[button->button].flag;
+
+	if (buttons[button->button].extended)
+		rdp_session_mouse_extended(view->session, flags | (down ? PTR_XFLAGS_DOWN : 0), x,
+					   y);
+	else
+		rdp_session_mouse(view->session, flags | (down ? PTR_FLAGS_DOWN : 0), x, y);
+	SDL_CaptureMouse(down);
+}
+
+/* Nine bits, two's complement: MS-RDPBCGR 2.2.8.1.1.3.1.1.3. */
+static void send_wheel(struct desktop_view *view, uint16_t axis, int steps)
+{
+	int units = steps * WHEEL_STEP;
+
+	units = units > 255 ? 255 : units < -255 ? -255 : units;
+	uint16_t flags = (uint16_t)(axis | (units & 0xFF) |
+				    (units < 0 ? PTR_FLAGS_WHEEL_NEGATIVE : 0));
+
+	if (units)
+		rdp_session_mouse(view->session, flags, 0, 0);
+}
+
+static void on_wheel(struct desktop_view *view, const SDL_MouseWheelEvent *wheel)
+{
+	int sign = wheel->direction == SDL_MOUSEWHEEL_FLIPPED ? -1 : 1;
+
+	send_wheel(view, PTR_FLAGS_WHEEL, sign * wheel->y);
+	send_wheel(view, PTR_FLAGS_HWHEEL, sign * wheel->x);
+}
+
+static void on_window(struct desktop_view *view, const SDL_WindowEvent *window, int64_t now_ms)
+{
+	if (window->event == SDL_WINDOWEVENT_FOCUS_LOST)
+		desktop_view_release_keys(view);
+	if (window->event == SDL_WINDOWEVENT_FOCUS_GAINED)
+		sync_locks(view);
+	if (window->event == SDL_WINDOWEVENT_SIZE_CHANGED)
+		view->resize_at_ms = now_ms + RESIZE_REST_MS;
+}
+
+void desktop_view_event(struct desktop_view *view, const SDL_Event *event, int64_t now_ms)
+{
+	int x, y;
+
+	if (event->type == SDL_WINDOWEVENT)
+		on_window(view, &event->window, now_ms);
+	if (!view->texture)
+		return;
+	switch (event->type) {
+	case SDL_KEYDOWN:
+	case SDL_KEYUP:
+		send_key(view, event->key.keysym.scancode, event->type == SDL_KEYDOWN,
+			 event->key.repeat != 0);
+		break;
+	case SDL_MOUSEMOTION:
+		desktop_position(view, event->motion.x, event->motion.y, &x, &y);
+		rdp_session_mouse(view->session, PTR_FLAGS_MOVE, x, y);
+		break;
+	case SDL_MOUSEBUTTONDOWN:
+	case SDL_MOUSEBUTTONUP:
+		on_button(view, &event->button);
+		break;
+	case SDL_MOUSEWHEEL:
+		on_wheel(view, &event->wheel);
+		break;
+	default:	/* SDL has more events than we have uses */
+		break;
+	}
+}
+
+int desktop_view_tick(struct desktop_view *view, int64_t now_ms)
+{
+	int w, h;
+
+	if (!view->resize_at_ms)
+		return -1;
+	if (now_ms < view->resize_at_ms)
+		return (int)(view->resize_at_ms - now_ms);
+	view->resize_at_ms = 0;
+	if (SDL_GetRendererOutputSize(view->renderer, &w, &h) == 0)
+		rdp_session_resize(view->session, w, h);
+	return -1;
+}

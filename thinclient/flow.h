@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* flow.h - from the login screen to the desktop and back, as a table. Pure: events in, effects out;
+ * view.c carries the effects out. */
+#ifndef GENKAN_THINCLIENT_FLOW_H
+#define GENKAN_THINCLIENT_FLOW_H
+
+#include <stdbool.h>
+#include "common/base/cleanup.h"
+
+enum flow_state {
+	FLOW_FORM,		/* name and password */
+	FLOW_SIGNING_IN,
+	FLOW_CHOOSING,		/* one of several desktops */
+	FLOW_PREPARING,		/* the broker starts the desktop */
+	FLOW_CONNECTING,	/* to the relay */
+	FLOW_DESKTOP,
+	FLOW_STATES
+};
+
+enum flow_event {
+	FLOW_EV_SUBMIT,		/* the form */
+	FLOW_EV_CHOICE_NEEDED,	/* signed in, several desktops */
+	FLOW_EV_CHOSEN,
+	FLOW_EV_WAIT,		/* the broker: not yet */
+	FLOW_EV_TICKET,		/* the broker: go */
+	FLOW_EV_FAILED,		/* a request failed, or there is no desktop */
+	FLOW_EV_SESSION_ACTIVE,
+	FLOW_EV_SESSION_ENDED,
+	FLOW_EV_CANCEL,
+	FLOW_EVENTS
+};
+
+enum flow_effect {
+	FLOW_DO_SIGN_IN = 1 << 0,
+	FLOW_DO_CONNECT = 1 << 1,	/* ask the broker for the chosen desktop */
+	FLOW_DO_OPEN = 1 << 2,		/* open the session with the ticket */
+	FLOW_DO_CLOSE = 1 << 3,		/* close the session */
+	FLOW_DO_SIGN_OUT = 1 << 4,	/* also cancels the request in flight */
+	FLOW_DO_SHOW_REASON = 1 << 5,	/* on the form */
+	FLOW_DO_CLEAR_REASON = 1 << 6,
+};
+
+/* -EPROTO and no change when the event means nothing in this state. */
+int flow_step(enum flow_state *state, enum flow_event event, unsigned *effects) MUST_CHECK;
+const char *flow_state_name(enum flow_state state);
+const char *flow_event_name(enum flow_event event);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "thinclient/screen.h"
+
+#include <stdio.h>
+
+enum {
+	CARD_W = 440, PAD = 40, HEAD_H = 104, MESSAGE_PAD = 14, LABEL_H = 22, FIELD_H = 44,
+	FIELD_GAP = 18, BUTTON_H = 46, HINT_H = 26, ROW_H = 60, ROW_GAP = 10, PROGRESS_H = 96,
+	BAR_H = 8, CANCEL_W = 140, CANCEL_H = 40,
+};
+
+void screen_init(struct screen *screen, enum language language, const char *user)
+{
+	*screen = (struct screen){ .language = language };
+	screen->password.masked = true;
+	text_field_insert(&screen->user, user ? user : "");
+	screen->focus = screen->user.len ? FOCUS_PASSWORD : FOCUS_USER;
+}
+
+void screen_wipe(struct screen *screen)
+{
+	text_field_wipe(&screen->user);
+	text_field_wipe(&screen->password);
+}
+
+void screen_show_form(struct screen *screen, const char *reason, bool is_error, int64_t retry_at_ms)
+{
+	snprintf(screen->reason, sizeof(screen->reason), "%s", reason);
+	screen->reason_is_error = is_error;
+	screen->retry_at_ms = retry_at_ms;
+	text_field_wipe(&screen->password);
+	*screen->composition = '\0';
+	screen->focus = screen->user.len ? FOCUS_PASSWORD : FOCUS_USER;
+}
+
+void screen_set_desktops(struct screen *screen, const struct desktop_entry *entries, size_t count)
+{
+	screen->desktop_count = count < BROKER_MAX_DESKTOPS ? count : BROKER_MAX_DESKTOPS;
+	memcpy(screen->desktops, entries, screen->desktop_count * sizeof(*entries));
+	screen->chosen = 0;
+}
+
+static struct text_field *focused_field(struct screen *screen)
+{
+	return screen->focus == FOCUS_USER	 ? &screen->user
+	       : screen->focus == FOCUS_PASSWORD ? &screen->password
+						 : NULL;
+}
+
+static enum screen_action submit(struct screen *screen)
+{
+	if (screen->user.len == 0) {
+		screen->focus = FOCUS_USER;
+		return SCREEN_NOTHING;
+	}
+	if (screen->password.len == 0) {
+		screen->focus = FOCUS_PASSWORD;
+		return SCREEN_NOTHING;
+	}
+	return SCREEN_SUBMIT;
+}
+
+static void edit(struct text_field *field, enum screen_key key)
+{
+	switch (key) {
+	case SCREEN_KEY_LEFT: text_field_left(field); break;
+	case SCREEN_KEY_RIGHT: text_field_right(field); break;
+	case SCREEN_KEY_HOME: text_field_home(field); break;
+	case SCREEN_KEY_END: text_field_end(field); break;
+	case SCREEN_KEY_BACKSPACE: text_field_backspace(field); break;
+	case SCREEN_KEY_DELETE: text_field_delete(field); break;
+	case SCREEN_KEY_TAB:
+	case SCREEN_KEY_BACKTAB:
+	case SCREEN_KEY_ENTER:
+	case SCREEN_KEY_ESCAPE:
+	case SCREEN_KEY_UP:
+	case SCREEN_KEY_DOWN: break;
+	}
+}
+
+static enum screen_action press_in_form(struct screen *screen, enum screen_key key)
+{
+	struct text_field *field = focused_field(screen);
+
+	if (key == SCREEN_KEY_ENTER)
+		return submit(screen);
+	if (key == SCREEN_KEY_TAB || key == SCREEN_KEY_DOWN)
+		screen->focus = (screen->focus + 1) % FOCUS_COUNT;
+	else if (key == SCREEN_KEY_BACKTAB || key == SCREEN_KEY_UP)
+		screen->focus = (screen->focus + FOCUS_COUNT - 1) % FOCUS_COUNT;
+	else if (field)
+		edit(field, key);
+	return SCREEN_NOTHING;
+}
+
+static enum screen_action press_in_choice(struct screen *screen, enum screen_key key)
+{
+	size_t count = screen->desktop_count;
+
+	if (key == SCREEN_KEY_ESCAPE)
+		return SCREEN_CANCEL;
+	if (count == 0)
+		return SCREEN_NOTHING;
+	if (key == SCREEN_KEY_ENTER)
+		return SCREEN_CHOOSE;
+	if (key == SCREEN_KEY_DOWN || key == SCREEN_KEY_TAB)
+		screen->chosen = (screen->chosen + 1) % count;
+	if (key == SCREEN_KEY_UP || key == SCREEN_KEY_BACKTAB)
+		screen->chosen = (screen->chosen + count - 1) % count;
+	return SCREEN_NOTHING;
+}
+
+enum screen_action screen_press(struct screen *screen, enum screen_key key)
+{
+	switch (screen->state) {
+	case FLOW_FORM:
+		return press_in_form(screen, key);
+	case FLOW_CHOOSING:
+		return press_in_choice(screen, key);
+	case FLOW_SIGNING_IN:
+	case FLOW_PREPARING:
+	case FLOW_CONNECTING:
+		return key == SCREEN_KEY_ESCAPE ? SCREEN_CANCEL : SCREEN_NOTHING;
+	case FLOW_DESKTOP:
+	case FLOW_STATES:
+		break;
+	}
+	return SCREEN_NOTHING;
+}
+
+void screen_type(struct screen *screen, const char *text)
+{
+	struct text_field *field = screen->state == FLOW_FORM ? focused_field(screen) : NULL;
+
+	*screen->composition = '\0';
+	if (field)
+		text_field_insert(field, text);
+}
+
+static bool hit(struct screen_rect r, int x, int y)
+{
+	return x >= r.x && y >= r.y && x < r.x + r.w && y < r.y + r.h;
+}
+
+static enum screen_action click_in_form(struct screen *screen, const struct screen_layout *layout,
+					int x, int y)
+{
+	if (hit(layout->fields[0], x, y))
+		screen->focus = FOCUS_USER;
+	if (hit(layout->fields[1], x, y))
+		screen->focus = FOCUS_PASSWORD;
+	return hit(layout->button, x, y) ? submit(screen) : SCREEN_NOTHING;
+}
+
+enum screen_action screen_click(struct screen *screen, const struct screen_layout *layout, int x,
+				int y)
+{
+	if (screen->state == FLOW_FORM)
+		return click_in_form(screen, layout, x, y);
+	for (size_t i = 0; screen->state == FLOW_CHOOSING && i < screen->desktop_count; i++) {
+		if (!hit(layout->rows[i], x, y))
+			continue;
+		screen->chosen = i;
+		return SCREEN_CHOOSE;
+	}
+	return hit(layout->cancel, x, y) ? SCREEN_CANCEL : SCREEN_NOTHING;
+}
+
+/* Lays things out downwards in the card; answers the lower end. */
+static int arrange_form(const struct screen *screen, int left, int top, int message_h,
+			struct screen_layout *out)
+{
+	int width = CARD_W - 2 * PAD, y = top;
+
+	if (message_h > 0) {
+		out->message = (struct screen_rect){ left, y, width, message_h + 2 * MESSAGE_PAD };
+		y += out->message.h + FIELD_GAP;
+	}
+	for (int i = 0; i < 2; i++) {
+		out->fields[i] = (struct screen_rect){ left, y + LABEL_H, width, FIELD_H };
+		y += LABEL_H + FIELD_H + FIELD_GAP;
+	}
+	y += HINT_H - FIELD_GAP;	/* the hint stands between the fields and the button */
+	out->button = (struct screen_rect){ left, y, width, BUTTON_H };
+	return y + BUTTON_H;
+}
+
+static int arrange_choice(const struct screen *screen, int left, int top,
+			  struct screen_layout *out)
+{
+	int width = CARD_W - 2 * PAD, y = top;
+
+	for (size_t i = 0; i < screen->desktop_count; i++) {
+		out->rows[i] = (struct screen_rect){ left, y, width, ROW_H };
+		y += ROW_H + ROW_GAP;
+	}
+	y += FIELD_GAP - ROW_GAP;
+	out->cancel = (struct screen_rect){ left + (width - CANCEL_W) / 2, y, CANCEL_W, CANCEL_H };
+	return y + CANCEL_H;
+}
+
+static int arrange_progress(int left, int top, struct screen_layout *out)
+{
+	int width = CARD_W - 2 * PAD, y = top + PROGRESS_H;
+
+	out->bar = (struct screen_rect){ left, y, width, BAR_H };
+	y += BAR_H + 36;
+	out->cancel = (struct screen_rect){ left + (width - CANCEL_W) / 2, y, CANCEL_W, CANCEL_H };
+	return y + CANCEL_H;
+}
+
+static int arrange_content(const struct screen *screen, int left, int top, int message_h,
+			   struct screen_layout *out)
+{
+	switch (screen->state) {
+	case FLOW_FORM:
+	case FLOW_SIGNING_IN:
+		return arrange_form(screen, left, top, message_h, out);
+	case FLOW_CHOOSING:
+		return arrange_choice(screen, left, top, out);
+	case FLOW_PREPARING:
+	case FLOW_CONNECTING:
+	case FLOW_DESKTOP:
+	case FLOW_STATES:
+		break;
+	}
+	return arrange_progress(left, top, out);
+}
+
+void screen_arrange(const struct screen *screen, int width, int height, int message_h,
+		    struct screen_layout *out)
+{
+	struct screen_layout measured = { 0 };
+	int card_h = arrange_content(screen, 0, PAD + HEAD_H, message_h, &measured) + PAD;
+	int x = (width - CARD_W) / 2, y = (height - card_h) / 2;
+
+	y = y > 8 ? y : 8;
+	*out = (struct screen_layout){ .card = { x, y, CARD_W, card_h } };
+	arrange_content(screen, x + PAD, y + PAD + HEAD_H, message_h, out);
+}
+
+void screen_window_title(const struct screen *screen, char *out, size_t size)
+{
+	switch (screen->state) {
+	case FLOW_FORM:
+		snprintf(out, size, *screen->reason ? "Genkan: sign in (%s)" : "Genkan: sign in%s",
+			 screen->reason);
+		break;
+	case FLOW_SIGNING_IN:
+		snprintf(out, size, "Genkan: signing in");
+		break;
+	case FLOW_CHOOSING:
+		snprintf(out, size, "Genkan: choose a desktop");
+		break;
+	case FLOW_PREPARING:
+		snprintf(out, size, "Genkan: preparing (%s, %d%%)", screen->stage, screen->percent);
+		break;
+	case FLOW_CONNECTING:
+		snprintf(out, size, "Genkan: connecting");
+		break;
+	case FLOW_DESKTOP:
+	case FLOW_STATES:
+		snprintf(out, size, "Genkan: %s", screen->title);
+		break;
+	}
+}

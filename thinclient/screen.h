@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* screen.h - what the screens before and after the desktop hold, and what keys and clicks do to
+ * them. Pure: screen_draw.c shows it, view.c feeds it. */
+#ifndef GENKAN_THINCLIENT_SCREEN_H
+#define GENKAN_THINCLIENT_SCREEN_H
+
+#include "thinclient/broker_api.h"
+#include "thinclient/flow.h"
+#include "thinclient/texts.h"
+#include "thinclient/text_field.h"
+
+struct screen_rect {
+	int x, y, w, h;
+};
+
+enum screen_focus { FOCUS_USER, FOCUS_PASSWORD, FOCUS_BUTTON, FOCUS_COUNT };
+
+enum screen_key {
+	SCREEN_KEY_TAB, SCREEN_KEY_BACKTAB, SCREEN_KEY_ENTER, SCREEN_KEY_ESCAPE, SCREEN_KEY_UP,
+	SCREEN_KEY_DOWN, SCREEN_KEY_LEFT, SCREEN_KEY_RIGHT, SCREEN_KEY_HOME, SCREEN_KEY_END,
+	SCREEN_KEY_BACKSPACE, SCREEN_KEY_DELETE,
+};
+
+enum screen_action { SCREEN_NOTHING, SCREEN_SUBMIT, SCREEN_CHOOSE, SCREEN_CANCEL };
+
+struct screen {
+	enum language language;
+	enum flow_state state;
+	/* form */
+	struct text_field user, password;
+	enum screen_focus focus;
+	char composition[128];		/* of an input method, not yet part of the field */
+	bool caps_lock;
+	char reason[48];		/* "" = none */
+	bool reason_is_error;
+	int64_t retry_at_ms;		/* clock; 0 = at any time */
+	/* choice */
+	struct desktop_entry desktops[BROKER_MAX_DESKTOPS];
+	size_t desktop_count, chosen;
+	/* progress */
+	char title[128];		/* of the desktop */
+	char stage[32];
+	int percent;
+};
+
+/* Rectangles in logical pixels; those that the state does not have are empty. */
+struct screen_layout {
+	struct screen_rect card, message, fields[2], button, cancel, bar;
+	struct screen_rect rows[BROKER_MAX_DESKTOPS];
+};
+
+void screen_init(struct screen *screen, enum language language, const char *user);
+void screen_wipe(struct screen *screen);
+/* Back to the form, with the reason for it; the name stays, the password goes. */
+void screen_show_form(struct screen *screen, const char *reason, bool is_error,
+		      int64_t retry_at_ms);
+void screen_set_desktops(struct screen *screen, const struct desktop_entry *entries, size_t count);
+
+enum screen_action screen_press(struct screen *screen, enum screen_key key);
+void screen_type(struct screen *screen, const char *text);
+enum screen_action screen_click(struct screen *screen, const struct screen_layout *layout, int x,
+				int y);
+/* `message_h` is the height of the reason's text, 0 without one. */
+void screen_arrange(const struct screen *screen, int width, int height, int message_h,
+		    struct screen_layout *out);
+/* What the window's title says: for the window list, screen readers and tests. */
+void screen_window_title(const struct screen *screen, char *out, size_t size);
+
+#endif

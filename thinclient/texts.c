@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "thinclient/texts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "common/base/cleanup.h"
+
+static const char *const table[STRINGS][LANGUAGES] = {
+	[STR_PRODUCT] = { "玄関", "玄関" },
+	[STR_GREETING] = { "Welcome. Sign in to your desktop.", "ようこそ。デスクトップにサインインします。" },
+	[STR_USER] = { "User name", "ユーザー名" },
+	[STR_PASSWORD] = { "Password", "パスワード" },
+	[STR_SIGN_IN] = { "Sign in", "サインイン" },
+	[STR_SIGNING_IN] = { "Signing in…", "サインインしています…" },
+	[STR_CAPS_LOCK] = { "Caps Lock is on", "Caps Lock がオンです" },
+	[STR_CHOOSE] = { "Choose a desktop", "デスクトップを選んでください" },
+	[STR_PREPARING] = { "Preparing your desktop", "デスクトップを準備しています" },
+	[STR_CONNECTING] = { "Connecting to your desktop", "デスクトップに接続しています" },
+	[STR_CANCEL] = { "Cancel", "キャンセル" },
+	[STR_REASON_CODE] = { "Reason", "理由コード" },
+	[STR_STAGE_QUEUED] = { "Waiting for a place", "順番を待っています" },
+	[STR_STAGE_STARTING] = { "Making the desktop", "デスクトップを作成しています" },
+	[STR_STAGE_BOOTING] = { "Starting the system", "システムを起動しています" },
+	[STR_STAGE_IDENTITY] = { "Making it yours", "あなた用に設定しています" },
+	[STR_STATE_NONE] = { "new", "新規" },
+	[STR_STATE_PREPARING] = { "being prepared", "準備中" },
+	[STR_STATE_READY] = { "ready", "準備完了" },
+	[STR_STATE_ERROR] = { "not available", "利用できません" },
+	[STR_HINT_FULLSCREEN] = { "Ctrl+Alt+Enter: full screen", "Ctrl+Alt+Enter: 全画面表示" },
+};
+
+static const struct {
+	const char *code;
+	const char *text[LANGUAGES];
+} reasons[] = {
+	{ "wrong_credentials", { "User name or password is not right.",
+				 "ユーザー名またはパスワードが正しくありません。" } },
+	{ "throttled", { "Too many attempts.", "サインインの失敗が多すぎます。" } },
+	{ "account_disabled", { "This account is disabled. Please ask your administrator.",
+				"このアカウントは無効です。管理者にお問い合わせください。" } },
+	{ "not_entitled", { "There is no desktop for this account. Please ask your administrator.",
+			    "利用できるデスクトップがありません。管理者にお問い合わせください。" } },
+	{ "directory_unreachable", { "The directory does not answer. Please try again shortly.",
+				     "ディレクトリが応答しません。しばらくしてからお試しください。" } },
+	{ "no_host", { "No server can run your desktop at the moment.",
+		       "現在デスクトップを実行できるサーバーがありません。" } },
+	{ "pool_full", { "All desktops are in use.", "すべてのデスクトップが使用中です。" } },
+	{ "desktop_failed", { "Your desktop did not start.", "デスクトップを起動できませんでした。" } },
+	{ "session_expired", { "Your sign-in has expired. Please sign in again.",
+			       "サインインの有効期限が切れました。もう一度サインインしてください。" } },
+	{ "busy", { "The service is busy. Please try again shortly.",
+		    "サービスが混み合っています。しばらくしてからお試しください。" } },
+	{ "broker_unreachable", { "The service does not answer. Is the network connected?",
+				  "サービスが応答しません。ネットワーク接続をご確認ください。" } },
+	{ "broker_untrusted", { "The service could not prove who it is. Nothing was sent.",
+				"サービスの身元を確認できません。何も送信していません。" } },
+	{ "bad_answer", { "The service gave an answer that makes no sense.",
+			  "サービスから不正な応答がありました。" } },
+	{ "relay_unreachable", { "Your desktop's server does not answer.",
+				 "デスクトップのサーバーが応答しません。" } },
+	{ "relay_untrusted", { "Your desktop's server could not prove who it is.",
+			       "デスクトップのサーバーの身元を確認できません。" } },
+	{ "relay_refused", { "Your desktop's server refused the connection.",
+			     "デスクトップのサーバーに接続を拒否されました。" } },
+	{ "ticket_invalid", { "The admission had expired. Please sign in again.",
+			      "接続の許可が無効です。もう一度サインインしてください。" } },
+	{ "session_moved", { "Your desktop was opened elsewhere.",
+			     "デスクトップが別の場所で開かれました。" } },
+	{ "session_ended", { "You are signed out of your desktop.",
+			     "デスクトップからサインアウトしました。" } },
+	{ "session_disconnected", { "The session was closed.", "セッションが終了しました。" } },
+	{ "idle_timeout", { "The session was closed because nobody used it.",
+			    "操作がなかったため、セッションを終了しました。" } },
+	{ "connection_lost", { "The connection to your desktop was lost.",
+			       "デスクトップとの接続が切れました。" } },
+};
+
+static const char *const unknown_reason[LANGUAGES] = { "This did not work.",
+						       "処理できませんでした。" };
+
+static const struct {
+	const char *stage;
+	enum string_id id;
+} stages[] = {
+	{ "queued", STR_STAGE_QUEUED },
+	{ "starting", STR_STAGE_STARTING },
+	{ "booting", STR_STAGE_BOOTING },
+	{ "identity", STR_STAGE_IDENTITY },
+};
+
+enum language texts_language(const char *wish)
+{
+	static const char *const variables[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
+	const char *value = strcmp(wish, "auto") == 0 ? "" : wish;
+
+	for (size_t i = 0; !*value && i < ARRAY_LEN(variables); i++)
+		value = getenv(variables[i]) ? getenv(variables[i]) : "";
+	return strncmp(value, "ja", 2) == 0 ? LANGUAGE_JA : LANGUAGE_EN;
+}
+
+const char *texts_get(enum language language, enum string_id id)
+{
+	return table[id][language];
+}
+
+const char *texts_reason(enum language language, const char *code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (strcmp(code, reasons[i].code) == 0)
+			return reasons[i].text[language];
+	return unknown_reason[language];
+}
+
+const char *texts_stage(enum language language, const char *stage)
+{
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++)
+		if (strcmp(stage, stages[i].stage) == 0)
+			return table[stages[i].id][language];
+	return table[STR_STAGE_QUEUED][language];
+}

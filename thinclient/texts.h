@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* texts.h - every text a person reads on the screen, in English and Japanese. */
+#ifndef GENKAN_THINCLIENT_TEXTS_H
+#define GENKAN_THINCLIENT_TEXTS_H
+
+enum language { LANGUAGE_EN, LANGUAGE_JA, LANGUAGES };
+
+enum string_id {
+	STR_PRODUCT,
+	STR_GREETING,
+	STR_USER,
+	STR_PASSWORD,
+	STR_SIGN_IN,
+	STR_SIGNING_IN,
+	STR_CAPS_LOCK,
+	STR_CHOOSE,
+	STR_PREPARING,
+	STR_CONNECTING,
+	STR_CANCEL,
+	STR_REASON_CODE,
+	STR_STAGE_QUEUED,
+	STR_STAGE_STARTING,
+	STR_STAGE_BOOTING,
+	STR_STAGE_IDENTITY,
+	STR_STATE_NONE,
+	STR_STATE_PREPARING,
+	STR_STATE_READY,
+	STR_STATE_ERROR,
+	STR_HINT_FULLSCREEN,
+	STRINGS
+};
+
+/* "auto" asks the environment: LC_ALL, LC_MESSAGES, LANG. */
+enum language texts_language(const char *wish);
+const char *texts_get(enum language language, enum string_id id);
+/* A sentence for a reason code; a general one for a code that is not known. Never NULL. */
+const char *texts_reason(enum language language, const char *code);
+/* The text of a preparation stage as the broker names it. */
+const char *texts_stage(enum language language, const char *stage);
+
+#endif

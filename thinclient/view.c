@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Main thread: waits for SDL events, among them the announcements of the broker link and of the
+ * session, feeds flow.c and carries its effects out. Nothing here waits for a network. */
+#include "thinclient/view.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include "common/sys/clock.h"
+#include "common/sys/file.h"
+#include "common/sys/log.h"
+#include "thinclient/broker_link.h"
+#include "thinclient/desktop_view.h"
+#include "thinclient/end_reason.h"
+#include "thinclient/screen_draw.h"
+
+enum { NOTICE_LINK, NOTICE_SESSION };
+
+struct view {
+	const struct options *options;
+	SDL_Window *window;
+	SDL_Renderer *renderer;
+	struct canvas canvas;
+	struct screen screen;
+	struct screen_layout layout;
+	struct broker_link *link;
+	unsigned serial;		/* of the request whose answer counts */
+	struct rdp_session *session;
+	struct desktop_view desktop;
+	struct connect_answer answer;
+	struct problem problem;
+	char footer[320];
+	Uint32 notice_event;
+	atomic_bool session_noticed;	/* an announcement is in the queue already */
+	bool running;
+};
+
+/* --- announcements from other threads -------------------------------------------------------- */
+
+static void push_notice(struct view *view, int code)
+{
+	SDL_Event event = { .user = { .type = view->notice_event, .code = code } };
+
+	SDL_PushEvent(&event);
+}
+
+static void on_link_notify(void *arg)
+{
+	push_notice(arg, NOTICE_LINK);
+}
+
+static void on_session_notify(void *arg)
+{
+	struct view *view = arg;
+
+	if (!atomic_exchange(&view->session_noticed, true))
+		push_notice(view, NOTICE_SESSION);
+}
+
+/* --- effects --------------------------------------------------------------------------------- */
+
+static void step(struct view *view, enum flow_event event);
+
+static void sign_in(struct view *view)
+{
+	OWNED(secret_wipe) struct secret password = { 0 };
+	const struct text_field *field = &view->screen.password;
+
+	if (secret_set(&password, span_of(field->text, field->len)) == 0)
+		view->serial = broker_link_sign_in(view->link, view->screen.user.text, &password);
+}
+
+static void ask_for_desktop(struct view *view)
+{
+	view->serial = broker_link_connect(view->link, view->answer.desktop_id, view->answer.stage);
+}
+
+static void open_session(struct view *view)
+{
+	struct rdp_session_config config = {
+		.ticket = &view->answer.ticket,
+		.sound = view->options->sound ? SOUND_SYSTEM : SOUND_NONE,
+		.keyboard_layout = view->options->keyboard_layout_id,
+		.notify = on_session_notify,
+		.arg = view,
+	};
+	struct error err = { 0 };
+
+	SDL_GetRendererOutputSize(view->renderer, &config.width, &config.height);
+	int rc = rdp_session_start(&config, &view->session, &err);
+
+	connect_answer_wipe(&view->answer);
+	if (rc) {
+		log_error("session_failed", kv_error(&err));
+		problem_set(&view->problem, "internal", err.text);
+		step(view, FLOW_EV_SESSION_ENDED);
+		return;
+	}
+	desktop_view_init(&view->desktop, view->renderer, view->session);
+}
+
+static void close_session(struct view *view)
+{
+	if (!view->session)
+		return;
+	desktop_view_done(&view->desktop);
+	rdp_session_free(view->session);
+	view->session = NULL;
+}
+
+static void show_reason(struct view *view)
+{
+	const struct problem *p = &view->problem;
+	int64_t retry_at_ms =
+		p->retry_after_ms > 0 ? clock_monotonic_ms() + p->retry_after_ms : 0;
+
+	log_info("back_to_sign_in", kv_str("code", p->code), kv_str("detail", p->detail));
+	screen_show_form(&view->screen, p->code, !end_reason_is_normal(p->code), retry_at_ms);
+}
+
+static void carry_out(struct view *view, unsigned effects)
+{
+	if (effects & FLOW_DO_CLOSE)
+		close_session(view);
+	if (effects & FLOW_DO_SIGN_OUT)
+		view->serial = broker_link_sign_out(view->link);
+	if (effects & FLOW_DO_CLEAR_REASON)
+		*view->screen.reason = '\0';
+	if (effects & FLOW_DO_SIGN_IN)
+		sign_in(view);
+	if (effects & FLOW_DO_CONNECT)
+		ask_for_desktop(view);
+	if (effects & FLOW_DO_OPEN)
+		open_session(view);
+	if (effects & FLOW_DO_SHOW_REASON)
+		show_reason(view);
+}
+
+static void show_title(struct view *view)
+{
+	char title[192];
+
+	screen_window_title(&view->screen, title, sizeof(title));
+	SDL_SetWindowTitle(view->window, title);
+}
+
+static void enter_state(struct view *view, enum flow_state before)
+{
+	enum flow_state now = view->screen.state;
+
+	if (now == before)
+		return;
+	if (now == FLOW_FORM && !*view->screen.reason)
+		screen_show_form(&view->screen, "", false, 0);
+	if (now != FLOW_FORM && now != FLOW_SIGNING_IN)
+		text_field_wipe(&view->screen.password);
+	if (now == FLOW_DESKTOP)
+		SDL_StopTextInput();
+	else
+		SDL_StartTextInput();
+}
+
+static void step(struct view *view, enum flow_event event)
+{
+	enum flow_state before = view->screen.state;
+	unsigned effects;
+
+	if (flow_step(&view->screen.state, event, &effects)) {
+		log_warn("flow_illegal", kv_str("state", flow_state_name(before)),
+			 kv_str("event", flow_event_name(event)));
+		return;
+	}
+	carry_out(view, effects);
+	enter_state(view, before);
+	show_title(view);
+}
+
+/* --- answers of the broker ------------------------------------------------------------------- */
+
+static void fail(struct view *view, const char *code)
+{
+	problem_set(&view->problem, code, "");
+	step(view, FLOW_EV_FAILED);
+}
+
+static void take_connect(struct view *view, const struct connect_answer *answer)
+{
+	struct screen *screen = &view->screen;
+
+	view->answer = *answer;
+	snprintf(screen->title, sizeof(screen->title), "%s", answer->title);
+	snprintf(screen->stage, sizeof(screen->stage), "%s", answer->stage);
+	screen->percent = answer->percent;
+	step(view, answer->ready ? FLOW_EV_TICKET : FLOW_EV_WAIT);
+}
+
+static void choose(struct view *view, size_t i)
+{
+	struct screen *screen = &view->screen;
+	const struct desktop_entry *entry = &screen->desktops[i];
+
+	connect_answer_wipe(&view->answer);
+	snprintf(view->answer.desktop_id, sizeof(view->answer.desktop_id), "%s", entry->id);
+	snprintf(screen->title, sizeof(screen->title), "%s", entry->title);
+	snprintf(screen->stage, sizeof(screen->stage), "queued");
+	screen->percent = 0;
+	step(view, FLOW_EV_CHOSEN);
+}
+
+static void choose_pool(struct view *view, const char *pool)
+{
+	for (size_t i = 0; i < view->screen.desktop_count; i++)
+		if (strcmp(view->screen.desktops[i].pool, pool) == 0) {
+			choose(view, i);
+			return;
+		}
+	fail(view, "not_entitled");
+}
+
+static void take_sign_in(struct view *view, const struct sign_in_answer *answer)
+{
+	screen_set_desktops(&view->screen, answer->desktops, answer->desktop_count);
+	if (view->options->pool)
+		choose_pool(view, view->options->pool);
+	else if (answer->desktop_count == 0)
+		fail(view, "not_entitled");
+	else if (answer->has_connect)
+		take_connect(view, &answer->connect);
+	else if (answer->desktop_count == 1)
+		choose(view, 0);
+	else
+		step(view, FLOW_EV_CHOICE_NEEDED);
+}
+
+static void on_link(struct view *view)
+{
+	OWNED(link_result_wipe) struct link_result result = { 0 };
+
+	if (!broker_link_take(view->link, &result) || result.serial != view->serial)
+		return;
+	if (result.failed) {
+		view->problem = result.problem;
+		step(view, FLOW_EV_FAILED);
+		return;
+	}
+	switch (result.kind) {
+	case LINK_SIGN_IN:
+		take_sign_in(view, &result.sign_in);
+		break;
+	case LINK_CONNECT:
+		take_connect(view, &result.connect);
+		break;
+	case LINK_SIGN_OUT:
+		break;
+	}
+}
+
+static void on_session(struct view *view)
+{
+	struct rdp_status status;
+
+	atomic_store(&view->session_noticed, false);
+	if (!view->session)
+		return;
+	rdp_session_status(view->session, &status);
+	if (status.phase == RDP_ENDED) {
+		problem_set(&view->problem, status.reason, status.detail);
+		step(view, FLOW_EV_SESSION_ENDED);
+	} else if (status.phase == RDP_ACTIVE && view->screen.state == FLOW_CONNECTING) {
+		step(view, FLOW_EV_SESSION_ACTIVE);
+	}
+}
+
+/* --- input ----------------------------------------------------------------------------------- */
+
+static void toggle_fullscreen(struct view *view)
+{
+	bool now = SDL_GetWindowFlags(view->window) & SDL_WINDOW_FULLSCREEN_DESKTOP;
+
+	SDL_SetWindowFullscreen(view->window, now ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP);
+	SDL_SetWindowKeyboardGrab(view->window, now ? SDL_FALSE : SDL_TRUE);
+}
+
+/* Ctrl+Alt+Enter: full screen. Ctrl+Alt+End: leave the desktop as it is. */
+static bool on_hot_key(struct view *view, const SDL_KeyboardEvent *key)
+{
+	bool chord = (key->keysym.mod & KMOD_CTRL) && (key->keysym.mod & KMOD_ALT);
+	SDL_Scancode code = key->keysym.scancode;
+	bool leave = code == SDL_SCANCODE_END && view->screen.state == FLOW_DESKTOP;
+
+	if (!chord || (code != SDL_SCANCODE_RETURN && !leave))
+		return false;
+	if (view->screen.state == FLOW_DESKTOP)
+		desktop_view_release_keys(&view->desktop);
+	if (leave)
+		step(view, FLOW_EV_CANCEL);
+	else if (!key->repeat)
+		toggle_fullscreen(view);
+	return true;
+}
+
+static void act(struct view *view, enum screen_action action)
+{
+	switch (action) {
+	case SCREEN_NOTHING:
+		break;
+	case SCREEN_SUBMIT:
+		step(view, FLOW_EV_SUBMIT);
+		break;
+	case SCREEN_CHOOSE:
+		choose(view, view->screen.chosen);
+		break;
+	case SCREEN_CANCEL:
+		step(view, FLOW_EV_CANCEL);
+		break;
+	}
+}
+
+static void on_screen_key(struct view *view, const SDL_Keysym *key)
+{
+	static const struct {
+		SDL_Keycode code;
+		enum screen_key key;
+	} keys[] = {
+		{ SDLK_RETURN, SCREEN_KEY_ENTER },	 { SDLK_KP_ENTER, SCREEN_KEY_ENTER },
+		{ SDLK_ESCAPE, SCREEN_KEY_ESCAPE },	 { SDLK_UP, SCREEN_KEY_UP },
+		{ SDLK_DOWN, SCREEN_KEY_DOWN },		 { SDLK_LEFT, SCREEN_KEY_LEFT },
+		{ SDLK_RIGHT, SCREEN_KEY_RIGHT },	 { SDLK_HOME, SCREEN_KEY_HOME },
+		{ SDLK_END, SCREEN_KEY_END },		 { SDLK_BACKSPACE, SCREEN_KEY_BACKSPACE },
+		{ SDLK_DELETE, SCREEN_KEY_DELETE },
+	};
+
+	/* what is being composed belongs to the input method */
+	if (*view->screen.composition)
+		return;
+	if (key->sym == SDLK_TAB)
+		act(view, screen_press(&view->screen, key->mod & KMOD_SHIFT ? SCREEN_KEY_BACKTAB
+									    : SCREEN_KEY_TAB));
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (key->sym == keys[i].code) {
+			act(view, screen_press(&view->screen, keys[i].key));
+			return;
+		}
+}
+
+static void on_screen_event(struct view *view, const SDL_Event *event)
+{
+	struct screen *screen = &view->screen;
+
+	switch (event->type) {
+	case SDL_KEYDOWN:
+		on_screen_key(view, &event->key.keysym);
+		break;
+	case SDL_TEXTINPUT:
+		screen_type(screen, event->text.text);
+		break;
+	case SDL_TEXTEDITING:
+		snprintf(screen->composition, sizeof(screen->composition), "%s",
+			 screen->focus == FOCUS_PASSWORD ? "" : event->edit.text);
+		break;
+	case SDL_MOUSEBUTTONDOWN:
+		if (event->button.button == SDL_BUTTON_LEFT)
+			act(view, screen_click(screen, &view->layout, event->button.x,
+					       event->button.y));
+		break;
+	default:	/* SDL has more events than we have uses */
+		break;
+	}
+}
+
+static void on_event(struct view *view, const SDL_Event *event)
+{
+	if (event->type == SDL_QUIT)
+		view->running = false;
+	else if (event->type == view->notice_event && event->user.code == NOTICE_LINK)
+		on_link(view);
+	else if (event->type == view->notice_event)
+		on_session(view);
+	else if (event->type == SDL_KEYDOWN && on_hot_key(view, &event->key))
+		return;
+	else if (view->screen.state == FLOW_DESKTOP)
+		desktop_view_event(&view->desktop, event, clock_monotonic_ms());
+	else
+		on_screen_event(view, event);
+}
+
+/* --- loop ------------------------------------------------------------------------------------ */
+
+static void draw(struct view *view)
+{
+	int w, h;
+
+	if (view->screen.state == FLOW_DESKTOP) {
+		desktop_view_draw(&view->desktop);
+		return;
+	}
+	SDL_GetWindowSize(view->window, &w, &h);
+	view->screen.caps_lock = (SDL_GetModState() & KMOD_CAPS) != 0;
+	screen_draw(&view->screen, &view->canvas, w, h, view->footer, clock_monotonic_ms(),
+		    &view->layout);
+	SDL_RenderPresent(view->renderer);
+	if (view->screen.state == FLOW_FORM) {
+		SDL_Rect caret =
+			screen_caret_rect(&view->screen, &view->canvas, &view->layout);
+
+		SDL_SetTextInputRect(&caret);
+	}
+}
+
+static int next_timeout_ms(struct view *view)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (view->screen.state == FLOW_DESKTOP)
+		return desktop_view_tick(&view->desktop, now_ms);
+	return screen_animation_ms(&view->screen, now_ms);
+}
+
+static void run_loop(struct view *view)
+{
+	SDL_Event event;
+
+	while (view->running) {
+		draw(view);
+		int timeout_ms = next_timeout_ms(view);
+		int got = timeout_ms < 0 ? SDL_WaitEvent(&event)
+					 : SDL_WaitEventTimeout(&event, timeout_ms);
+
+		for (; got; got = SDL_PollEvent(&event))
+			on_event(view, &event);
+	}
+}
+
+/* --- start and end --------------------------------------------------------------------------- */
+
+static float display_scale(SDL_Window *window, SDL_Renderer *renderer)
+{
+	int window_w = 1, output_w = 1, h;
+
+	SDL_GetWindowSize(window, &window_w, &h);
+	SDL_GetRendererOutputSize(renderer, &output_w, &h);
+	return (float)output_w / (float)window_w;
+}
+
+static int open_window(struct view *view, struct error *err)
+{
+	const struct options *o = view->options;
+	Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI |
+		       (o->fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+
+	SDL_SetHint(SDL_HINT_IME_SHOW_UI, "1");
+	SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+	if (SDL_Init(SDL_INIT_VIDEO) || TTF_Init())
+		return error_set(err, EIO, "no screen: %s", SDL_GetError());
+	view->notice_event = SDL_RegisterEvents(1);
+	view->window = SDL_CreateWindow("Genkan", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED,
+					o->width, o->height, flags);
+	if (!view->window)
+		return error_set(err, EIO, "no window: %s", SDL_GetError());
+	view->renderer = SDL_CreateRenderer(view->window, -1, 0);
+	if (!view->renderer)
+		view->renderer = SDL_CreateRenderer(view->window, -1, SDL_RENDERER_SOFTWARE);
+	if (!view->renderer)
+		return error_set(err, EIO, "nothing to draw with: %s", SDL_GetError());
+	if (o->fullscreen)
+		SDL_SetWindowKeyboardGrab(view->window, SDL_TRUE);
+	return canvas_init(&view->canvas, view->renderer, o->font_file,
+			   display_scale(view->window, view->renderer), err);
+}
+
+/* --password-file signs in at once. */
+static int begin(struct view *view, struct error *err)
+{
+	OWNED(secret_wipe) struct secret password = { 0 };
+
+	snprintf(view->footer, sizeof(view->footer), "%s    %s    %s", view->options->broker,
+		 GENKAN_VERSION, texts_get(view->screen.language, STR_HINT_FULLSCREEN));
+	show_title(view);
+	SDL_StartTextInput();
+	if (!view->options->password_file)
+		return 0;
+	int rc = file_read_secret(view->options->password_file, &password, err);
+
+	if (rc)
+		return rc;
+	text_field_insert(&view->screen.password, (const char *)password.bytes);
+	act(view, screen_press(&view->screen, SCREEN_KEY_ENTER));
+	return 0;
+}
+
+static void view_done(struct view *view)
+{
+	close_session(view);
+	if (view->link)
+		broker_link_sign_out(view->link);
+	broker_link_free(view->link);
+	connect_answer_wipe(&view->answer);
+	screen_wipe(&view->screen);
+	canvas_done(&view->canvas);
+	if (view->renderer)
+		SDL_DestroyRenderer(view->renderer);
+	if (view->window)
+		SDL_DestroyWindow(view->window);
+	if (TTF_WasInit())
+		TTF_Quit();
+	SDL_Quit();
+}
+
+int view_run(const struct options *options)
+{
+	struct view *view = xnew(struct view);
+	struct error err = { 0 };
+
+	view->options = options;
+	view->running = true;
+	screen_init(&view->screen, texts_language(options->language), options->user);
+	int rc = open_window(view, &err);
+
+	if (!rc)
+		rc = broker_link_new(options->broker, options->ca_file, on_link_notify, view,
+				     &view->link, &err);
+	if (!rc)
+		rc = begin(view, &err);
+	if (!rc)
+		run_loop(view);
+	else
+		fprintf(stderr, "genkan-client: %s\n", err.text);
+	view_done(view);
+	free(view);
+	return rc ? 1 : 0;
+}
