@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* arguments.h - genkanctl's command line: which command, with which options. Pure. */
+#ifndef GENKAN_CTL_ARGUMENTS_H
+#define GENKAN_CTL_ARGUMENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/base/buf.h"
+#include "common/base/error.h"
+
+struct ctl;
+
+struct arguments {
+	/* for every command */
+	const char *broker, *ca, *certificate, *key, *config;
+	bool json, help, version;
+	/* for some */
+	const char *image_dir, *channel;
+	const char *limit;
+	bool all, denied;
+	/* the rest */
+	const char *const *values;
+	size_t count;
+};
+
+struct command {
+	const char *noun, *verb;	/* verb NULL: the noun is the whole command */
+	const char *usage;		/* "NAME FILE" */
+	const char *options;		/* names of its own options, comma separated, or "" */
+	size_t least, most;		/* number of values */
+	const char *help;
+	int (*run)(struct ctl *ctl, struct error *err);
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* Finds the command and fills the options; options may stand anywhere, "--" ends them. `argv` is
+ * reordered and kept. `out->help` alone needs no command, and `command` is then NULL or the
+ * command that was named. -EINVAL is a usage error. */
+int arguments_parse(int argc, char **argv, const struct command **command, struct arguments *out,
+		    struct error *err) MUST_CHECK;
+
+/* All commands; those of one noun; or one command with its options. NULL: any. */
+void arguments_help(const char *noun, const struct command *command, struct buf *out);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of commands: also what --help, the man page's test and the completion go by. */
+#include "ctl/ctl.h"
+
+#define MANY 1000
+
+const struct command commands[] = {
+	{ "apply", NULL, "FILE|FOLDER...", "", 1, MANY,
+	  "make the site's pools be exactly these", pool_apply },
+	{ "diff", NULL, "FILE|FOLDER...", "", 1, MANY, "show what apply would change", pool_diff },
+	{ "pool", "list", "", "", 0, 0, "pools and how many desktops they have", pool_list },
+	{ "desktop", "list", "", "", 0, 0, "desktops, their state and user", desktop_list },
+	{ "desktop", "delete", "ID|NAME", "", 1, 1, "take it from its user and destroy it",
+	  desktop_delete },
+	{ "host", "list", "", "", 0, 0, "hosts and their room", host_list },
+	{ "host", "token", "NAME", "", 1, 1, "one-time token for a host to join", host_token },
+	{ "image", "list", "", "", 0, 0, "published images", image_list },
+	{ "image", "publish", "NAME FILE", "image-dir,channel", 2, 2,
+	  "make a qcow2 file the next publication", image_publish },
+	{ "session", "list", "", "all,limit", 0, 0, "RDP sessions", session_list },
+	{ "audit", "list", "", "denied,limit", 0, 0, "what was done and what was refused",
+	  audit_list },
+	{ "explain", "user", "NAME", "", 1, 1, "why a user gets which desktop, or none",
+	  explain_user },
+	{ "revoke", NULL, "", "all", 0, 0, "with --all: end all logins, tickets, join tokens",
+	  revoke_all },
+};
+const size_t command_count = ARRAY_LEN(commands);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "common/data/config.h"
+
+#define REQUEST_TIMEOUT_MS 30000
+
+#define KEY(name, text)                                                                            \
+	{ "broker", name, CONFIG_TEXT, offsetof(struct ctl_profile, text), "", "", false }
+
+static const struct config_key profile_keys[] = {
+	KEY("address", broker),
+	KEY("ca", ca),
+	KEY("certificate", certificate),
+	KEY("key", key),
+};
+
+void ctl_profile_done(struct ctl_profile *profile)
+{
+	config_done(profile_keys, ARRAY_LEN(profile_keys), profile);
+}
+
+/* The first file that is there; NULL: none, and that is fine unless --config named it. */
+static const char *find_profile(const struct arguments *args, struct buf *scratch)
+{
+	const char *home = getenv("HOME");
+
+	if (args->config)
+		return args->config;
+	if (home) {
+		buf_printf(scratch, "%s/.config/genkan/ctl.conf", home);
+		if (access(buf_text(scratch), F_OK) == 0)
+			return buf_text(scratch);
+	}
+	return access("/etc/genkan/ctl.conf", F_OK) == 0 ? "/etc/genkan/ctl.conf" : NULL;
+}
+
+static void prefer(char **slot, const char *option)
+{
+	if (!option)
+		return;
+	free(*slot);
+	*slot = xstrdup(option);
+}
+
+static int missing(const char *value, const char *option, struct error *err)
+{
+	if (value && *value)
+		return 0;
+	return error_set(err, ENOENT,
+			 "%s is not known: give the option, or write it into "
+			 "~/.config/genkan/ctl.conf (see genkanctl(1))",
+			 option);
+}
+
+int ctl_profile_load(const struct arguments *args, struct ctl_profile *out, struct error *err)
+{
+	OWNED(ctl_profile_done) struct ctl_profile profile = { 0 };
+	OWNED(buf_done) struct buf scratch = { 0 };
+	OWNED(buf_done) struct buf problems = { 0 };
+
+	if (config_load(find_profile(args, &scratch), profile_keys, ARRAY_LEN(profile_keys),
+			&profile, &problems) < 0)
+		return error_set(err, EINVAL, "%.*s", (int)strcspn(buf_text(&problems), "\n"),
+				 buf_text(&problems));
+	prefer(&profile.broker, args->broker);
+	prefer(&profile.ca, args->ca);
+	prefer(&profile.certificate, args->certificate);
+	prefer(&profile.key, args->key);
+	if (missing(profile.broker, "--broker", err) < 0 || missing(profile.ca, "--ca", err) < 0 ||
+	    missing(profile.certificate, "--certificate", err) < 0 ||
+	    missing(profile.key, "--key", err) < 0)
+		return -ENOENT;
+	*out = profile;
+	profile = (struct ctl_profile){ 0 };
+	return 0;
+}
+
+void ctl_done(struct ctl *ctl)
+{
+	http_client_free(ctl->client);
+}
+
+static int connect_broker(struct ctl *ctl, struct error *err)
+{
+	OWNED(ctl_profile_done) struct ctl_profile profile = { 0 };
+
+	if (ctl->client)
+		return 0;
+	if (ctl_profile_load(&ctl->args, &profile, err) < 0)
+		return -ENOENT;
+
+	struct http_client_config config = {
+		.address = profile.broker,
+		.ca_file = profile.ca,
+		.certificate_file = profile.certificate,
+		.key_file = profile.key,
+	};
+	return http_client_new(&config, &ctl->client, err);
+}
+
+int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
+		json_t **answer, struct error *err)
+{
+	OWNED(json_decref) json_t *sent = body;
+	OWNED(http_result_done) struct http_result result = { 0 };
+	int rc = connect_broker(ctl, err);
+
+	if (rc < 0 || (rc = http_request(ctl->client, method, path, sent, REQUEST_TIMEOUT_MS, &result,
+					 err)) < 0)
+		return rc;
+	if (result.status >= 300)
+		return http_result_problem(&result, err);
+	*answer = result.body ? STEAL(result.body) : json_object();
+	return 0;
+}
+
+void ctl_print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_SORT_KEYS);
+	putchar('\n');
+}
+
+void ctl_print_table(const struct table *table)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+	struct winsize size = { 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
+		size.ws_col = 0;
+	table_render(table, size.ws_col, &text);
+	fwrite(text.ptr, 1, text.len, stdout);
+}
+
+const char *ctl_text(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+int64_t ctl_int(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,
+	     void (*row)(struct table *table, const json_t *element), struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	OWNED(table_free) struct table *table = table_new(titles);
+	const json_t *element;
+	size_t i;
+	int rc = ctl_request(ctl, "GET", path, NULL, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json) {
+		ctl_print_json(answer);
+		return 0;
+	}
+	json_array_foreach(json_object_get(answer, list), i, element)
+		row(table, element);
+	ctl_print_table(table);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ctl.h - what every command of genkanctl works with: its arguments and the broker. */
+#ifndef GENKAN_CTL_CTL_H
+#define GENKAN_CTL_CTL_H
+
+#include "common/net/http_client.h"
+#include "ctl/arguments.h"
+#include "ctl/table.h"
+
+struct ctl {
+	struct arguments args;
+	struct http_client *client;	/* made by the first request */
+};
+
+void ctl_done(struct ctl *ctl);
+
+/* Profile: options, else the file of --config, else ~/.config/genkan/ctl.conf, else
+ * /etc/genkan/ctl.conf. */
+struct ctl_profile {
+	char *broker, *ca, *certificate, *key;
+};
+int ctl_profile_load(const struct arguments *args, struct ctl_profile *out,
+		     struct error *err) MUST_CHECK;
+void ctl_profile_done(struct ctl_profile *profile);
+DEFINE_OWNED_VALUE(ctl_profile_done, struct ctl_profile);
+
+/* One request to the admin API. `body` is taken (may be NULL); `answer` is a new reference, an
+ * empty object when the broker answered without a body. An HTTP error is an error here. */
+int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
+		json_t **answer, struct error *err) MUST_CHECK;
+
+/* To standard output. */
+void ctl_print_json(const json_t *value);
+void ctl_print_table(const struct table *table);
+
+/* Members for tables: "" and 0 when absent. */
+const char *ctl_text(const json_t *object, const char *key);
+int64_t ctl_int(const json_t *object, const char *key);
+
+/* GET `path`, then --json as it is, or `row` for each element of `list` into a table. */
+int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,
+	     void (*row)(struct table *table, const json_t *element), struct error *err);
+
+/* The commands. */
+int pool_apply(struct ctl *ctl, struct error *err);
+int pool_diff(struct ctl *ctl, struct error *err);
+int pool_list(struct ctl *ctl, struct error *err);
+int desktop_list(struct ctl *ctl, struct error *err);
+int desktop_delete(struct ctl *ctl, struct error *err);
+int host_list(struct ctl *ctl, struct error *err);
+int host_token(struct ctl *ctl, struct error *err);
+int image_list(struct ctl *ctl, struct error *err);
+int image_publish(struct ctl *ctl, struct error *err);
+int session_list(struct ctl *ctl, struct error *err);
+int audit_list(struct ctl *ctl, struct error *err);
+int explain_user(struct ctl *ctl, struct error *err);
+int revoke_all(struct ctl *ctl, struct error *err);
+
+#endif

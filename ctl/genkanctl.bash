@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion of genkanctl
+_genkanctl() {
+	local cur prev words cword
+	_init_completion || return
+
+	local common='--broker --ca --certificate --key --config --json --help --version'
+	case $prev in
+	--ca | --certificate | --key | --config) _filedir; return ;;
+	--image-dir) _filedir -d; return ;;
+	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
+	--broker | --limit) return ;;
+	esac
+
+	local i noun='' verb=''
+	for ((i = 1; i < cword; i++)); do
+		case ${words[i]} in
+		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit)
+			((i++)) ;;
+		-*) ;;
+		*)
+			if [ -z "$noun" ]; then noun=${words[i]}; else verb=${verb:-${words[i]}}; fi ;;
+		esac
+	done
+
+	local next=''
+	case $noun in
+	'') next='apply diff pool desktop host image session audit explain revoke' ;;
+	pool) [ -n "$verb" ] || next='list' ;;
+	desktop) [ -n "$verb" ] || next='list delete' ;;
+	host) [ -n "$verb" ] || next='list token' ;;
+	image)
+		[ -n "$verb" ] || next='list publish'
+		[ "$verb" = publish ] && common+=' --image-dir --channel' ;;
+	session)
+		[ -n "$verb" ] || next='list'
+		common+=' --all --limit' ;;
+	audit)
+		[ -n "$verb" ] || next='list'
+		common+=' --denied --limit' ;;
+	explain) [ -n "$verb" ] || next='user' ;;
+	revoke) common+=' --all' ;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
+	*)
+		if [ "$noun" = apply ] || [ "$noun" = diff ] ||
+		   { [ "$noun" = image ] && [ "$verb" = publish ]; }; then
+			_filedir
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$next" -- "$cur")
+		fi ;;
+	esac
+} && complete -F _genkanctl genkanctl

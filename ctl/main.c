@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* genkanctl - the admin's command line, a client of the broker's API. */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include "ctl/ctl.h"
+
+/* 0: done; 1: it did not work; 2: not a valid command line. */
+enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
+
+static int usage_error(const struct error *err)
+{
+	fprintf(stderr, "genkanctl: %s\n", err->text);
+	return EXIT_USAGE;
+}
+
+static int print_help(const struct arguments *args, const struct command *command)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+
+	arguments_help(args->count ? args->values[0] : NULL, command, &text);
+	fputs(buf_text(&text), stdout);
+	return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = { 0 };
+	const struct command *command;
+	struct error err = { 0 };
+
+	/* Only the character set: numbers and dates stay the same everywhere. */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	if (arguments_parse(argc, argv, &command, &ctl.args, &err) < 0)
+		return usage_error(&err);
+	if (ctl.args.version)
+		return puts("genkanctl " GENKAN_VERSION) < 0;
+	if (ctl.args.help)
+		return print_help(&ctl.args, command);
+
+	int rc = command->run(&ctl, &err);
+	ctl_done(&ctl);
+	if (rc < 0)
+		fprintf(stderr, "genkanctl: %s\n", err.text[0] ? err.text : strerror(-rc));
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "genkanctl: write: %s\n", strerror(errno));
+		return EXIT_FAILED;
+	}
+	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+}

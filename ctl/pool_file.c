@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/pool_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "common/sys/file.h"
+
+#define FILE_LIMIT (128 * 1024)	/* the parser has its own, with a better message */
+
+static int parse_assignment(const struct yamlf_field *field, const char *text, void *slot,
+			    struct error *err)
+{
+	if (pool_assignment_parse(text, slot) < 0)
+		return error_set(err, EINVAL, "must be floating or dedicated");
+	return 0;
+}
+
+static int parse_policy(const struct yamlf_field *field, const char *text, void *slot,
+			struct error *err)
+{
+	return policy_set(slot, field->key, text, err);
+}
+
+#define AT(member) offsetof(struct pool, member)
+
+static const struct yamlf_field entitled_fields[] = {
+	{ "groups", YAMLF_TEXTS, AT(groups), .size = POOL_PRINCIPAL_SIZE,
+	  .max = POOL_PRINCIPALS_MAX, .count_offset = AT(group_count),
+	  .help = "directory groups, by name or DN" },
+	{ "users", YAMLF_TEXTS, AT(users), .size = POOL_PRINCIPAL_SIZE, .max = POOL_PRINCIPALS_MAX,
+	  .count_offset = AT(user_count), .help = "user names" },
+	{ 0 },
+};
+
+static const struct yamlf_field image_fields[] = {
+	{ "name", YAMLF_TEXT, AT(image), .size = POOL_NAME_SIZE, .required = true,
+	  .help = "name the image was published under" },
+	{ "channel", YAMLF_TEXT, AT(channel), .size = POOL_NAME_SIZE,
+	  .help = "stable or canary" },
+	{ "publication", YAMLF_INT, AT(publication), .min = 1, .max = 1000000000,
+	  .help = "fixed number instead of a channel" },
+	{ 0 },
+};
+
+static const struct yamlf_field size_fields[] = {
+	{ "max", YAMLF_INT, AT(size_max), .min = 1, .max = POOL_DESKTOPS_MAX, .required = true,
+	  .help = "most desktops, spares included" },
+	{ "spare", YAMLF_INT, AT(size_spare), .min = 0, .max = POOL_DESKTOPS_MAX,
+	  .help = "desktops kept ready ahead of users" },
+	{ 0 },
+};
+
+static const struct yamlf_field desktop_fields[] = {
+	{ "cpus", YAMLF_INT, AT(desktop.cpus), .min = 1, .max = 64, .required = true,
+	  .help = "virtual processors" },
+	{ "memory", YAMLF_BYTES, AT(desktop.memory_bytes), .required = true, .help = "memory" },
+	{ "disk", YAMLF_BYTES, AT(desktop.disk_bytes), .help = "disk, when larger than the image" },
+	{ 0 },
+};
+
+#define POLICY(item, text)                                                                         \
+	{                                                                                          \
+		item, YAMLF_WORD, AT(policy), .parse = parse_policy, .help = text                  \
+	}
+
+static const struct yamlf_field policy_fields[] = {
+	POLICY("sound", "allow or deny"),
+	POLICY("microphone", "allow or deny"),
+	POLICY("camera", "allow or deny"),
+	POLICY("clipboard", "deny"),
+	POLICY("printers", "deny"),
+	POLICY("smart_cards", "deny"),
+	POLICY("removable_storage", "deny; there is no allow"),
+	{ 0 },
+};
+
+const struct yamlf_field pool_fields[] = {
+	{ "pool", YAMLF_TEXT, AT(name), .size = POOL_NAME_SIZE, .required = true,
+	  .help = "name; desktops are called NAME-001 and so on" },
+	{ "title", YAMLF_TEXT, AT(title), .size = POOL_TITLE_SIZE, .required = true,
+	  .help = "what employees see" },
+	{ "entitled", YAMLF_MAP, .fields = entitled_fields, .required = true,
+	  .help = "who may use it" },
+	{ "image", YAMLF_MAP, .fields = image_fields, .required = true, .help = "golden image" },
+	{ "assignment", YAMLF_WORD, AT(assignment), .parse = parse_assignment, .required = true,
+	  .help = "floating or dedicated" },
+	{ "size", YAMLF_MAP, .fields = size_fields, .required = true, .help = "how many" },
+	{ "desktop", YAMLF_MAP, .fields = desktop_fields, .required = true,
+	  .help = "hardware of each desktop" },
+	{ "policy", YAMLF_MAP, .fields = policy_fields, .help = "what a session may redirect" },
+	{ 0 },
+};
+
+/* The rules of pool_check, put at their lines. */
+static int check(struct yamlf_doc *doc, const struct pool *pool, struct buf *problems)
+{
+	OWNED(buf_done) struct buf lines = BUF_LIMIT(16384);
+	char *rest = NULL;
+
+	if (pool_check(pool, &lines) == 0)
+		return 0;
+
+	OWNED(free) char *text = buf_steal_text(&lines);
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *colon = strstr(line, ": ");
+
+		if (colon)
+			*colon = '\0';
+		yamlf_problem(doc, line, colon ? colon + 2 : "is not valid", problems);
+	}
+	return -EINVAL;
+}
+
+int pool_file_parse(const char *name, struct span text, struct pool *out, struct buf *problems)
+{
+	OWNED(yamlf_free) struct yamlf_doc *doc = NULL;
+	OWNED(free) struct pool *pool = xnew(struct pool);
+
+	if (yamlf_parse(name, text, &doc, problems) < 0 ||
+	    yamlf_fill(doc, pool_fields, pool, problems) < 0)
+		return -EINVAL;
+	if (!pool->channel[0] && !pool->publication)
+		strcpy(pool->channel, "stable");
+	if (check(doc, pool, problems) < 0)
+		return -EINVAL;
+	*out = *pool;
+	return 0;
+}
+
+/* -------------------------------------------------------------------------------- many files */
+
+void pool_files_done(struct pool_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		free(files->paths[i]);
+	free(files->paths);
+	free(files->pools);
+	*files = (struct pool_files){ 0 };
+}
+
+static void add_pool(struct pool_files *files, const struct pool *pool, const char *path)
+{
+	size_t n = files->count;
+
+	files->pools = xrealloc(files->pools, (n + 1) * sizeof(*files->pools));
+	files->paths = xrealloc(files->paths, (n + 1) * sizeof(*files->paths));
+	files->pools[n] = *pool;
+	files->paths[n] = xstrdup(path);
+	files->count = n + 1;
+}
+
+static int load_file(const char *path, struct pool_files *files, struct buf *problems)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	struct error err = { 0 };
+
+	if (file_read(path, FILE_LIMIT, &text, &err) < 0) {
+		buf_printf(problems, "%s\n", err.text);
+		return -EINVAL;
+	}
+	if (pool_file_parse(path, buf_span(&text), pool, problems) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < files->count; i++) {
+		if (strcmp(files->pools[i].name, pool->name) != 0)
+			continue;
+		buf_printf(problems, "%s:1:1: pool: %s is already defined in %s\n", path, pool->name,
+			   files->paths[i]);
+		return -EINVAL;
+	}
+	add_pool(files, pool, path);
+	return 0;
+}
+
+static int is_pool_file(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return entry->d_name[0] != '.' && dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
+static int load_folder(const char *path, struct pool_files *files, struct buf *problems)
+{
+	struct dirent **entries = NULL;
+	int count = scandir(path, &entries, is_pool_file, alphasort);
+	int rc = 0;
+
+	if (count < 0) {
+		buf_printf(problems, "%s: %s\n", path, strerror(errno));
+		return -EINVAL;
+	}
+	if (count == 0) {
+		buf_printf(problems, "%s: holds no *.yaml files\n", path);
+		rc = -EINVAL;
+	}
+	for (int i = 0; i < count; i++) {
+		OWNED(buf_done) struct buf file = BUF_LIMIT(8192);
+
+		buf_printf(&file, "%s/%s", path, entries[i]->d_name);
+		if (load_file(buf_text(&file), files, problems) < 0)
+			rc = -EINVAL;
+		free(entries[i]);
+	}
+	free(entries);
+	return rc;
+}
+
+int pool_files_load(const char *const *paths, size_t count, struct pool_files *out,
+		    struct buf *problems)
+{
+	OWNED(pool_files_done) struct pool_files files = { 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct stat st;
+		bool folder = stat(paths[i], &st) == 0 && S_ISDIR(st.st_mode);
+
+		if ((folder ? load_folder : load_file)(paths[i], &files, problems) < 0)
+			rc = -EINVAL;
+	}
+	if (rc < 0)
+		return rc;
+	*out = files;
+	files = (struct pool_files){ 0 };
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RDP sessions, the audit log, and ending everything at once. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "ctl/ctl.h"
+
+static void session_row(struct table *table, const json_t *s)
+{
+	table_text(table, ctl_text(s, "id"));
+	table_text(table, ctl_text(s, "user"));
+	table_text(table, ctl_text(s, "desktop_name"));
+	table_text(table, ctl_text(s, "host"));
+	table_text(table, ctl_text(s, "client_address"));
+	table_time(table, ctl_int(s, "began_at_ms"));
+	table_time(table, ctl_int(s, "active_at_ms"));
+	table_time(table, ctl_int(s, "ended_at_ms"));
+}
+
+/* Path with ?limit= and a flag; -EINVAL for a limit that is no number. */
+static int with_query(struct ctl *ctl, const char *path, const char *flag, char *out, size_t size,
+		      struct error *err)
+{
+	const char *limit = ctl->args.limit ? ctl->args.limit : "100";
+
+	if (!*limit || strspn(limit, "0123456789") != strlen(limit) || strlen(limit) > 6)
+		return error_set(err, EINVAL, "--limit: must be a number");
+	snprintf(out, size, "%s?limit=%s%s", path, limit, flag);
+	return 0;
+}
+
+int session_list(struct ctl *ctl, struct error *err)
+{
+	static const char *const titles[] = { "ID",    "USER",	 "DESKTOP", "HOST", "CLIENT",
+					      "BEGAN", "ACTIVE", "ENDED",   NULL };
+	char path[128];
+	int rc = with_query(ctl, "/v1/admin/sessions", ctl->args.all ? "&all=1" : "", path,
+			    sizeof(path), err);
+
+	return rc < 0 ? rc : ctl_list(ctl, path, "sessions", titles, session_row, err);
+}
+
+static void audit_row(struct table *table, const json_t *row)
+{
+	OWNED(buf_done) struct buf details = { 0 };
+	const json_t *object = json_object_get(row, "details");
+
+	if (json_object_size(object))
+		json_write(object, &details);
+	table_time(table, ctl_int(row, "at_ms"));
+	table_text(table, json_is_true(json_object_get(row, "denied")) ? "DENIED" : "");
+	table_text(table, ctl_text(row, "who"));
+	table_text(table, ctl_text(row, "source"));
+	table_text(table, ctl_text(row, "what"));
+	table_text(table, ctl_text(row, "code"));
+	table_text(table, ctl_text(row, "subject"));
+	table_text(table, buf_text(&details));
+}
+
+int audit_list(struct ctl *ctl, struct error *err)
+{
+	static const char *const titles[] = { "TIME", "",     "WHO",	 "FROM",    "WHAT",
+					      "CODE", "SUBJECT", "DETAILS", NULL };
+	char path[128];
+	int rc = with_query(ctl, "/v1/admin/audit", ctl->args.denied ? "&denied=1" : "", path,
+			    sizeof(path), err);
+
+	return rc < 0 ? rc : ctl_list(ctl, path, "audit", titles, audit_row, err);
+}
+
+int revoke_all(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+
+	if (!ctl->args.all)
+		return error_set(err, EINVAL,
+				 "revoke ends every login, ticket and join token of the site; say "
+				 "revoke --all if that is meant");
+
+	int rc = ctl_request(ctl, "POST", "/v1/admin/revoke-all", NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json)
+		ctl_print_json(answer);
+	else
+		printf("ended: %lld logins, %lld tickets, %lld join tokens\n",
+		       (long long)ctl_int(answer, "logins"), (long long)ctl_int(answer, "tickets"),
+		       (long long)ctl_int(answer, "tokens"));
+	return 0;
+}
