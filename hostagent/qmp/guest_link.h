@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guest_link.h - the line to Genkan's daemon inside one guest. Loop thread only.
+ * Sends a ping when opened, so that a guest that spoke long ago answers now. */
+#ifndef GENKAN_QMP_GUEST_LINK_H
+#define GENKAN_QMP_GUEST_LINK_H
+
+#include "common/sys/loop.h"
+#include "hostagent/qmp/guest_message.h"
+
+struct guest_link;
+
+struct guest_link_handler {
+	/* The object may be freed inside each of these. */
+	void (*ready)(void *arg);	/* its daemon lives; at most once a second */
+	void (*identified)(void *arg, const struct guest_message *answer);
+	void (*user)(void *arg, const struct guest_message *event);	/* logon, logoff */
+	void (*closed)(void *arg, const struct error *reason);
+};
+
+int guest_link_open(struct loop *loop, const char *path, const struct guest_link_handler *handler,
+		    void *arg, struct guest_link **out, struct error *err) MUST_CHECK;
+void guest_link_free(struct guest_link *link);
+
+/* Only the answer to the newest identity counts. */
+int guest_link_send_identity(struct guest_link *link,
+			     const struct guest_identity *identity) MUST_CHECK;
+
+#endif

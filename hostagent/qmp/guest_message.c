@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include "common/base/secret.h"
+#include "common/base/text.h"
+#include "common/data/json.h"
+#include "hostagent/qmp/guest_message.h"
+
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
+static void take_text(const json_t *message, const char *key, char *out, size_t size)
+{
+	if (json_get_text_or(message, key, "", out, size, NULL) < 0)
+		out[0] = '\0';
+	make_printable(out);
+}
+
+static enum guest_message_kind event_kind(const char *name)
+{
+	if (strcmp(name, "ready") == 0)
+		return GUEST_EVENT_READY;
+	if (strcmp(name, "logon") == 0)
+		return GUEST_EVENT_LOGON;
+	if (strcmp(name, "logoff") == 0)
+		return GUEST_EVENT_LOGOFF;
+	return GUEST_NOISE;
+}
+
+static struct guest_message parse_event(const json_t *message)
+{
+	struct guest_message out = { GUEST_NOISE };
+	char name[16];
+
+	if (json_get_text(message, "event", name, sizeof(name), NULL) < 0)
+		return out;
+	out.kind = event_kind(name);
+	take_text(message, "user", out.text, sizeof(out.text));
+	return out;
+}
+
+static struct guest_message parse_answer(const json_t *message)
+{
+	struct guest_message out = { GUEST_NOISE };
+
+	if (json_get_int(message, "id", 0, INT64_MAX, &out.id, NULL) < 0 ||
+	    json_get_bool_or(message, "ok", false, &out.ok, NULL) < 0)
+		return out;
+	take_text(message, "error", out.text, sizeof(out.text));
+	take_text(message, "rdp_certificate_sha256", out.rdp_certificate_sha256,
+		  sizeof(out.rdp_certificate_sha256));
+	if (!vm_sha256_valid(out.rdp_certificate_sha256))
+		out.rdp_certificate_sha256[0] = '\0';
+	out.kind = GUEST_ANSWER;
+	return out;
+}
+
+struct guest_message guest_message_parse(struct span line)
+{
+	OWNED(json_decref) json_t *message = NULL;
+
+	if (line.len > GUEST_LINE_MAX || json_object_parse(line, &message, NULL) < 0)
+		return (struct guest_message){ GUEST_NOISE };
+	return json_object_get(message, "event") ? parse_event(message) : parse_answer(message);
+}
+
+void guest_ping_write(int64_t id, struct buf *out)
+{
+	OWNED(json_decref) json_t *message = json_pack("{s:s, s:I}", "cmd", "ping", "id",
+						       (json_int_t)id);
+
+	json_write(message, out);
+}
+
+void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)
+{
+	OWNED(buf_done) struct buf seed = { 0 };
+	OWNED(buf_done) struct buf key = { 0 };
+	char address[VM_ADDRESS_SIZE], gateway[VM_ADDRESS_SIZE], machine_id[33];
+
+	base64_encode(span_of(identity->seed, GUEST_SEED_LEN), &seed);
+	base64_encode(span_of(identity->public_key, GUEST_KEY_LEN), &key);
+	hex_encode(span_of(identity->machine_id, sizeof(identity->machine_id)), machine_id);
+	vm_address_text(identity->spec->address, address);
+	vm_address_text(identity->subnet->gateway, gateway);
+	OWNED(json_decref) json_t *message = json_pack(
+		"{s:s, s:I, s:s, s:I, s:s, s:s, s:i, s:s, s:[], s:s, s:s, s:I, s:s}",
+		"cmd", "identity", "id", (json_int_t)id, "desktop", identity->spec->id,
+		"epoch", (json_int_t)identity->spec->epoch, "hostname", identity->spec->name,
+		"address", address, "prefix", (int)identity->subnet->prefix, "gateway", gateway,
+		"dns", "machine_id", machine_id, "seed", buf_text(&seed),
+		"time_ms", (json_int_t)identity->time_ms, "guest_public_key", buf_text(&key));
+
+	json_write(message, out);
+	memory_wipe(seed.ptr, seed.len);
+}

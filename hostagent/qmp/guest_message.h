@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* guest_message.h - lines between host and guest, as values. The guest is hostile: whatever is
+ * not one of the shapes below is GUEST_NOISE and changes nothing. */
+#ifndef GENKAN_QMP_GUEST_MESSAGE_H
+#define GENKAN_QMP_GUEST_MESSAGE_H
+
+#include "common/base/buf.h"
+#include "hostagent/vm/address.h"
+#include "hostagent/vm/spec.h"
+
+enum { GUEST_LINE_MAX = 4096, GUEST_KEY_LEN = 32, GUEST_SEED_LEN = 64 };
+
+enum guest_message_kind {
+	GUEST_NOISE,
+	GUEST_EVENT_READY,
+	GUEST_EVENT_LOGON,
+	GUEST_EVENT_LOGOFF,
+	GUEST_ANSWER,
+};
+
+struct guest_message {
+	enum guest_message_kind kind;
+	int64_t id;		/* of an answer */
+	bool ok;
+	char rdp_certificate_sha256[VM_SHA256_SIZE];	/* "" when not told */
+	char text[200];		/* the error of an answer, the user of an event; printable */
+};
+
+struct guest_message guest_message_parse(struct span line);
+
+struct guest_identity {
+	const struct vm_spec *spec;
+	const struct vm_subnet *subnet;
+	uint8_t seed[GUEST_SEED_LEN];
+	uint8_t machine_id[16];
+	uint8_t public_key[GUEST_KEY_LEN];
+	int64_t time_ms;
+};
+
+/* One line without its newline. */
+void guest_ping_write(int64_t id, struct buf *out);
+void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out);
+
+#endif
