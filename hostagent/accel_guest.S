@@ -94,9 +94,12 @@ long_mode:
 	movl	$(answer_end - answer), %ecx
 	movw	$0xe9, %dx
 	rep outsb
-stop:
-	hlt
-	jmp	stop
+stop:					/* a fault without handlers resets: the machine ends */
+	lidt	no_handlers(%rip)
+	ud2
+
+no_handlers:
+	.quad	0, 0
 
 answer:
 	.ascii	"genkan 64-bit guest answers\n"

@@ -46,7 +46,8 @@ static int input_file(struct span input, struct error *err)
 /* Between fork and exec: only calls that are safe there. */
 static void __attribute__((noreturn)) become(const char *const argv[], int in, int out, int err)
 {
-	static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
+	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", language[] = "LC_ALL=C";
+	static char *const environment[] = { path, language, NULL };
 	sigset_t none;
 
 	sigemptyset(&none);

@@ -153,7 +153,7 @@ struct path host_path(const struct hostagent_config *config, enum host_file file
 		[HOST_CERTIFICATE] = "host.crt", [HOST_KEY] = "host.key",
 		[RELAY_CERTIFICATE] = "relay.crt", [RELAY_KEY] = "relay.key",
 		[HOST_LOCK] = "lock", [HOST_DESKTOPS] = "desktops", [HOST_VERIFIED] = "verified",
-		[HOST_RUN_DESKTOPS] = "desktops",
+		[HOST_GUEST_KEY] = "guest.pub", [HOST_RUN_DESKTOPS] = "desktops",
 	};
 
 	return path_of("%s/%s", file == HOST_RUN_DESKTOPS ? config->run_dir : config->state_dir,

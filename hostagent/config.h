@@ -34,6 +34,7 @@ void hostagent_config_describe(struct buf *out);
 enum host_file {
 	HOST_CERTIFICATE, HOST_KEY, RELAY_CERTIFICATE, RELAY_KEY, HOST_LOCK, HOST_DESKTOPS,
 	HOST_VERIFIED,	/* folder: which images were checked */
+	HOST_GUEST_KEY,	/* public key of the broker that guests check credentials with */
 	HOST_RUN_DESKTOPS,
 };
 enum desktop_file {

@@ -26,17 +26,11 @@ static bool heard_lately(int64_t *last_ms, int64_t pause_ms)
 	return false;
 }
 
-static void tell_ready(struct guest_link *link)
-{
-	if (!heard_lately(&link->ready_at_ms, READY_PAUSE_MS))
-		link->handler->ready(link->arg);
-}
-
 static void handle_answer(struct guest_link *link, const struct guest_message *answer)
 {
 	if (answer->id == link->ping_id && link->ping_id) {
 		link->ping_id = 0;
-		tell_ready(link);
+		link->handler->alive(link->arg);
 	} else if (answer->id == link->identity_id && link->identity_id) {
 		link->identity_id = 0;
 		link->handler->identified(link->arg, answer);
@@ -52,7 +46,8 @@ static void on_line(void *arg, struct span line)
 	case GUEST_NOISE:
 		break;
 	case GUEST_EVENT_READY:
-		tell_ready(link);
+		if (!heard_lately(&link->ready_at_ms, READY_PAUSE_MS))
+			link->handler->ready(link->arg);
 		break;
 	case GUEST_EVENT_LOGON:
 	case GUEST_EVENT_LOGOFF:

@@ -39,7 +39,7 @@ static void command_finish(struct qmp *qmp, struct command *command, const json_
 static struct command *command_find(struct qmp *qmp, int64_t id)
 {
 	LIST_EACH(it, &qmp->commands) {
-		struct command *command = LIST_ENTRY(it, struct command, node);
+		struct command *command = LIST_OF(it, struct command, node);
 
 		if (command->id == id)
 			return command;
@@ -140,7 +140,7 @@ void qmp_free(struct qmp *qmp)
 	if (!qmp)
 		return;
 	LIST_EACH_SAFE(it, &qmp->commands)
-		command_finish(qmp, LIST_ENTRY(it, struct command, node), NULL, &gone);
+		command_finish(qmp, LIST_OF(it, struct command, node), NULL, &gone);
 	line_socket_free(qmp->socket);
 	free(qmp);
 }

@@ -4,7 +4,7 @@
 
 bool vm_generation_acceptable(int64_t applied, int64_t offered)
 {
-	return offered > 0 && offered >= applied;
+	return offered >= applied;
 }
 
 static const struct vm_present *present_find(const struct vm_present *present, size_t count,

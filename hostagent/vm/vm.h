@@ -39,8 +39,8 @@ enum vm_event {
 	VM_EV_CLONED,
 	VM_EV_SPAWNED,		/* QEMU is a process */
 	VM_EV_QMP_READY,
-	VM_EV_QMP_LOST,		/* the socket closed; the process may live */
-	VM_EV_GUEST_READY,	/* the guest's daemon spoke: first boot, reboot, restart */
+	VM_EV_GUEST_READY,	/* the guest's daemon has started: first boot, reboot, restart */
+	VM_EV_GUEST_ALIVE,	/* it answered when the link was opened */
 	VM_EV_IDENTIFIED,
 	VM_EV_NEW_EPOCH,	/* same desktop, newer assignment */
 	VM_EV_EXITED,		/* QEMU is gone */
@@ -55,7 +55,7 @@ enum vm_effect {
 	VM_FX_CHECK_IMAGE = 1 << 0,
 	VM_FX_CLONE = 1 << 1,		/* make what is missing of folder, overlay, address */
 	VM_FX_SPAWN = 1 << 2,
-	VM_FX_CONNECT = 1 << 3,		/* QMP, guest link, serial */
+	VM_FX_CONNECT = 1 << 3,		/* QMP, serial, then the guest link */
 	VM_FX_DISCONNECT = 1 << 4,
 	VM_FX_IDENTITY = 1 << 5,	/* send the guest its identity */
 	VM_FX_KILL = 1 << 6,		/* end QEMU; VM_EV_EXITED follows, also when there is none */

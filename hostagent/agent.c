@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include "common/net/tls.h"
+#include "common/sys/clock.h"
+#include "common/sys/file.h"
+#include "common/sys/log.h"
+#include "hostagent/agent.h"
+#include "hostagent/desktop.h"
+#include "hostagent/images.h"
+#include "hostagent/spec_file.h"
+#include "hostagent/sync.h"
+#include "hostagent/sync_message.h"
+
+enum { JOBS_MAX = 8192, HOST_SIZE = 256 };
+
+struct agent {
+	struct desktop_host host;
+	struct images *images;
+	struct sync *sync;
+	enum vm_accel accel;
+	struct loop_child *helper;
+	struct loop_timer *again;	/* reconcile once more: a desktop is gone */
+	char relay_host[HOST_SIZE];
+	uint16_t relay_port;
+	char relay_sha256[VM_SHA256_SIZE];
+	struct sync_answer wanted;	/* the newest answer that was applied */
+	bool swept;
+};
+
+/* --- what is told to the broker --- */
+
+static int64_t memory_free(void)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+	const char *line;
+
+	if (file_read("/proc/meminfo", 16384, &text, NULL) < 0)
+		return 0;
+	line = strstr(buf_text(&text), "MemAvailable:");
+	return line ? strtoll(line + strlen("MemAvailable:"), NULL, 10) * 1024 : 0;
+}
+
+static json_t *host_report(const struct agent *agent)
+{
+	struct sysinfo info = { 0 };
+
+	sysinfo(&info);
+	return json_pack("{s:s, s:i, s:I, s:I, s:{s:s, s:i, s:s}}", "accel",
+			 vm_accel_name(agent->accel), "cpus", get_nprocs(), "memory_bytes",
+			 (json_int_t)info.totalram * info.mem_unit, "memory_free_bytes",
+			 (json_int_t)memory_free(), "relay", "host", agent->relay_host, "port",
+			 (int)agent->relay_port, "certificate_sha256", agent->relay_sha256);
+}
+
+static json_t *report(void *arg)
+{
+	struct agent *agent = arg;
+	json_t *desktops = json_array();
+	int64_t now_ms = clock_monotonic_ms();
+
+	LIST_EACH(it, &agent->host.desktops)
+		json_array_append_new(desktops, desktop_report(desktop_of(it), now_ms));
+	return json_pack("{s:o, s:o, s:o}", "host", host_report(agent), "images",
+			 images_report(agent->images), "desktops", desktops);
+}
+
+/* --- what the broker wants --- */
+
+static size_t present_list(struct agent *agent, struct vm_present **out)
+{
+	size_t count = 0;
+
+	LIST_EACH(it, &agent->host.desktops)
+		count++;
+	*out = xcalloc(count + 1, sizeof(**out));
+	count = 0;
+	LIST_EACH(it, &agent->host.desktops)
+		desktop_present(desktop_of(it), &(*out)[count++]);
+	return count;
+}
+
+static void act(struct agent *agent, const struct vm_action *action)
+{
+	struct desktop *desktop = desktop_find(&agent->host, action->id);
+
+	switch (action->kind) {
+	case VM_CREATE:
+		log_info("desktop_wanted", kv_str("desktop", action->id),
+			 kv_str("name", action->desired->spec.name));
+		desktop_create(&agent->host, &action->desired->spec);
+		break;
+	case VM_UPDATE:
+		desktop_update(desktop, &action->desired->spec);
+		break;
+	case VM_DESTROY:
+		desktop_event(desktop, VM_EV_UNWANTED);
+		break;
+	case VM_REFUSE:
+		log_warn("older_epoch_refused", kv_str("desktop", action->id),
+			 kv_int("offered", action->desired->spec.epoch));
+		break;
+	case VM_KEEP:
+		break;
+	}
+}
+
+static void reconcile(void *arg)
+{
+	struct agent *agent = arg;
+	struct vm_present *present;
+	size_t present_count = present_list(agent, &present);
+	struct vm_action *actions = xcalloc(present_count + agent->wanted.desktop_count + 1,
+					    sizeof(*actions));
+	size_t count = vm_reconcile(agent->wanted.desktops, agent->wanted.desktop_count, present,
+				    present_count, actions);
+
+	for (size_t i = 0; i < count; i++)
+		act(agent, &actions[i]);
+	free(actions);
+	free(present);
+}
+
+/* --- entries of the packet filter that no desktop of ours needs --- */
+
+struct sweep {
+	struct priv *priv;
+	struct nft_port ports[PRIV_PORTS_MAX];
+	size_t count;
+	struct error err;
+	int result;
+};
+
+static void run_sweep(void *arg)
+{
+	struct sweep *sweep = arg;
+
+	sweep->result = priv_sweep(sweep->priv, sweep->ports, sweep->count, &sweep->err);
+}
+
+static void sweep_done(void *arg, int status)
+{
+	struct sweep *sweep = arg;
+
+	if (status == 0 && sweep->result < 0)
+		log_warn("sweep_failed", kv_error(&sweep->err));
+	free(sweep);
+}
+
+static void sweep(struct agent *agent)
+{
+	struct sweep *job = xnew(struct sweep);
+	struct vm_present present;
+
+	job->priv = agent->host.priv;
+	LIST_EACH(it, &agent->host.desktops) {
+		desktop_present(desktop_of(it), &present);
+		if (!present.spec.address || job->count == PRIV_PORTS_MAX)
+			continue;
+		memcpy(job->ports[job->count].id, present.spec.id, VM_ID_SIZE);
+		job->ports[job->count++].address = present.spec.address;
+	}
+	agent->swept = work_submit(agent->host.jobs, 0, run_sweep, sweep_done, job) == 0;
+	if (!agent->swept)
+		free(job);
+}
+
+/* --- answers --- */
+
+static struct path key_path(const struct hostagent_config *config)
+{
+	return host_path(config, HOST_GUEST_KEY);
+}
+
+/* Kept, so that a restarted agent can speak to guests while the broker is away. */
+static void take_guest_key(struct agent *agent, const uint8_t key[GUEST_KEY_LEN])
+{
+	struct error err;
+
+	if (agent->host.has_guest_key && memcmp(agent->host.guest_key, key, GUEST_KEY_LEN) == 0)
+		return;
+	if (file_write(key_path(agent->host.config).text, span_of(key, GUEST_KEY_LEN), 0644,
+		       &err) < 0)
+		log_warn("guest_key_not_kept", kv_error(&err));
+	desktop_host_set_guest_key(&agent->host, key);
+}
+
+static void load_guest_key(struct agent *agent)
+{
+	OWNED(buf_done) struct buf key = { 0 };
+
+	if (file_read(key_path(agent->host.config).text, GUEST_KEY_LEN, &key, NULL) == 0 &&
+	    key.len == GUEST_KEY_LEN)
+		desktop_host_set_guest_key(&agent->host, key.ptr);
+}
+
+static void apply(struct agent *agent, struct sync_answer *answer)
+{
+	bool newer = answer->generation != agent->wanted.generation;
+
+	sync_answer_done(&agent->wanted);
+	agent->wanted = *answer;
+	*answer = (struct sync_answer){ 0 };
+	agent->host.synced = true;
+	if (newer)
+		log_info("desired_state", kv_int("generation", agent->wanted.generation),
+			 kv_int("desktops", (int64_t)agent->wanted.desktop_count));
+	take_guest_key(agent, agent->wanted.guest_key);
+	images_set(agent->images, (const char(*)[VM_SHA256_SIZE])agent->wanted.images,
+		   agent->wanted.image_count);
+	reconcile(agent);
+	if (!agent->swept)
+		sweep(agent);
+}
+
+static int64_t on_answer(void *arg, const json_t *body)
+{
+	struct agent *agent = arg;
+	OWNED(sync_answer_done) struct sync_answer answer = { 0 };
+	struct error err;
+
+	if (sync_answer_parse(body, &answer, &err) < 0)
+		log_error("answer_refused", kv_error(&err));
+	else if (!vm_generation_acceptable(agent->wanted.generation, answer.generation))
+		log_warn("older_generation_refused", kv_int("offered", answer.generation),
+			 kv_int("applied", agent->wanted.generation));
+	else
+		apply(agent, &answer);
+	return agent->wanted.generation;
+}
+
+/* --- the agent --- */
+
+static void on_changed(void *arg)
+{
+	struct agent *agent = arg;
+
+	if (agent->sync)
+		sync_changed(agent->sync);
+}
+
+/* A desktop is gone: whether it is wanted again is decided outside of its own last callback. */
+static void on_forgotten(void *arg)
+{
+	struct agent *agent = arg;
+
+	loop_timer_start(agent->again, 0);
+}
+
+static void on_helper_gone(void *arg, pid_t pid, int status)
+{
+	log_error("helper_gone", kv_str("effect", "the agent ends; desktops run on"));
+	_exit(1);
+}
+
+static void adopt(void *arg, const char *id)
+{
+	desktop_adopt(arg, id);
+}
+
+static int load_relay(struct agent *agent, const struct hostagent_config *config,
+		      struct error *err)
+{
+	if (config->relay_address[0] &&
+	    config_split_address(config->relay_address, agent->relay_host, HOST_SIZE,
+				 &agent->relay_port, err) < 0)
+		return -EINVAL;
+	return tls_certificate_file_sha256(host_path(config, RELAY_CERTIFICATE).text,
+					   agent->relay_sha256, err);
+}
+
+static int make_folders(const struct hostagent_config *config, struct error *err)
+{
+	int rc = file_make_dirs(host_path(config, HOST_DESKTOPS).text, 0711, err);
+
+	if (rc == 0)
+		rc = file_make_dirs(host_path(config, HOST_VERIFIED).text, 0700, err);
+	if (rc == 0 && config->overlay_dir[0])
+		rc = file_make_dirs(config->overlay_dir, 0711, err);
+	return rc;
+}
+
+int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_accel accel,
+	      struct priv *priv, struct agent **out, struct error *err)
+{
+	static const struct sync_handler handler = { report, on_answer };
+	OWNED(agent_free) struct agent *agent = xnew(struct agent);
+	int rc;
+
+	agent->host = (struct desktop_host){ .loop = loop, .config = config, .priv = priv,
+					     .changed = on_changed, .forgotten = on_forgotten,
+					     .arg = agent };
+	desktop_host_init(&agent->host);
+	agent->accel = accel;
+	agent->host.jobs = work_new(loop, "host", 1, JOBS_MAX);
+	agent->host.image_jobs = work_new(loop, "images", 1, JOBS_MAX);
+	agent->images = images_new(agent->host.image_jobs, config, on_changed, agent);
+	agent->again = loop_timer_new(loop, reconcile, agent);
+	if ((rc = load_relay(agent, config, err)) < 0 || (rc = make_folders(config, err)) < 0 ||
+	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0)
+		return rc;
+	if ((rc = loop_child_new(loop, priv_pid(priv), on_helper_gone, agent, &agent->helper)) < 0)
+		return error_set(err, -rc, "watch the privileged helper");
+	load_guest_key(agent);
+	spec_each_id(config, adopt, &agent->host);
+	sync_start(agent->sync);
+	*out = STEAL(agent);
+	return 0;
+}
+
+void agent_free(struct agent *agent)
+{
+	if (!agent)
+		return;
+	sync_free(agent->sync);
+	agent->sync = NULL;
+	desktop_host_done(&agent->host);
+	work_free(agent->host.jobs);
+	work_free(agent->host.image_jobs);
+	images_free(agent->images);
+	loop_timer_free(agent->again);
+	loop_child_free(agent->helper);
+	sync_answer_done(&agent->wanted);
+	free(agent);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "common/sys/log.h"
+#include "hostagent/desktop_parts.h"
+#include "hostagent/priv/process.h"
+#include "hostagent/spec_file.h"
+
+enum {
+	FIRST_BOOT_MS = 15000,	/* what a boot is thought to take until one was seen */
+	STABLE_MS = 60000,	/* ready for so long: the next failure is the first again */
+	PROGRESS_MS = 1000, PROGRESS_STEP = 5, UNSYNCED_RETRY_MS = 500,
+};
+
+void desktop_host_init(struct desktop_host *host)
+{
+	list_init(&host->desktops);
+	host->expected_boot_ms = FIRST_BOOT_MS;
+}
+
+struct desktop *desktop_of(struct list *node)
+{
+	return LIST_OF(node, struct desktop, node);
+}
+
+static void desktop_free(struct desktop *desktop)
+{
+	desktop_disconnect(desktop);
+	list_remove(&desktop->node);
+	loop_timer_free(desktop->deadline);
+	loop_timer_free(desktop->retry);
+	loop_timer_free(desktop->reconnect);
+	loop_timer_free(desktop->progress);
+	free(desktop);
+}
+
+void desktop_host_done(struct desktop_host *host)
+{
+	LIST_EACH_SAFE(it, &host->desktops)
+		desktop_free(desktop_of(it));
+}
+
+void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN])
+{
+	memcpy(host->guest_key, key, GUEST_KEY_LEN);
+	host->has_guest_key = true;
+	LIST_EACH(it, &host->desktops) {
+		struct desktop *desktop = desktop_of(it);
+
+		if (desktop->state == VM_IDENTITY || desktop->state == VM_READY)
+			desktop_send_identity(desktop);
+	}
+}
+
+struct desktop *desktop_find(struct desktop_host *host, const char *id)
+{
+	LIST_EACH(it, &host->desktops) {
+		struct desktop *desktop = desktop_of(it);
+
+		if (strcmp(desktop->spec.id, id) == 0)
+			return desktop;
+	}
+	return NULL;
+}
+
+void desktop_set_reason(struct desktop *desktop, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(desktop->reason, sizeof(desktop->reason), fmt, args);
+	va_end(args);
+	desktop->reason[utf8_prefix(span_text(desktop->reason), sizeof(desktop->reason) - 1)] = '\0';
+}
+
+static void on_deadline(void *arg)
+{
+	struct desktop *desktop = arg;
+
+	desktop_set_reason(desktop, "%s took too long", vm_state_name(desktop->state));
+	desktop_event(desktop, VM_EV_TIMEOUT);
+}
+
+/* Until the broker has spoken nothing is started: the desktop may live elsewhere by now. */
+static void on_retry(void *arg)
+{
+	struct desktop *desktop = arg;
+
+	if (desktop->host->synced)
+		desktop_event(desktop, VM_EV_RETRY);
+	else
+		loop_timer_start(desktop->retry, UNSYNCED_RETRY_MS);
+}
+
+static void on_reconnect(void *arg)
+{
+	desktop_connect(arg);
+}
+
+static struct vm_view view_of(const struct desktop *desktop, int64_t now_ms)
+{
+	return vm_view(desktop->state, now_ms - desktop->since_ms,
+		       desktop->host->expected_boot_ms);
+}
+
+static void tell(struct desktop *desktop)
+{
+	desktop->reported_percent = view_of(desktop, clock_monotonic_ms()).percent;
+	desktop->host->changed(desktop->host->arg);
+}
+
+static void on_progress(void *arg)
+{
+	struct desktop *desktop = arg;
+
+	if (desktop->state != VM_BOOTING)
+		return;
+	if (view_of(desktop, clock_monotonic_ms()).percent >=
+	    desktop->reported_percent + PROGRESS_STEP)
+		tell(desktop);
+	loop_timer_start(desktop->progress, PROGRESS_MS);
+}
+
+static struct desktop *desktop_new(struct desktop_host *host, const struct vm_spec *spec)
+{
+	struct desktop *desktop = xnew(struct desktop);
+
+	desktop->host = host;
+	desktop->spec = *spec;
+	desktop->since_ms = clock_monotonic_ms();
+	desktop->deadline = loop_timer_new(host->loop, on_deadline, desktop);
+	desktop->retry = loop_timer_new(host->loop, on_retry, desktop);
+	desktop->reconnect = loop_timer_new(host->loop, on_reconnect, desktop);
+	desktop->progress = loop_timer_new(host->loop, on_progress, desktop);
+	list_append(&host->desktops, &desktop->node);
+	return desktop;
+}
+
+void desktop_create(struct desktop_host *host, const struct vm_spec *spec)
+{
+	desktop_event(desktop_new(host, spec), VM_EV_WANTED);
+}
+
+void desktop_adopt(struct desktop_host *host, const char *id)
+{
+	struct spec_note note = { 0 };
+	struct error err;
+	pid_t pid;
+
+	if (spec_file_read(host->config, id, &note, &err) < 0) {
+		log_warn("desktop_leftover", kv_str("desktop", id), kv_error(&err));
+		memcpy(note.spec.id, id, VM_ID_SIZE);
+	}
+	struct desktop *desktop = desktop_new(host, &note.spec);
+	OWNED_FD int pidfd = process_find(host->config, id, &pid, NULL);
+
+	memcpy(desktop->rdp_certificate_sha256, note.rdp_certificate_sha256, VM_SHA256_SIZE);
+	if (pidfd < 0) {
+		desktop_set_reason(desktop, "QEMU was gone when the agent started");
+		desktop_event(desktop, VM_EV_FOUND_DEAD);
+		return;
+	}
+	log_info("desktop_adopted", kv_str("desktop", id), kv_int("pid", pid));
+	desktop_watch(desktop, pid);
+	desktop_event(desktop, note.ready ? VM_EV_FOUND_READY : VM_EV_FOUND_RUNNING);
+}
+
+void desktop_update(struct desktop *desktop, const struct vm_spec *spec)
+{
+	uint32_t address = desktop->spec.address;
+
+	desktop->spec = *spec;
+	desktop->spec.address = address;
+	desktop_event(desktop, VM_EV_NEW_EPOCH);
+}
+
+static void count_failure(struct desktop *desktop, enum vm_state before, int64_t now_ms)
+{
+	if (before == VM_READY && now_ms - desktop->since_ms >= STABLE_MS)
+		desktop->failures = 0;
+	desktop->failures++;
+	log_warn("desktop_failed", kv_str("desktop", desktop->spec.id),
+		 kv_str("in", vm_state_name(before)), kv_int("failures", desktop->failures),
+		 kv_str("reason", desktop->reason));
+}
+
+static void entered_ready(struct desktop *desktop, int64_t now_ms)
+{
+	desktop->reason[0] = '\0';
+	if (!desktop->started_ms)
+		return;
+	desktop->host->expected_boot_ms = now_ms - desktop->started_ms;
+	log_info("desktop_ready", kv_str("desktop", desktop->spec.id),
+		 kv_int("boot_ms", now_ms - desktop->started_ms));
+	desktop->started_ms = 0;
+}
+
+static void enter(struct desktop *desktop, enum vm_state before)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t limit_ms = vm_deadline_ms(desktop->state, desktop->host->config->boot_deadline_ms);
+
+	log_debug("desktop_state", kv_str("desktop", desktop->spec.id),
+		  kv_str("from", vm_state_name(before)),
+		  kv_str("to", vm_state_name(desktop->state)));
+	if (desktop->state == VM_ERROR)
+		count_failure(desktop, before, now_ms);
+	if (desktop->state == VM_READY)
+		entered_ready(desktop, now_ms);
+	if (desktop->state == VM_BOOTING)
+		loop_timer_start(desktop->progress, PROGRESS_MS);
+	desktop->since_ms = now_ms;
+	loop_timer_stop(desktop->retry);
+	loop_timer_stop(desktop->deadline);
+	if (limit_ms)
+		loop_timer_start(desktop->deadline, limit_ms);
+}
+
+/* The order is part of the meaning: a job that is named later runs later. */
+static void carry_out(struct desktop *desktop, unsigned effects)
+{
+	if (effects & VM_FX_DISCONNECT)
+		desktop_disconnect(desktop);
+	if (effects & VM_FX_CHECK_IMAGE)
+		desktop_job_check_image(desktop);
+	if (effects & VM_FX_CLONE)
+		desktop_job_clone(desktop);
+	if (effects & VM_FX_SPAWN)
+		desktop_job_spawn(desktop);
+	if (effects & VM_FX_SAVE)
+		desktop_job_save(desktop);
+	if (effects & VM_FX_CONNECT)
+		desktop_connect(desktop);
+	if (effects & VM_FX_IDENTITY)
+		desktop_send_identity(desktop);
+	if (effects & VM_FX_KILL)
+		desktop_job_kill(desktop);
+	if (effects & VM_FX_CLEAN)
+		desktop_job_clean(desktop);
+	if (effects & VM_FX_RETRY)
+		loop_timer_start(desktop->retry, vm_retry_ms(desktop->failures));
+	if (effects & VM_FX_REPORT)
+		tell(desktop);
+}
+
+void desktop_event(struct desktop *desktop, enum vm_event event)
+{
+	struct desktop_host *host = desktop->host;
+	enum vm_state before = desktop->state;
+	unsigned effects = 0;
+
+	if (vm_step(&desktop->state, event, &effects) < 0) {
+		log_debug("desktop_event_ignored", kv_str("desktop", desktop->spec.id),
+			  kv_str("state", vm_state_name(before)),
+			  kv_str("event", vm_event_name(event)));
+		return;
+	}
+	if (desktop->state != before)
+		enter(desktop, before);
+	carry_out(desktop, effects);
+	if (!(effects & VM_FX_FORGET))
+		return;
+	log_info("desktop_gone", kv_str("desktop", desktop->spec.id));
+	desktop_free(desktop);
+	host->forgotten(host->arg);
+}
+
+void desktop_present(const struct desktop *desktop, struct vm_present *out)
+{
+	out->spec = desktop->spec;
+	out->state = desktop->state;
+}
+
+json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
+{
+	struct vm_view view = view_of(desktop, now_ms);
+	char address[VM_ADDRESS_SIZE] = "";
+	bool ready = desktop->state == VM_READY;
+
+	if (desktop->spec.address)
+		vm_address_text(desktop->spec.address, address);
+	return json_pack("{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s}", "id", desktop->spec.id,
+			 "epoch", (json_int_t)desktop->spec.epoch, "state", view.state, "stage",
+			 view.stage, "percent", view.percent, "reason", desktop->reason, "address",
+			 address, "rdp_certificate_sha256",
+			 ready ? desktop->rdp_certificate_sha256 : "");
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* desktop.h - the desktops of this host: carries out what vm_step() names. Loop thread only. */
+#ifndef GENKAN_HOSTAGENT_DESKTOP_H
+#define GENKAN_HOSTAGENT_DESKTOP_H
+
+#include "common/base/list.h"
+#include "common/data/json.h"
+#include "common/sys/work.h"
+#include "hostagent/config.h"
+#include "hostagent/priv/priv.h"
+#include "hostagent/qmp/guest_message.h"
+#include "hostagent/vm/reconcile.h"
+
+struct desktop;
+
+/* What all desktops of a host share. Owned by the agent, which fills it in. */
+struct desktop_host {
+	struct loop *loop;
+	const struct hostagent_config *config;
+	struct priv *priv;
+	struct work *jobs;		/* one thread: overlays, spec files, the helper */
+	struct work *image_jobs;	/* one thread: hashes of images */
+	struct list desktops;
+	uint8_t guest_key[GUEST_KEY_LEN];
+	bool has_guest_key;
+	bool synced;			/* the broker has said what it wants since our start */
+	int64_t expected_boot_ms;
+	void (*changed)(void *arg);	/* something the broker should know */
+	void (*forgotten)(void *arg);	/* a desktop is gone: there may be room for another */
+	void *arg;
+};
+
+void desktop_host_init(struct desktop_host *host);
+/* Lets go of all desktops; their machines run on. */
+void desktop_host_done(struct desktop_host *host);
+
+/* An element of host->desktops. */
+struct desktop *desktop_of(struct list *node);
+struct desktop *desktop_find(struct desktop_host *host, const char *id);
+/* Makes a desktop that the broker wants. */
+void desktop_create(struct desktop_host *host, const struct vm_spec *spec);
+/* Takes up what an earlier agent left under this id: a machine that runs, or files. */
+void desktop_adopt(struct desktop_host *host, const char *id);
+/* The broker's newer order for a desktop that is here. */
+void desktop_update(struct desktop *desktop, const struct vm_spec *spec);
+/* The key that guests check credentials with; told to those that wait for it. */
+void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN]);
+void desktop_event(struct desktop *desktop, enum vm_event event);
+
+void desktop_present(const struct desktop *desktop, struct vm_present *out);
+/* The element of "desktops" in the report to the broker. */
+json_t *desktop_report(const struct desktop *desktop, int64_t now_ms);
+
+#endif

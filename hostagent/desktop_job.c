@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocking work for one desktop. Jobs of the host's queue run one after the other, in order. */
+#include <errno.h>
+#include <string.h>
+#include "common/sys/clock.h"
+#include "common/sys/file.h"
+#include "common/sys/log.h"
+#include "hostagent/desktop_parts.h"
+#include "hostagent/image/image.h"
+#include "hostagent/spec_file.h"
+
+struct job {
+	struct desktop_host *host;
+	struct spec_note note;		/* copies: the desktop may be gone when the job ends */
+	unsigned attempt;
+	enum vm_event done, failed;	/* VM_EVENTS: say nothing */
+	int (*work)(struct job *job, struct error *err);
+	pid_t pid;
+	int result;
+	struct error err;
+};
+
+static void run_job(void *arg)
+{
+	struct job *job = arg;
+
+	job->result = job->work(job, &job->err);
+}
+
+static void finish(struct job *job, struct desktop *desktop)
+{
+	enum vm_event event = job->result < 0 ? job->failed : job->done;
+
+	if (job->result < 0 && event != VM_EVENTS)
+		desktop_set_reason(desktop, "%.250s", job->err.text);
+	else if (event == VM_EV_SPAWNED && desktop->state == VM_STARTING)
+		desktop_watch(desktop, job->pid);
+	/* Watching a process that is gone already has told so, and may have ended the desktop. */
+	desktop = desktop_find(job->host, job->note.spec.id);
+	if (desktop && event != VM_EVENTS)
+		desktop_event(desktop, event);
+}
+
+static void job_done(void *arg, int status)
+{
+	struct job *job = arg;
+	struct desktop *desktop;
+
+	if (status < 0)
+		job->result = error_set(&job->err, -status, "the host's queue of work is full");
+	if (job->result < 0 && status != -ECANCELED)
+		log_warn("desktop_job_failed", kv_str("desktop", job->note.spec.id),
+			 kv_error(&job->err));
+	desktop = status == -ECANCELED ? NULL : desktop_find(job->host, job->note.spec.id);
+	if (desktop && desktop->attempt == job->attempt)
+		finish(job, desktop);
+	free(job);
+}
+
+static void refuse(void *arg)
+{
+	job_done(arg, -EAGAIN);
+}
+
+static void submit(struct desktop *desktop, struct work *queue,
+		   int (*work)(struct job *job, struct error *err), enum vm_event done,
+		   enum vm_event failed)
+{
+	struct job *job = xnew(struct job);
+
+	job->host = desktop->host;
+	job->note.spec = desktop->spec;
+	job->note.ready = desktop->state == VM_READY;
+	memcpy(job->note.rdp_certificate_sha256, desktop->rdp_certificate_sha256, VM_SHA256_SIZE);
+	job->attempt = desktop->attempt;
+	job->work = work;
+	job->done = done;
+	job->failed = failed;
+	if (work_submit(queue, 0, run_job, job_done, job) < 0)
+		loop_post(desktop->host->loop, refuse, job);	/* not inside the caller */
+}
+
+static int check_image(struct job *job, struct error *err)
+{
+	return image_verify(job->host->config, job->note.spec.image_sha256, err);
+}
+
+void desktop_job_check_image(struct desktop *desktop)
+{
+	submit(desktop, desktop->host->image_jobs, check_image, VM_EV_IMAGE_READY, VM_EV_FAILED);
+}
+
+static int save(struct job *job, struct error *err)
+{
+	return spec_file_write(job->host->config, &job->note, err);
+}
+
+static int clone(struct job *job, struct error *err)
+{
+	struct path folder = desktop_path(job->host->config, job->note.spec.id, DESKTOP_FOLDER);
+	int rc = file_make_dirs(folder.text, 0700, err);
+
+	if (rc < 0 || (rc = save(job, err)) < 0)
+		return rc;
+	return overlay_create(job->host->config, &job->note.spec, err);
+}
+
+/* Addresses are taken where all desktops are known: on the loop, by the one that needs it. */
+static int take_address(struct desktop *desktop, struct error *err)
+{
+	struct desktop_host *host = desktop->host;
+	uint32_t taken[PRIV_PORTS_MAX];
+	size_t count = 0;
+
+	LIST_EACH(it, &host->desktops) {
+		const struct desktop *other = desktop_of(it);
+
+		if (other->spec.address && count < ARRAY_LEN(taken))
+			taken[count++] = other->spec.address;
+	}
+	return vm_address_take(&host->config->subnet, desktop->spec.id, taken, count,
+			       &desktop->spec.address, err);
+}
+
+static int no_address(struct job *job, struct error *err)
+{
+	return error_set(err, ENOSPC, "no free address in the bridge's subnet");
+}
+
+void desktop_job_clone(struct desktop *desktop)
+{
+	bool placed = desktop->spec.address || take_address(desktop, NULL) == 0;
+
+	submit(desktop, desktop->host->jobs, placed ? clone : no_address, VM_EV_CLONED,
+	       VM_EV_FAILED);
+}
+
+static int spawn(struct job *job, struct error *err)
+{
+	return priv_spawn(job->host->priv, &job->note.spec, &job->pid, err);
+}
+
+void desktop_job_spawn(struct desktop *desktop)
+{
+	desktop->attempt++;
+	desktop->started_ms = clock_monotonic_ms();
+	submit(desktop, desktop->host->jobs, spawn, VM_EV_SPAWNED, VM_EV_FAILED);
+}
+
+static int end(struct job *job, struct error *err)
+{
+	return priv_kill(job->host->priv, job->note.spec.id, err);
+}
+
+/* When it cannot be ended the state's deadline asks again. */
+void desktop_job_kill(struct desktop *desktop)
+{
+	submit(desktop, desktop->host->jobs, end, VM_EV_EXITED, VM_EVENTS);
+}
+
+static int clean(struct job *job, struct error *err)
+{
+	const struct hostagent_config *config = job->host->config;
+	const char *id = job->note.spec.id;
+	int rc = priv_clean(job->host->priv, &job->note.spec, err);
+
+	if (rc < 0 || (rc = overlay_remove(config, id, err)) < 0)
+		return rc;
+	return file_remove_tree(desktop_path(config, id, DESKTOP_FOLDER).text, err);
+}
+
+void desktop_job_clean(struct desktop *desktop)
+{
+	submit(desktop, desktop->host->jobs, clean, VM_EV_CLEANED, VM_EV_FAILED);
+}
+
+void desktop_job_save(struct desktop *desktop)
+{
+	submit(desktop, desktop->host->jobs, save, VM_EVENTS, VM_EVENTS);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The three sockets and the process of one desktop's QEMU. */
+#include <errno.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/base/secret.h"
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "common/sys/file.h"
+#include "common/sys/log.h"
+#include "hostagent/desktop_parts.h"
+
+enum { RECONNECT_MS = 300, LOG_LIMIT = 65536 };
+
+static struct path path_of(const struct desktop *desktop, enum desktop_file file)
+{
+	return desktop_path(desktop->host->config, desktop->spec.id, file);
+}
+
+static void again_soon(struct desktop *desktop)
+{
+	loop_timer_start(desktop->reconnect, RECONNECT_MS);
+}
+
+/* --- the process --- */
+
+/* QEMU's last words: its log is small and lies on a RAM disk. */
+static void explain_exit(struct desktop *desktop)
+{
+	OWNED(buf_done) struct buf log = { 0 };
+	const char *text, *line;
+
+	if (desktop->exit_reason[0]) {
+		desktop_set_reason(desktop, "QEMU ended: %s", desktop->exit_reason);
+		return;
+	}
+	if (file_read(path_of(desktop, DESKTOP_QEMU_LOG).text, LOG_LIMIT, &log, NULL) < 0)
+		buf_reset(&log);
+	while (log.len > 0 && log.ptr[log.len - 1] == '\n')
+		buf_truncate(&log, log.len - 1);
+	text = buf_text(&log);
+	line = strrchr(text, '\n');
+	line = line ? line + 1 : text;
+	desktop_set_reason(desktop, "QEMU ended unexpectedly%s%.180s", *line ? ": " : "", line);
+}
+
+static void on_process_end(void *arg, pid_t pid, int status)
+{
+	struct desktop *desktop = arg;
+
+	log_info("qemu_gone", kv_str("desktop", desktop->spec.id), kv_int("pid", pid));
+	if (desktop->state != VM_STOPPING)
+		explain_exit(desktop);
+	desktop_event(desktop, VM_EV_EXITED);
+}
+
+void desktop_watch(struct desktop *desktop, pid_t pid)
+{
+	desktop->pid = pid;
+	desktop->exit_reason[0] = '\0';
+	loop_child_free(desktop->process);
+	desktop->process = NULL;
+	if (loop_child_new(desktop->host->loop, pid, on_process_end, desktop, &desktop->process) == 0)
+		return;
+	explain_exit(desktop);
+	desktop_event(desktop, VM_EV_EXITED);
+}
+
+/* --- QMP --- */
+
+static void on_qmp_ready(void *arg)
+{
+	struct desktop *desktop = arg;
+
+	desktop->qmp_ready = true;
+	desktop_connect(desktop);	/* the guest's daemon comes next */
+	desktop_event(desktop, VM_EV_QMP_READY);
+}
+
+static void on_qmp_event(void *arg, const char *name, const json_t *data)
+{
+	struct desktop *desktop = arg;
+	const char *reason = json_string_value(json_object_get(data, "reason"));
+
+	if (strcmp(name, "SHUTDOWN") == 0)
+		snprintf(desktop->exit_reason, sizeof(desktop->exit_reason), "%.60s",
+			 reason ? reason : "shutdown");
+	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
+		log_warn("desktop_disk_error", kv_str("desktop", desktop->spec.id),
+			 kv_str("reason", reason));
+	else if (strcmp(name, "GUEST_PANICKED") == 0 || strcmp(name, "WATCHDOG") == 0)
+		log_warn("desktop_guest_trouble", kv_str("desktop", desktop->spec.id),
+			 kv_str("what", name));
+}
+
+static void on_qmp_closed(void *arg, const struct error *reason)
+{
+	struct desktop *desktop = arg;
+
+	log_debug("qmp_closed", kv_str("desktop", desktop->spec.id), kv_error(reason));
+	qmp_free(desktop->qmp);
+	desktop->qmp = NULL;
+	desktop->qmp_ready = false;
+	again_soon(desktop);
+}
+
+/* --- the guest's daemon --- */
+
+static void on_guest_ready(void *arg)
+{
+	desktop_event(arg, VM_EV_GUEST_READY);
+}
+
+static void on_guest_alive(void *arg)
+{
+	desktop_event(arg, VM_EV_GUEST_ALIVE);
+}
+
+static void on_guest_identified(void *arg, const struct guest_message *message)
+{
+	struct desktop *desktop = arg;
+
+	if (message->ok && message->rdp_certificate_sha256[0]) {
+		memcpy(desktop->rdp_certificate_sha256, message->rdp_certificate_sha256,
+		       VM_SHA256_SIZE);
+		desktop_event(desktop, VM_EV_IDENTIFIED);
+		return;
+	}
+	desktop_set_reason(desktop, "the guest refused its identity: %.180s",
+			   message->ok ? "it tells no certificate" : message->text);
+	desktop_event(desktop, VM_EV_FAILED);
+}
+
+static void on_guest_user(void *arg, const struct guest_message *message)
+{
+	struct desktop *desktop = arg;
+
+	log_info(message->kind == GUEST_EVENT_LOGON ? "guest_logon" : "guest_logoff",
+		 kv_str("desktop", desktop->spec.id), kv_str("user", message->text));
+}
+
+static void on_guest_closed(void *arg, const struct error *reason)
+{
+	struct desktop *desktop = arg;
+
+	log_debug("guest_link_closed", kv_str("desktop", desktop->spec.id), kv_error(reason));
+	guest_link_free(desktop->guest);
+	desktop->guest = NULL;
+	again_soon(desktop);
+}
+
+/* The same for the life of a desktop: it has to be told again after each restart of the agent. */
+static void machine_id_of(const char *id, uint8_t out[16])
+{
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+	char text[64];
+	int len = snprintf(text, sizeof(text), "genkan machine id %s", id);
+
+	SHA256((const uint8_t *)text, (size_t)len, hash);
+	memcpy(out, hash, 16);
+}
+
+void desktop_send_identity(struct desktop *desktop)
+{
+	const struct desktop_host *host = desktop->host;
+	struct guest_identity identity = { .spec = &desktop->spec,
+					   .subnet = &host->config->subnet,
+					   .time_ms = clock_wall_ms() };
+
+	if (!desktop->guest || !host->has_guest_key)
+		return;		/* opening the link, or the broker's first answer, asks again */
+	random_bytes(identity.seed, sizeof(identity.seed));
+	machine_id_of(desktop->spec.id, identity.machine_id);
+	memcpy(identity.public_key, host->guest_key, GUEST_KEY_LEN);
+	if (guest_link_send_identity(desktop->guest, &identity) < 0)
+		log_warn("guest_does_not_read", kv_str("desktop", desktop->spec.id));
+	memory_wipe(&identity, sizeof(identity));
+}
+
+/* --- all of them --- */
+
+static int connect_qmp(struct desktop *desktop, struct error *err)
+{
+	static const struct qmp_handler handler = { on_qmp_ready, on_qmp_event, on_qmp_closed };
+
+	if (desktop->qmp)
+		return 0;
+	return qmp_open(desktop->host->loop, path_of(desktop, DESKTOP_QMP).text, &handler, desktop,
+			&desktop->qmp, err);
+}
+
+static int connect_serial(struct desktop *desktop, struct error *err)
+{
+	if (desktop->serial)
+		return 0;
+	return serial_log_open(desktop->host->loop, path_of(desktop, DESKTOP_SERIAL).text,
+			       path_of(desktop, DESKTOP_SERIAL_LOG).text, &desktop->serial, err);
+}
+
+static int connect_guest(struct desktop *desktop, struct error *err)
+{
+	static const struct guest_link_handler handler = {
+		on_guest_ready, on_guest_alive, on_guest_identified, on_guest_user, on_guest_closed,
+	};
+
+	if (desktop->guest || !desktop->qmp_ready)
+		return 0;
+	return guest_link_open(desktop->host->loop, path_of(desktop, DESKTOP_GUEST).text, &handler,
+			       desktop, &desktop->guest, err);
+}
+
+void desktop_connect(struct desktop *desktop)
+{
+	struct error err;
+
+	if (!desktop->process)
+		return;
+	if (connect_qmp(desktop, &err) == 0 && connect_serial(desktop, &err) == 0 &&
+	    connect_guest(desktop, &err) == 0)
+		return;
+	log_debug("connect_refused", kv_str("desktop", desktop->spec.id), kv_error(&err));
+	again_soon(desktop);
+}
+
+void desktop_disconnect(struct desktop *desktop)
+{
+	loop_timer_stop(desktop->reconnect);
+	loop_child_free(desktop->process);
+	desktop->process = NULL;
+	qmp_free(desktop->qmp);
+	desktop->qmp = NULL;
+	desktop->qmp_ready = false;
+	guest_link_free(desktop->guest);
+	desktop->guest = NULL;
+	serial_log_free(desktop->serial);
+	desktop->serial = NULL;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* desktop_parts.h - the inside of a desktop, shared by desktop*.c and by nobody else. */
+#ifndef GENKAN_HOSTAGENT_DESKTOP_PARTS_H
+#define GENKAN_HOSTAGENT_DESKTOP_PARTS_H
+
+#include "hostagent/desktop.h"
+#include "hostagent/qmp/guest_link.h"
+#include "hostagent/qmp/qmp.h"
+#include "hostagent/qmp/serial_log.h"
+
+struct desktop {
+	struct list node;
+	struct desktop_host *host;
+	struct vm_spec spec;
+	enum vm_state state;
+	int64_t since_ms;		/* of the state; monotonic */
+	int64_t started_ms;		/* of QEMU, to learn how long a boot takes */
+	unsigned failures;
+	unsigned attempt;		/* number of the QEMU; results of older ones are dropped */
+	int reported_percent;
+	char reason[256];		/* of the last error */
+	char exit_reason[64];		/* what QMP said before QEMU went */
+	char rdp_certificate_sha256[VM_SHA256_SIZE];
+
+	pid_t pid;
+	struct loop_child *process;
+	struct qmp *qmp;
+	bool qmp_ready;
+	struct guest_link *guest;
+	struct serial_log *serial;
+	struct loop_timer *deadline, *retry, *reconnect, *progress;
+};
+
+__attribute__((nonnull)) void PRINTF_LIKE(2, 3) desktop_set_reason(struct desktop *desktop,
+								     const char *fmt, ...);
+
+/* desktop_job.c: each gives the desktop its event when it is done. */
+void desktop_job_check_image(struct desktop *desktop);
+void desktop_job_clone(struct desktop *desktop);
+void desktop_job_spawn(struct desktop *desktop);
+void desktop_job_kill(struct desktop *desktop);
+void desktop_job_clean(struct desktop *desktop);
+void desktop_job_save(struct desktop *desktop);
+
+/* desktop_link.c */
+void desktop_watch(struct desktop *desktop, pid_t pid);
+/* Opens what is closed of QMP, serial and guest link; again in a moment when one is refused. */
+void desktop_connect(struct desktop *desktop);
+void desktop_disconnect(struct desktop *desktop);
+void desktop_send_identity(struct desktop *desktop);
+
+#endif

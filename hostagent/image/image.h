@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image.h - golden images and the overlays on them. Blocking: work jobs only. */
+#ifndef GENKAN_IMAGE_IMAGE_H
+#define GENKAN_IMAGE_IMAGE_H
+
+#include "common/base/span.h"
+#include "hostagent/config.h"
+
+/* The file IMAGE_DIR/<sha256>.qcow2 is what its name says: a self-contained qcow2 whose content
+ * has that hash. The content is read once; a note in the state folder remembers size, time and
+ * inode. -ENOENT: missing. -EBADMSG: not that image, or not one that may be used. */
+int image_verify(const struct hostagent_config *config, const char *sha256,
+		 struct error *err) MUST_CHECK;
+
+/* The header alone: version 3 (or 2), no backing file, no external data, no encryption. */
+enum { IMAGE_HEADER_LEN = 80 };
+int image_header_check(struct span header, struct error *err) MUST_CHECK;
+
+/* Makes the desktop's overlay on the image unless it is there. Whole or not at all. */
+int overlay_create(const struct hostagent_config *config, const struct vm_spec *spec,
+		   struct error *err) MUST_CHECK;
+/* Missing is fine. */
+int overlay_remove(const struct hostagent_config *config, const char *id, struct error *err);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "common/sys/file.h"
+#include "hostagent/image/image.h"
+
+enum { NOTE_LIMIT = 256 };
+
+/* QEMU's docs/interop/qcow2: offsets of the header. */
+enum { QCOW2_INCOMPATIBLE_DATA_FILE = 1 << 2 };
+
+int image_header_check(struct span header, struct error *err)
+{
+	struct reader r = reader_of(header);
+	uint32_t magic = read_u32be(&r), version = read_u32be(&r);
+	uint64_t backing_offset = read_u64be(&r);
+
+	read_skip(&r, 16);	/* backing file's size, cluster bits, disk size */
+	uint32_t encryption = read_u32be(&r);
+
+	read_skip(&r, 36);	/* tables and snapshots */
+	uint64_t incompatible = version >= 3 ? read_u64be(&r) : 0;
+
+	if (r.bad || magic != 0x514649fb || version < 2 || version > 3)
+		return error_set(err, EBADMSG, "not a qcow2 image");
+	if (backing_offset)
+		return error_set(err, EBADMSG, "it names a backing file");
+	if (encryption)
+		return error_set(err, EBADMSG, "it is encrypted");
+	if (incompatible & QCOW2_INCOMPATIBLE_DATA_FILE)
+		return error_set(err, EBADMSG, "it names an external data file");
+	return 0;
+}
+
+static int header_of(const char *path, struct stat *st, struct error *err)
+{
+	uint8_t header[IMAGE_HEADER_LEN];
+	OWNED_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, st) < 0)
+		return error_errno(err, "open %s", path);
+	if (!S_ISREG(st->st_mode))
+		return error_set(err, EBADMSG, "%s: not a regular file", path);
+	ssize_t len = pread(fd, header, sizeof(header), 0);
+
+	if (len < 0)
+		return error_errno(err, "read %s", path);
+	int rc = image_header_check(span_of(header, (size_t)len), err);
+
+	return rc < 0 ? error_prefix(err, "%s", path) : 0;
+}
+
+static void note_text(const struct stat *st, char *out, size_t size)
+{
+	snprintf(out, size, "%lld %lld.%09ld %llu\n", (long long)st->st_size,
+		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		 (unsigned long long)st->st_ino);
+}
+
+static void note_path(const struct hostagent_config *config, const char *sha256, struct buf *out)
+{
+	buf_printf(out, "%s/%s", host_path(config, HOST_VERIFIED).text, sha256);
+}
+
+static bool noted(const char *path, const char *text)
+{
+	OWNED(buf_done) struct buf note = { 0 };
+
+	return file_read(path, NOTE_LIMIT, &note, NULL) == 0 && strcmp(buf_text(&note), text) == 0;
+}
+
+int image_verify(const struct hostagent_config *config, const char *sha256, struct error *err)
+{
+	struct path path = image_path(config, sha256);
+	OWNED(buf_done) struct buf note = { 0 };
+	char text[NOTE_LIMIT], actual[VM_SHA256_SIZE];
+	struct stat st;
+	int rc = header_of(path.text, &st, err);
+
+	if (rc < 0)
+		return rc;
+	note_text(&st, text, sizeof(text));
+	note_path(config, sha256, &note);
+	if (noted(buf_text(&note), text))
+		return 0;
+	rc = file_sha256(path.text, actual, err);
+	if (rc < 0)
+		return rc;
+	if (strcmp(actual, sha256) != 0)
+		return error_set(err, EBADMSG, "%s: its content has the hash %.16s...", path.text,
+				 actual);
+	return file_write(buf_text(&note), span_text(text), 0600, err);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "common/data/json.h"
+#include "common/sys/file.h"
+#include "hostagent/spec_file.h"
+
+enum { FILE_LIMIT = 8192 };
+
+int spec_file_write(const struct hostagent_config *config, const struct spec_note *note,
+		    struct error *err)
+{
+	const struct vm_spec *spec = &note->spec;
+	char address[VM_ADDRESS_SIZE];
+	OWNED(buf_done) struct buf text = { 0 };
+
+	vm_address_text(spec->address, address);
+	OWNED(json_decref) json_t *object = json_pack(
+		"{s:s, s:s, s:I, s:s, s:I, s:I, s:s, s:b, s:s}", "id", spec->id, "name", spec->name,
+		"epoch", (json_int_t)spec->epoch, "image_sha256", spec->image_sha256, "cpus",
+		(json_int_t)spec->cpus, "memory_bytes", (json_int_t)spec->memory_bytes, "address",
+		address, "ready", note->ready, "rdp_certificate_sha256",
+		note->rdp_certificate_sha256);
+
+	json_write(object, &text);
+	buf_put_u8(&text, '\n');
+	return file_write(desktop_path(config, spec->id, DESKTOP_SPEC).text, buf_span(&text), 0600,
+			  err);
+}
+
+static int parse(const struct hostagent_config *config, const json_t *object,
+		 struct spec_note *note, struct error *err)
+{
+	struct vm_spec *spec = &note->spec;
+	char address[VM_ADDRESS_SIZE];
+	int64_t cpus;
+	int rc;
+
+	if ((rc = json_get_text(object, "id", spec->id, sizeof(spec->id), err)) < 0 ||
+	    (rc = json_get_text(object, "name", spec->name, sizeof(spec->name), err)) < 0 ||
+	    (rc = json_get_int(object, "epoch", 0, INT64_MAX, &spec->epoch, err)) < 0 ||
+	    (rc = json_get_text(object, "image_sha256", spec->image_sha256,
+				sizeof(spec->image_sha256), err)) < 0 ||
+	    (rc = json_get_int(object, "cpus", 1, VM_CPUS_MAX, &cpus, err)) < 0 ||
+	    (rc = json_get_int(object, "memory_bytes", VM_MEMORY_MIN, VM_MEMORY_MAX,
+			       &spec->memory_bytes, err)) < 0 ||
+	    (rc = json_get_text(object, "address", address, sizeof(address), err)) < 0 ||
+	    (rc = json_get_bool_or(object, "ready", false, &note->ready, err)) < 0 ||
+	    (rc = json_get_text_or(object, "rdp_certificate_sha256", "",
+				   note->rdp_certificate_sha256,
+				   sizeof(note->rdp_certificate_sha256), err)) < 0)
+		return rc;
+	spec->cpus = (unsigned)cpus;
+	if (vm_address_parse(address, &spec->address) < 0 ||
+	    !vm_subnet_has(&config->subnet, spec->address))
+		return error_set(err, EINVAL, "address: not in the bridge's subnet");
+	return vm_spec_check(spec, err);
+}
+
+int spec_file_read(const struct hostagent_config *config, const char *id, struct spec_note *out,
+		   struct error *err)
+{
+	struct path path = desktop_path(config, id, DESKTOP_SPEC);
+	OWNED(buf_done) struct buf text = { 0 };
+	OWNED(json_decref) json_t *object = NULL;
+	struct spec_note note = { 0 };
+	int rc = file_read(path.text, FILE_LIMIT, &text, err);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = json_object_parse(buf_span(&text), &object, err)) < 0 ||
+	    (rc = parse(config, object, &note, err)) < 0)
+		return error_prefix(err, "%s", path.text);
+	if (strcmp(note.spec.id, id) != 0)
+		return error_set(err, EINVAL, "%s: it is another desktop's", path.text);
+	*out = note;
+	return 0;
+}
+
+static void each_in(const char *folder, const char *unless_in, spec_each_fn *fn, void *arg)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	struct path other;
+
+	while (dir && (entry = readdir(dir))) {
+		if (!vm_id_valid(entry->d_name))
+			continue;
+		snprintf(other.text, sizeof(other.text), "%.3000s/%.16s", unless_in, entry->d_name);
+		if (!unless_in[0] || access(other.text, F_OK) < 0)
+			fn(arg, entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void spec_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg)
+{
+	struct path kept = host_path(config, HOST_DESKTOPS);
+	struct path running = host_path(config, HOST_RUN_DESKTOPS);
+
+	each_in(kept.text, "", fn, arg);
+	each_in(running.text, kept.text, fn, arg);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spec_file.h - what a restarted agent must know of a desktop: DESKTOP_SPEC. Blocking. */
+#ifndef GENKAN_HOSTAGENT_SPEC_FILE_H
+#define GENKAN_HOSTAGENT_SPEC_FILE_H
+
+#include "hostagent/config.h"
+
+struct spec_note {
+	struct vm_spec spec;
+	bool ready;	/* it had its identity */
+	char rdp_certificate_sha256[VM_SHA256_SIZE];
+};
+
+int spec_file_write(const struct hostagent_config *config, const struct spec_note *note,
+		    struct error *err) MUST_CHECK;
+/* A file that does not fit the rules is -EINVAL: the desktop is not kept. */
+int spec_file_read(const struct hostagent_config *config, const char *id, struct spec_note *out,
+		   struct error *err) MUST_CHECK;
+
+/* Calls `fn` for each id that has a folder of either kind, once. */
+typedef void spec_each_fn(void *arg, const char *id);
+void spec_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg);
+
+#endif

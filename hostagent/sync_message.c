@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include "common/base/text.h"
+#include "hostagent/sync_message.h"
+
+static int parse_desktop(const json_t *object, struct vm_desired *out, struct error *err)
+{
+	struct vm_spec *spec = &out->spec;
+	char want[16];
+	int64_t cpus;
+	int rc;
+
+	if ((rc = json_get_text(object, "id", spec->id, sizeof(spec->id), err)) < 0 ||
+	    (rc = json_get_int(object, "epoch", 0, INT64_MAX, &spec->epoch, err)) < 0 ||
+	    (rc = json_get_text(object, "name", spec->name, sizeof(spec->name), err)) < 0 ||
+	    (rc = json_get_text(object, "image_sha256", spec->image_sha256,
+				sizeof(spec->image_sha256), err)) < 0 ||
+	    (rc = json_get_int(object, "cpus", 1, VM_CPUS_MAX, &cpus, err)) < 0 ||
+	    (rc = json_get_int(object, "memory_bytes", VM_MEMORY_MIN, VM_MEMORY_MAX,
+			       &spec->memory_bytes, err)) < 0 ||
+	    (rc = json_get_text(object, "want", want, sizeof(want), err)) < 0)
+		return rc;
+	spec->cpus = (unsigned)cpus;
+	out->running = strcmp(want, "running") == 0;
+	if (!out->running && strcmp(want, "absent") != 0)
+		return error_set(err, EINVAL, "want: neither running nor absent");
+	return vm_spec_check(spec, err);
+}
+
+static int parse_desktops(const json_t *body, struct sync_answer *out, struct error *err)
+{
+	const json_t *list, *item;
+	size_t i;
+	int rc = json_get_array(body, "desktops", SYNC_DESKTOPS_MAX, &list, err);
+
+	if (rc < 0)
+		return rc;
+	out->desktops = xcalloc(json_array_size(list) + 1, sizeof(out->desktops[0]));
+	json_array_foreach(list, i, item) {
+		rc = parse_desktop(item, &out->desktops[i], err);
+		if (rc < 0)
+			return error_prefix(err, "desktops[%zu]", i);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(out->desktops[j].spec.id, out->desktops[i].spec.id) == 0)
+				return error_set(err, EINVAL, "desktops[%zu]: id given twice", i);
+	}
+	out->desktop_count = json_array_size(list);
+	return 0;
+}
+
+static int parse_images(const json_t *body, struct sync_answer *out, struct error *err)
+{
+	const json_t *list, *item;
+	size_t i;
+	int rc = json_get_array(body, "images", SYNC_IMAGES_MAX, &list, err);
+
+	if (rc < 0)
+		return rc;
+	out->images = xcalloc(json_array_size(list) + 1, sizeof(out->images[0]));
+	json_array_foreach(list, i, item) {
+		rc = json_get_text(item, "sha256", out->images[i], VM_SHA256_SIZE, err);
+		if (rc < 0)
+			return error_prefix(err, "images[%zu]", i);
+		if (!vm_sha256_valid(out->images[i]))
+			return error_set(err, EINVAL, "images[%zu]: sha256: not a hash", i);
+	}
+	out->image_count = json_array_size(list);
+	return 0;
+}
+
+static int parse_key(const json_t *body, uint8_t key[GUEST_KEY_LEN], struct error *err)
+{
+	char text[64];
+	int rc = json_get_text(body, "guest_public_key", text, sizeof(text), err);
+
+	if (rc < 0)
+		return rc;
+	if (base64_decode(span_text(text), key, GUEST_KEY_LEN) != GUEST_KEY_LEN)
+		return error_set(err, EINVAL, "guest_public_key: not base64 of 32 bytes");
+	return 0;
+}
+
+int sync_answer_parse(const json_t *body, struct sync_answer *out, struct error *err)
+{
+	OWNED(sync_answer_done) struct sync_answer answer = { 0 };
+	int rc;
+
+	if ((rc = json_get_int(body, "generation", 0, INT64_MAX, &answer.generation, err)) < 0 ||
+	    (rc = parse_images(body, &answer, err)) < 0 ||
+	    (rc = parse_desktops(body, &answer, err)) < 0 ||
+	    (rc = parse_key(body, answer.guest_key, err)) < 0)
+		return rc;
+	*out = answer;
+	answer = (struct sync_answer){ 0 };
+	return 0;
+}
+
+void sync_answer_done(struct sync_answer *answer)
+{
+	free(answer->images);
+	free(answer->desktops);
+	*answer = (struct sync_answer){ 0 };
+}
