@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: Apache-2.0
+"""genkan-hostagent with a real QEMU in a network namespace of its own, against a fake broker.
+
+Most tests run a desktop whose disk is empty: it never says that it is ready, which is enough to
+see it start, survive, be taken up again and be destroyed. Those that need a guest use the golden
+image and skip without one."""
+import contextlib
+import hashlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from fake_sync_broker import FakeSyncBroker
+from netns import NetNs, cable, wait_until
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get('GENKAN_BUILD', TOP / 'build-tests'))
+AGENT = BUILD / 'hostagent' / 'genkan-hostagent'
+DESKTOP, OTHER = '00c0ffee00c0ffee', '0123456789abcdef'
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason='needs root for namespaces and taps'),
+    pytest.mark.skipif(not AGENT.exists(), reason=f'{AGENT} is not built'),
+    pytest.mark.skipif(not os.path.exists('/usr/bin/qemu-system-x86_64'), reason='no QEMU'),
+    pytest.mark.skipif(not os.path.exists('/usr/sbin/nft'), reason='no nft'),
+]
+
+
+def golden_image():
+    named = os.environ.get('GENKAN_TEST_IMAGE')
+    if named:
+        return pathlib.Path(named)
+    cache = pathlib.Path(os.environ.get('GENKAN_CACHE', '/var/cache/genkan')) / 'images'
+    found = sorted(cache.glob('*.qcow2'), key=lambda p: p.stat().st_mtime)
+    return found[-1] if found else None
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Host:
+    """One host: namespace, folders, configuration, agent."""
+
+    def __init__(self, folder, name='gk-agent-t'):
+        self.ns = NetNs(name)
+        self.folder = pathlib.Path(folder)
+        self.run_dir = self.folder / 'run'
+        self.state_dir = self.folder / 'state'
+        self.images = self.folder / 'images'
+        self.images.mkdir()
+        self.agent = None
+        self.broker = FakeSyncBroker(self.folder / 'broker')
+        with self.ns.entered():
+            self.broker.start()
+        self.config = self.folder / 'hostagent.conf'
+        self.configure()
+        self.log = open(self.folder / 'agent.log', 'ab')
+
+    def configure(self, **changes):
+        settings = {
+            'name': 'host-1', 'broker': '127.0.0.1:8444', 'ca_file': self.broker.ca_file,
+            'state_dir': self.state_dir, 'run_dir': self.run_dir, 'image_dir': self.images,
+            'relay_address': '198.18.0.2:3389', 'production': 'no', 'allow_tcg': 'yes',
+            'log_level': 'debug',
+        } | changes
+        self.config.write_text('[hostagent]\n' +
+                               ''.join(f'{k} = {v}\n' for k, v in settings.items()))
+
+    def command(self, *options):
+        return self.ns.command(AGENT, '--config', self.config, *options)
+
+    def run(self, *options, **kwargs):
+        return subprocess.run(self.command(*options), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=60, **kwargs)
+
+    def join(self):
+        token = self.folder / 'token'
+        token.write_text(self.broker.token + '\n')
+        done = self.run('--join', '--token-file', token)
+        assert done.returncode == 0, done.stdout
+
+    def start(self):
+        self.agent = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log)
+
+    def kill(self, how=signal.SIGKILL):
+        self.agent.send_signal(how)
+        return self.agent.wait(20)
+
+    def add_image(self, path):
+        digest = sha256(path)
+        target = self.images / f'{digest}.qcow2'
+        with contextlib.suppress(OSError):
+            os.link(path, target)
+        if not target.exists():
+            subprocess.run(['cp', '--reflink=auto', path, target], check=True)
+        return {'name': 'test', 'sha256': digest, 'size_bytes': target.stat().st_size}
+
+    def empty_image(self):
+        made = self.folder / 'empty.qcow2'
+        subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', made, '64M'], check=True)
+        return self.add_image(made)
+
+    def pid(self, desktop=DESKTOP):
+        file = self.run_dir / 'desktops' / desktop / 'pid'
+        return int(file.read_text()) if file.exists() else None
+
+    def taps(self):
+        return [line.split(':')[1].strip().split('@')[0]
+                for line in self.ns.ip('-o', 'link', 'show').splitlines() if ': gk' in line]
+
+    def leftovers(self, desktop=DESKTOP):
+        """Everything that may not be there once a desktop is gone."""
+        left = [str(p) for p in (self.state_dir / 'desktops' / desktop,
+                                 self.run_dir / 'desktops' / desktop) if p.exists()]
+        left += [t for t in self.taps() if t == 'gk' + desktop[:10]]
+        rules = self.ns.run('nft', 'list', 'ruleset')
+        left += ['nft: ' + desktop[:10]] if desktop[:10] in rules else []
+        return left + qemus(desktop)
+
+    def close(self):
+        if self.agent and self.agent.poll() is None:
+            self.kill(signal.SIGTERM)
+        self.broker.stop()
+        self.configure()
+        done = self.run('--destroy-all')
+        self.log.close()
+        self.ns.close()
+        return done
+
+
+def qemus(desktop):
+    found = []
+    for entry in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+        with contextlib.suppress(OSError):
+            if f'guest=genkan-{desktop}'.encode() in entry.read_bytes():
+                found.append(f'pid {entry.parent.name}')
+    return found
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')')[-1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def desktop(image, ident=DESKTOP, epoch=1, want='running', memory=256):
+    return {'id': ident, 'epoch': epoch, 'name': 'test-001', 'image_sha256': image['sha256'],
+            'cpus': 1, 'memory_bytes': memory << 20, 'want': want}
+
+
+@pytest.fixture
+def host(tmp_path):
+    # Unix socket names are short, and pytest's folders are long.
+    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-{time.monotonic_ns() % 1000000}')
+    short.mkdir(mode=0o755)
+    made = Host(short)
+    try:
+        yield made
+    finally:
+        done = made.close()
+        print((short / 'agent.log').read_text()[-6000:])
+        subprocess.run(['rm', '-rf', short], check=True)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def joined(host):
+    host.join()
+    return host
+
+
+@pytest.fixture
+def booting(joined):
+    """A host whose one desktop boots from an empty disk."""
+    image = joined.empty_image()
+    joined.image = image
+    joined.broker.want(desktop(image), images=[image])
+    joined.start()
+    joined.broker.wait_desktop(DESKTOP, stage='booting')
+    return joined
+
+
+def test_check_names_what_is_wrong(host):
+    host.configure(bridge_address='10.77.0.1/99', production='yes')
+    done = host.run('--check')
+    assert done.returncode == 2
+    assert 'bridge_address' in done.stdout and 'allow_tcg' in done.stdout
+
+
+def test_production_refuses_emulation(host):
+    probe = host.run('--probe')
+    assert probe.returncode == 0, probe.stdout
+    if probe.stdout.strip().endswith('kvm'):
+        pytest.skip('KVM works here')
+    host.configure(production='yes', allow_tcg='no')
+    done = host.run()
+    assert done.returncode == 1
+    assert 'KVM cannot run a 64-bit guest here' in done.stdout
+
+
+def test_join_needs_the_right_token_and_ca(host):
+    (host.folder / 'token').write_text('wrong')
+    done = host.run('--join', '--token-file', host.folder / 'token')
+    assert done.returncode == 1 and 'this token is not known' in done.stdout
+    assert not (host.state_dir / 'host.crt').exists()
+    other = FakeSyncBroker(host.folder / 'other')
+    host.configure(ca_file=other.ca_file)
+    (host.folder / 'token').write_text(host.broker.token)
+    done = host.run('--join', '--token-file', host.folder / 'token')
+    assert done.returncode == 1 and not (host.state_dir / 'host.crt').exists()
+    host.configure()
+    host.join()
+    assert (host.state_dir / 'host.key').stat().st_mode & 0o777 == 0o600
+
+
+def test_desktop_starts_with_nothing_shared(booting):
+    pid = booting.pid()
+    cmdline = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
+    assert b'-nodefaults' in cmdline and b'spawn=deny' in cmdline
+    status = pathlib.Path(f'/proc/{pid}/status').read_text()
+    uid = int(status.split('Uid:')[1].split()[0])
+    assert uid > 1900000000, 'each desktop has a uid of its own'
+    assert 'NoNewPrivs:\t1' in status and 'Seccomp:\t2' in status
+    assert 'PPid:\t1\n' in status or f'PPid:\t{booting.agent.pid}' not in status
+    assert os.getsid(pid) != os.getsid(booting.agent.pid)
+    # It was handed descriptors; by name it can open neither its disk nor its sockets.
+    probe = subprocess.run(['setpriv', '--reuid', str(uid), '--regid', str(uid), '--clear-groups',
+                            'find', booting.state_dir / 'desktops' / DESKTOP,
+                            booting.run_dir / 'desktops' / DESKTOP],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert probe.stdout.count('Permission denied') == 2, probe.stdout
+    report = booting.broker.newest
+    assert report['host']['accel'] in ('tcg', 'kvm')
+    assert len(report['host']['relay']['certificate_sha256']) == 64
+
+
+def test_desktop_survives_agent_and_is_taken_up(booting):
+    pid = booting.pid()
+    booting.kill()
+    time.sleep(0.5)
+    assert alive(pid)
+    booting.broker.newest = None
+    booting.start()
+    booting.broker.wait_desktop(DESKTOP, stage='booting')
+    assert booting.pid() == pid and alive(pid)
+    assert booting.kill(signal.SIGTERM) == 0
+    assert alive(pid), 'the end of the agent is not the end of its desktops'
+
+
+def test_unlisted_desktop_leaves_nothing(booting):
+    assert booting.leftovers()
+    booting.broker.want()
+    booting.broker.wait_gone(DESKTOP)
+    assert booting.leftovers() == []
+
+
+def test_wanted_absent_leaves_nothing(booting):
+    booting.broker.want(desktop(booting.image, epoch=2, want='absent'))
+    booting.broker.wait_gone(DESKTOP)
+    assert booting.leftovers() == []
+
+
+def test_desktop_removed_while_the_agent_was_away(booting):
+    booting.kill()
+    booting.broker.want()
+    booting.broker.newest = None
+    booting.start()
+    booting.broker.wait_gone(DESKTOP)
+    wait_until('nothing left', lambda: booting.leftovers() == [])
+
+
+def test_older_epoch_is_refused(booting):
+    booting.broker.want(desktop(booting.image, epoch=5))
+    booting.broker.wait_desktop(DESKTOP, epoch=5)
+    pid = booting.pid()
+    seen = len(booting.broker.reports)
+    booting.broker.want(desktop(booting.image, epoch=3, want='absent'))
+    booting.broker.wait('an answer to the older order', lambda: any(
+        r['generation'] == booting.broker.generation for r in booting.broker.reports[seen:]))
+    assert booting.broker.reported(DESKTOP)['epoch'] == 5
+    assert booting.pid() == pid and alive(pid)
+
+
+def test_killed_qemu_is_seen_and_started_again(booting):
+    pid, began = booting.pid(), time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    report = booting.broker.wait_desktop(DESKTOP, seconds=2, state='error')
+    assert time.monotonic() - began < 2
+    assert 'QEMU ended' in report['reason']
+    booting.broker.wait_desktop(DESKTOP, stage='booting')
+    assert booting.pid() != pid and alive(booting.pid())
+
+
+def test_broker_away_changes_nothing(booting):
+    pid = booting.pid()
+    booting.broker.stop()
+    time.sleep(2)
+    assert alive(pid) and booting.agent.poll() is None
+    with booting.ns.entered():
+        booting.broker.start()
+    second = desktop(booting.image, ident=OTHER)
+    booting.broker.want(desktop(booting.image), second)
+    booting.broker.wait_desktop(OTHER, stage='booting')
+    addresses = {booting.broker.reported(d)['address'] for d in (DESKTOP, OTHER)}
+    assert len(addresses) == 2 and '10.77.0.1' not in addresses
+    assert booting.pid() == pid and alive(pid)
+
+
+def test_image_that_is_not_itself_is_never_started(joined):
+    image = joined.empty_image()
+    path = joined.images / f'{image["sha256"]}.qcow2'
+    with open(path, 'r+b') as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b'!')
+    joined.broker.want(desktop(image), images=[image, {
+        'name': 'missing', 'sha256': 'ab' * 32, 'size_bytes': 1}])
+    joined.start()
+    report = joined.broker.wait_desktop(DESKTOP, state='error')
+    assert 'hash' in report['reason']
+    states = {i['sha256']: i['state'] for i in joined.broker.newest['images']}
+    joined.broker.wait('both images told', lambda: {
+        i['sha256']: i['state'] for i in joined.broker.newest['images']} == {
+            image['sha256']: 'bad', 'ab' * 32: 'missing'})
+    assert qemus(DESKTOP) == [], states
+
+
+def test_image_with_a_backing_file_is_refused(joined):
+    secret = joined.folder / 'base.qcow2'
+    subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', secret, '64M'], check=True)
+    bad = joined.folder / 'bad.qcow2'
+    subprocess.run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', secret, '-F', 'qcow2', bad],
+                   check=True)
+    image = joined.add_image(bad)
+    joined.broker.want(desktop(image), images=[image])
+    joined.start()
+    report = joined.broker.wait_desktop(DESKTOP, state='error')
+    assert 'backing file' in report['reason']
+
+
+def test_destroy_all_leaves_nothing(booting):
+    booting.kill()
+    done = booting.run('--cleanup')
+    assert done.returncode == 1 and '--destroy-all' in done.stdout
+    assert booting.run('--destroy-all').returncode == 0
+    assert booting.leftovers() == []
+    assert 'genkan' not in booting.ns.run('nft', 'list', 'ruleset')
+    assert 'genkan0' not in booting.ns.ip('link', 'show')
+
+
+def test_drops_its_rights(joined):
+    joined.configure(user='nobody')
+    image = joined.empty_image()
+    joined.broker.want(desktop(image), images=[image])
+    joined.start()
+    joined.broker.wait_desktop(DESKTOP, stage='booting')
+    status = pathlib.Path(f'/proc/{joined.agent.pid}/status').read_text()
+    uid = int(status.split('Uid:')[1].split()[0])
+    assert uid != 0 and 'CapEff:\t0000000000000000' in status
+    joined.broker.want()
+    joined.broker.wait_gone(DESKTOP)
+    assert joined.leftovers() == []
+
+
+# --- with a guest that answers ---
+
+needs_image = pytest.mark.skipif(golden_image() is None,
+                                 reason='no golden image (GENKAN_TEST_IMAGE)')
+
+
+def connects(ns, address, port=3389, seconds=3):
+    with ns.entered():
+        s = socket.socket()
+    s.settimeout(seconds)
+    with s:
+        try:
+            s.connect((address, port))
+            return True
+        except OSError:
+            return False
+
+
+@needs_image
+@pytest.mark.slow
+def test_guest_to_ready_and_back(joined):
+    image = joined.add_image(golden_image())
+    joined.broker.want(desktop(image, memory=1024), images=[image])
+    joined.start()
+    ready = joined.broker.wait_desktop(DESKTOP, seconds=180, state='ready')
+    pid, address = joined.pid(), ready['address']
+    assert ready['percent'] == 100 and len(ready['rdp_certificate_sha256']) == 64
+    stages = [d['stage'] for r in joined.broker.reports for d in r['desktops']]
+    assert [s for i, s in enumerate(stages) if s not in stages[:i]][-3:] == [
+        'booting', 'identity', 'ready']
+
+    # The host reaches its RDP port and nothing else does.
+    assert connects(joined.ns, address)
+    assert not connects(joined.ns, address, port=22, seconds=1)
+    stranger = NetNs('gk-agent-s')
+    try:
+        cable(joined.ns, 'up0', stranger, 'up0')
+        joined.ns.ip('addr', 'add', '198.18.0.2/24', 'dev', 'up0')
+        joined.ns.ip('link', 'set', 'up0', 'up')
+        stranger.ip('addr', 'add', '198.18.0.3/24', 'dev', 'up0')
+        stranger.ip('link', 'set', 'up0', 'up')
+        stranger.ip('route', 'add', '10.77.0.0/24', 'via', '198.18.0.2')
+        joined.ns.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+        assert not connects(stranger, address)
+        # The filter did that: without it the same connection works.
+        joined.ns.run('nft', 'flush', 'chain', 'inet', 'genkan', 'forward')
+        assert connects(stranger, address)
+    finally:
+        stranger.close()
+
+    # The agent dies and comes back: same machine, same certificate, ready at once.
+    joined.kill()
+    time.sleep(0.5)
+    assert alive(pid) and connects(joined.ns, address)
+    joined.broker.newest = None
+    joined.start()
+    again = joined.broker.wait_desktop(DESKTOP, seconds=10, state='ready')
+    rules = joined.ns.run('nft', 'list', 'chain', 'inet', 'genkan', 'forward')
+    assert rules.count('drop') == 2, 'an agent that starts restores the filter'
+    assert joined.pid() == pid
+    assert again['rdp_certificate_sha256'] == ready['rdp_certificate_sha256']
+
+    # QEMU dies: seen at once, started again with its overlay, ready with a new certificate.
+    os.kill(pid, signal.SIGKILL)
+    joined.broker.wait_desktop(DESKTOP, seconds=2, state='error')
+    back = joined.broker.wait_desktop(DESKTOP, seconds=180, state='ready')
+    assert joined.pid() != pid and back['address'] == address
+    assert connects(joined.ns, address)
+
+    joined.broker.want()
+    joined.broker.wait_gone(DESKTOP)
+    assert joined.leftovers() == []
