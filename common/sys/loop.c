@@ -289,3 +289,22 @@ void loop_post(struct loop *loop, loop_post_fn *fn, void *arg)
 	if (write(loop->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		abort();
 }
+
+bool loop_unpost(struct loop *loop, loop_post_fn *fn, const void *arg)
+{
+	struct post *found = NULL;
+
+	pthread_mutex_lock(&loop->lock);
+	for (struct post **at = &loop->first; *at; at = &(*at)->next) {
+		if ((*at)->fn != fn || (*at)->arg != arg)
+			continue;
+		found = *at;
+		*at = found->next;
+		if (loop->last == &found->next)
+			loop->last = at;
+		break;
+	}
+	pthread_mutex_unlock(&loop->lock);
+	free(found);
+	return found;
+}

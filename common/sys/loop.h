@@ -55,5 +55,7 @@ void loop_child_free(struct loop_child *watch);
 /* From any thread: run `fn` on the loop soon, in order. */
 typedef void loop_post_fn(void *arg);
 void loop_post(struct loop *loop, loop_post_fn *fn, void *arg);
+/* Loop thread: takes a post back. False: its callback is already on its way and will come. */
+bool loop_unpost(struct loop *loop, loop_post_fn *fn, const void *arg);
 
 #endif

@@ -133,7 +133,9 @@ void work_free(struct work *work)
 	pthread_mutex_unlock(&work->lock);
 	for (unsigned i = 0; i < work->threads; i++)
 		pthread_join(work->ids[i], NULL);
-	if (work->post)
+	if (work->post && loop_unpost(work->loop, deliver, work->post))
+		free(work->post);
+	else if (work->post)
 		work->post->work = NULL;
 	if (work->freed)
 		*work->freed = true;
