@@ -86,6 +86,8 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 	if (strcmp(name, "SHUTDOWN") == 0)
 		snprintf(desktop->exit_reason, sizeof(desktop->exit_reason), "%.60s",
 			 reason ? reason : "shutdown");
+	else if (strcmp(name, "RESET") == 0)
+		desktop_event(desktop, VM_EV_RESET);
 	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
 		log_warn("desktop_disk_error", kv_str("desktop", desktop->spec.id),
 			 kv_str("reason", reason));
@@ -110,11 +112,6 @@ static void on_qmp_closed(void *arg, const struct error *reason)
 static void on_guest_ready(void *arg)
 {
 	desktop_event(arg, VM_EV_GUEST_READY);
-}
-
-static void on_guest_alive(void *arg)
-{
-	desktop_event(arg, VM_EV_GUEST_ALIVE);
 }
 
 static void on_guest_identified(void *arg, const struct guest_message *message)
@@ -201,7 +198,7 @@ static int connect_serial(struct desktop *desktop, struct error *err)
 static int connect_guest(struct desktop *desktop, struct error *err)
 {
 	static const struct guest_link_handler handler = {
-		on_guest_ready, on_guest_alive, on_guest_identified, on_guest_user, on_guest_closed,
+		on_guest_ready, on_guest_identified, on_guest_user, on_guest_closed,
 	};
 
 	if (desktop->guest || !desktop->qmp_ready)

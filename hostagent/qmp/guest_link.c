@@ -26,11 +26,17 @@ static bool heard_lately(int64_t *last_ms, int64_t pause_ms)
 	return false;
 }
 
+static void tell_ready(struct guest_link *link)
+{
+	if (!heard_lately(&link->ready_at_ms, READY_PAUSE_MS))
+		link->handler->ready(link->arg);
+}
+
 static void handle_answer(struct guest_link *link, const struct guest_message *answer)
 {
 	if (answer->id == link->ping_id && link->ping_id) {
 		link->ping_id = 0;
-		link->handler->alive(link->arg);
+		tell_ready(link);
 	} else if (answer->id == link->identity_id && link->identity_id) {
 		link->identity_id = 0;
 		link->handler->identified(link->arg, answer);
@@ -46,8 +52,7 @@ static void on_line(void *arg, struct span line)
 	case GUEST_NOISE:
 		break;
 	case GUEST_EVENT_READY:
-		if (!heard_lately(&link->ready_at_ms, READY_PAUSE_MS))
-			link->handler->ready(link->arg);
+		tell_ready(link);
 		break;
 	case GUEST_EVENT_LOGON:
 	case GUEST_EVENT_LOGOFF:

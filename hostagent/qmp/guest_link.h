@@ -11,8 +11,7 @@ struct guest_link;
 
 struct guest_link_handler {
 	/* The object may be freed inside each of these. */
-	void (*ready)(void *arg);	/* its daemon has started; heard at most once a second */
-	void (*alive)(void *arg);	/* it answered the ping */
+	void (*ready)(void *arg);	/* its daemon lives; heard at most once a second */
 	void (*identified)(void *arg, const struct guest_message *answer);
 	void (*user)(void *arg, const struct guest_message *event);	/* logon, logoff */
 	void (*closed)(void *arg, const struct error *reason);

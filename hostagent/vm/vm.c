@@ -17,6 +17,7 @@ struct vm_rule {
 #define FAIL GO(ERROR, FX(DISCONNECT) | FX(KILL) | FX(RETRY) | FX(SAVE) | FX(REPORT))
 #define DIED GO(ERROR, FX(DISCONNECT) | FX(RETRY) | FX(SAVE) | FX(REPORT))
 #define STOP GO(STOPPING, FX(DISCONNECT) | FX(KILL) | FX(REPORT))
+#define REBOOT GO(BOOTING, FX(SAVE) | FX(REPORT))
 #define ASK_IDENTITY GO(IDENTITY, FX(IDENTITY) | FX(SAVE) | FX(REPORT))
 
 static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
@@ -46,6 +47,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 	},
 	[VM_STARTING] = {
 		[VM_EV_WANTED] = STAY(STARTING),
+		[VM_EV_RESET] = STAY(STARTING),
 		[VM_EV_NEW_EPOCH] = GO(STARTING, FX(SAVE)),
 		[VM_EV_UNWANTED] = STOP,
 		[VM_EV_SPAWNED] = GO(STARTING, FX(CONNECT)),
@@ -60,7 +62,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_UNWANTED] = STOP,
 		[VM_EV_QMP_READY] = STAY(BOOTING),
 		[VM_EV_GUEST_READY] = ASK_IDENTITY,
-		[VM_EV_GUEST_ALIVE] = ASK_IDENTITY,
+		[VM_EV_RESET] = STAY(BOOTING),
 		[VM_EV_EXITED] = DIED,
 		[VM_EV_FAILED] = FAIL,
 		[VM_EV_TIMEOUT] = FAIL,
@@ -70,8 +72,8 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_NEW_EPOCH] = ASK_IDENTITY,
 		[VM_EV_UNWANTED] = STOP,
 		[VM_EV_QMP_READY] = STAY(IDENTITY),
-		[VM_EV_GUEST_READY] = ASK_IDENTITY,
-		[VM_EV_GUEST_ALIVE] = GO(IDENTITY, FX(IDENTITY)),
+		[VM_EV_GUEST_READY] = GO(IDENTITY, FX(IDENTITY)),
+		[VM_EV_RESET] = REBOOT,
 		[VM_EV_IDENTIFIED] = GO(READY, FX(SAVE) | FX(REPORT)),
 		[VM_EV_EXITED] = DIED,
 		[VM_EV_FAILED] = FAIL,
@@ -82,8 +84,8 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_NEW_EPOCH] = ASK_IDENTITY,
 		[VM_EV_UNWANTED] = STOP,
 		[VM_EV_QMP_READY] = STAY(READY),
-		[VM_EV_GUEST_READY] = ASK_IDENTITY,	/* it rebooted: its keys are new */
-		[VM_EV_GUEST_ALIVE] = GO(READY, FX(IDENTITY)),	/* the same answer again */
+		[VM_EV_GUEST_READY] = GO(READY, FX(IDENTITY)),	/* the same answer again */
+		[VM_EV_RESET] = REBOOT,
 		[VM_EV_IDENTIFIED] = GO(READY, FX(SAVE) | FX(REPORT)),
 		[VM_EV_EXITED] = DIED,
 		[VM_EV_FAILED] = FAIL,
@@ -153,8 +155,7 @@ const char *vm_event_name(enum vm_event event)
 		[VM_EV_FOUND_DEAD] = "found_dead", [VM_EV_IMAGE_READY] = "image_ready",
 		[VM_EV_CLONED] = "cloned", [VM_EV_SPAWNED] = "spawned",
 		[VM_EV_QMP_READY] = "qmp_ready",
-		[VM_EV_GUEST_READY] = "guest_ready",
-		[VM_EV_GUEST_ALIVE] = "guest_alive", [VM_EV_IDENTIFIED] = "identified",
+		[VM_EV_GUEST_READY] = "guest_ready", [VM_EV_RESET] = "reset", [VM_EV_IDENTIFIED] = "identified",
 		[VM_EV_NEW_EPOCH] = "new_epoch", [VM_EV_EXITED] = "exited",
 		[VM_EV_FAILED] = "failed", [VM_EV_TIMEOUT] = "timeout", [VM_EV_RETRY] = "retry",
 		[VM_EV_CLEANED] = "cleaned",

@@ -39,8 +39,8 @@ enum vm_event {
 	VM_EV_CLONED,
 	VM_EV_SPAWNED,		/* QEMU is a process */
 	VM_EV_QMP_READY,
-	VM_EV_GUEST_READY,	/* the guest's daemon has started: first boot, reboot, restart */
-	VM_EV_GUEST_ALIVE,	/* it answered when the link was opened */
+	VM_EV_GUEST_READY,	/* the guest's daemon spoke: it has started, or the link was opened */
+	VM_EV_RESET,		/* the guest reboots: what it knew of itself is gone */
 	VM_EV_IDENTIFIED,
 	VM_EV_NEW_EPOCH,	/* same desktop, newer assignment */
 	VM_EV_EXITED,		/* QEMU is gone */
