@@ -74,11 +74,23 @@ const struct config_key broker_keys[] = {
 };
 const size_t broker_key_count = ARRAY_LEN(broker_keys);
 
+static void check_address(const char *key, const char *address, struct buf *problems)
+{
+	struct error err = { 0 };
+	char host[256];
+	uint16_t port;
+
+	if (config_split_address(address, host, sizeof(host), &port, &err) < 0)
+		buf_printf(problems, "broker.%s: %s\n", key, err.text);
+}
+
 static int check_ranges(const struct broker_config *config, struct buf *problems)
 {
 	size_t before = problems->len;
 	enum log_level level;
 
+	check_address("listen", config->listen, problems);
+	check_address("agent_listen", config->agent_listen, problems);
 	if (config->ticket_ms < 1000 || config->ticket_ms > 30000)
 		buf_put_text(problems, "login.ticket: must be 1s to 30s\n");
 	if (config->host_silent_ms < 1000)

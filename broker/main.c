@@ -115,9 +115,9 @@ static int open_rooms(struct broker *broker, struct error *err)
 
 	broker->loop = loop_new();
 	if (rc == 0)
-		rc = authority_open(config, &broker->authority, err);
-	if (rc == 0)
 		rc = directory_new(broker->loop, &config->directory, &broker->directory, err);
+	if (rc == 0)
+		rc = authority_open(config, &broker->authority, err);
 	if (rc < 0)
 		return rc;
 

@@ -169,6 +169,23 @@ static int start_tls(struct ldap_link *link, int64_t deadline_ms, struct error *
 	return 0;
 }
 
+/* libldap on GnuTLS takes LDAP_OPT_X_TLS_PROTOCOL_MIN and does nothing with it, so what was agreed
+ * on is looked at here, before anything is said. */
+static int check_version(struct ldap_link *link, struct error *err)
+{
+	OWNED(ldap_memfree) char *version = NULL;
+	static const char *const good[] = { "TLS1.2", "TLS1.3", "TLSv1.2", "TLSv1.3" };
+
+	if (!ldap_tls_inplace(link->ld))
+		return error_set(err, EPROTO, "%s: the connection is not encrypted", link->uri);
+	ldap_get_option(link->ld, LDAP_OPT_X_TLS_VERSION, &version);
+	for (size_t i = 0; version && i < ARRAY_LEN(good); i++)
+		if (strcmp(version, good[i]) == 0)
+			return 0;
+	return error_set(err, EPROTO, "%s: %s is too old, TLS 1.2 is the least", link->uri,
+			 version ? version : "an unknown protocol");
+}
+
 static int open_verified(struct ldap_link *link, const struct ldap_link_config *config,
 			 int64_t deadline_ms, struct error *err)
 {
@@ -191,9 +208,7 @@ static int open_verified(struct ldap_link *link, const struct ldap_link_config *
 	}
 	if (rc < 0)
 		return rc;
-	if (!ldap_tls_inplace(link->ld))
-		return error_set(err, EPROTO, "%s: the connection is not encrypted", link->uri);
-	return 0;
+	return check_version(link, err);
 }
 
 int ldap_link_open(const struct ldap_link_config *config, int64_t deadline_ms,
