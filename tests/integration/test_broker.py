@@ -1,0 +1,1029 @@
+# SPDX-License-Identifier: Apache-2.0
+"""genkan-broker against a real slapd: who gets in, who does not, and what hosts are told."""
+import base64
+import concurrent.futures
+import os
+import re
+import secrets
+import signal
+import socket
+import sqlite3
+import ssl
+import threading
+import time
+
+import pytest
+
+from broker import PROGRAM, Broker, pool
+from certificates import Ca
+from fake_agent import GUEST_SHA256, RELAY_SHA256, FakeAgent
+from slapd import SERVICE, SLAPD, Slapd, free_port, password_of, person_dn
+
+pytestmark = [
+    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
+    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
+]
+
+
+@pytest.fixture(scope='module')
+def directory(tmp_path_factory):
+    with Slapd(tmp_path_factory.mktemp('directory')) as slapd:
+        yield slapd
+
+
+@pytest.fixture(scope='module')
+def shared(directory, tmp_path_factory):
+    """A broker with pools for both departments and a host that does what it is told."""
+    folder = tmp_path_factory.mktemp('broker')
+    with Broker(folder, directory, login__user_failures=1000) as broker:
+        broker.publish()
+        broker.apply(pool('sales', ['sales'], spare=1, most=50),
+                     pool('lab', ['engineering'], most=50, assignment='dedicated'))
+        broker.host = FakeAgent(broker, 'host-1', folder)
+        assert broker.host.join().status == 200
+        broker.host.settle()
+        yield broker
+
+
+@pytest.fixture
+def fresh(directory, tmp_path):
+    """A broker of the test's own, not started: make(**settings)."""
+    made = []
+
+    def make(slapd=None, **settings):
+        made.append(Broker(tmp_path, slapd or directory, name=f'broker-{len(made)}', **settings))
+        return made[-1]
+    yield make
+    for broker in made:
+        broker.stop()
+
+
+def with_host(broker, folder, name='host-1', **sales):
+    broker.publish()
+    broker.apply(pool('sales', ['sales'], **sales))
+    host = FakeAgent(broker, name, folder)
+    assert host.join().status == 200
+    host.settle()
+    return host
+
+
+def ready_ticket(broker, host, user='hanako'):
+    login = broker.login(user)
+    assert login.status == 200, login
+    host.settle()
+    answer = broker.connect(login.body['token'], login.body['desktops'][0]['id'])
+    assert answer.status == 200, answer
+    return answer.body
+
+
+# --- who gets in ----------------------------------------------------------------------------------
+
+def test_login_gives_the_desktop_in_one_answer(shared):
+    first = shared.login('hanako')
+    assert first.status == 200, first
+    shared.host.settle()
+    body = shared.login('hanako').body
+    assert body['user'] == 'hanako' and body['display_name'] == 'Hanako Sato'
+    connect = body['connect']
+    assert connect['status'] == 'ready'
+    assert connect['endpoint'] == {'host': '192.0.2.10', 'port': 3389}
+    assert connect['certificate_sha256'] == RELAY_SHA256
+    assert len(connect['locator']) == 22 and len(connect['secret']) == 43
+    assert 0 < connect['expires_in_ms'] <= 30000
+    assert connect['policy']['removable_storage'] == 'deny'
+    assert connect['policy']['sound'] == 'allow'
+    assert set(body['timing']) == {'search_ms', 'bind_ms', 'groups_ms', 'assign_ms', 'total_ms'}
+    assert body['desktops'] == [{'id': connect['desktop']['id'], 'pool': 'sales',
+                                 'title': 'Pool sales', 'state': 'ready'}]
+
+
+def test_follow_me_and_one_owner(shared):
+    mine = [shared.login('hanako').body['desktops'][0]['id'] for _ in range(3)]
+    theirs = shared.login('山田').body['desktops'][0]['id']
+    assert len(set(mine)) == 1 and theirs not in mine
+
+
+@pytest.mark.parametrize('user', ['山田', 'star*(x)\\y'])
+def test_unusual_names_log_in(shared, user):
+    answer = shared.login(user)
+    assert answer.status == 200, answer
+    assert answer.body['user'] == user
+
+
+def test_nested_groups_count_and_loops_end(shared):
+    answer = shared.login('minji')
+    assert answer.status == 200, answer
+    assert [d['pool'] for d in answer.body['desktops']] == ['lab']
+
+
+def test_two_pools_leave_the_choice(shared):
+    body = shared.login('both').body
+    assert 'connect' not in body
+    assert body['desktops'] == [
+        {'id': 'lab', 'pool': 'lab', 'title': 'Pool lab', 'state': 'none'},
+        {'id': 'sales', 'pool': 'sales', 'title': 'Pool sales', 'state': 'none'}]
+    answer = shared.connect(body['token'], 'lab')
+    assert answer.status == 202 and answer.body['desktop']['pool'] == 'lab'
+    assert answer.body['code'] == 'desktop_starting' and answer.body['stage'] == 'queued'
+
+
+def test_wrong_password_and_unknown_user_get_the_same_answer(shared):
+    def seen(answer):
+        # what may differ between two answers to anybody
+        return answer.status, answer.body, {k: v for k, v in answer.headers.items() if k != 'Date'}
+    wrong = seen(shared.login('hanako', 'not it'))
+    assert wrong[0] == 401 and wrong[1]['code'] == 'wrong_credentials'
+    assert seen(shared.login('nobody', 'not it')) == wrong
+    assert seen(shared.login('hanako', '')) == wrong
+
+
+@pytest.mark.parametrize('password', ['', ' ', '\t\n ', '\0', 'x\0y', '\0\0'])
+def test_passwords_that_would_bind_as_nobody_are_never_sent(shared, directory, password):
+    before = len(directory.binds())
+    answer = shared.login('hanako', password)
+    expected = (400, 'bad_request') if '\0' in password else (401, 'wrong_credentials')
+    assert (answer.status, answer.code) == expected
+    assert len(directory.binds()) == before
+
+
+@pytest.mark.parametrize('user', ['*', ')(uid=*', 'hanako)(|(uid=*', '\\2a', '\\00', 'hanako*',
+                                  'han\0ako', '日本語', 'x' * 255, 'hanako,ou=people',
+                                  '*)(objectClass=*', '&', '|', '!', ' hanako', 'hanako ',
+                                  'ｈａｎａｋｏ'])
+def test_names_cannot_become_filters(shared, directory, user):
+    before = len(directory.binds())
+    answer = shared.login(user, password_of('hanako'))
+    assert answer.status in (400, 401), answer
+    assert answer.code in ('bad_request', 'wrong_credentials')
+    assert len(directory.binds()) == before, 'somebody was bound'
+
+
+def test_hostile_name_is_one_line_in_the_log(shared):
+    name = '%n%s${jndi:ldap://x}\r\nlevel=info event=forged' + 'A' * 150
+    before = shared.log().count('\n')
+    assert shared.login(name, 'x').status == 401
+    added = shared.log().split('\n')[before:]
+    assert any('jndi' in line for line in added)
+    assert not any(line.startswith('level=info event=forged') for line in added)
+
+
+def test_not_entitled(shared):
+    answer = shared.login('paula')
+    assert (answer.status, answer.code) == (403, 'not_entitled')
+    assert 'token' not in answer.body
+
+
+def test_disabled_account_only_with_the_right_password(shared):
+    assert shared.login('locked').code == 'account_disabled'
+    assert shared.login('locked', 'wrong').code == 'wrong_credentials'
+
+
+@pytest.mark.parametrize('body', [
+    b'', b'{}', b'[]', b'null', b'{"user":1,"password":"x"}', b'{"user":"a"}', b'{"user":"a",',
+    b'{"user":"a","user":"b","password":"x"}', b'{"user":"","password":"x"}', b'\xff\xfe',
+    b'{"user":"' + b'a' * 300 + b'","password":"x"}',
+    b'{"user":"a","password":"' + b'a' * 2000 + b'"}', b'[' * 5000])
+def test_bad_bodies(shared, body):
+    answer = shared.http('POST', '/v1/login', raw=body)
+    assert (answer.status, answer.code) == (400, 'bad_request')
+
+
+def test_many_logins_at_once_are_never_mixed_up(shared):
+    users = ['hanako', '山田', 'minji', 'joerg', 'star*(x)\\y', 'both']
+
+    def one(n):
+        user = users[n % len(users)]
+        answer = shared.login(user)
+        assert answer.status == 200, answer
+        token = answer.body['token']
+        me = shared.http('GET', '/v1/session', token=token)
+        assert answer.body['user'] == user and me.body['user'] == user
+        return token
+    with concurrent.futures.ThreadPoolExecutor(24) as threads:
+        tokens = list(threads.map(one, range(120)))
+    assert len(set(tokens)) == 120
+
+
+# --- throttling -----------------------------------------------------------------------------------
+
+def test_throttle_counts_over_connections_and_restarts(fresh, directory):
+    broker = fresh(login__user_failures=5).start()
+    before = directory.binds().count(person_dn('hanako'))
+
+    def attempt(_):
+        return broker.login('hanako', 'wrong').code
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        first = list(threads.map(attempt, range(16)))
+    assert set(first) == {'wrong_credentials', 'throttled'} and first.count('wrong_credentials') == 5
+    broker.kill()
+    broker.start(init=False)
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        assert set(threads.map(attempt, range(16))) == {'throttled'}
+    right = broker.login('HANAKO', password_of('hanako'))
+    assert (right.status, right.code) == (429, 'throttled'), 'a right password looks the same'
+    assert 1000 <= right.body['retry_after_ms'] <= 300000
+    assert int(right.headers['Retry-After']) >= 1
+    assert directory.binds().count(person_dn('hanako')) == before + 5
+    assert broker.login('山田').code == 'not_entitled', 'others are not concerned'
+
+
+def test_throttle_per_source(fresh):
+    broker = fresh(login__source_failures=6).start()
+    codes = [broker.login(f'nobody{n}', 'x').code for n in range(8)]
+    assert codes == ['wrong_credentials'] * 6 + ['throttled'] * 2
+    assert broker.login('hanako').code == 'throttled'
+
+
+def test_throttle_ends(fresh):
+    broker = fresh(login__user_failures=2, login__failure_window='1s', login__block='1s').start()
+    for _ in range(2):
+        assert broker.login('hanako', 'wrong').code == 'wrong_credentials'
+    blocked = broker.login('hanako')
+    assert blocked.code == 'throttled'
+    time.sleep(blocked.body['retry_after_ms'] / 1000 + 0.05)    # what we are told must be true
+    assert broker.login('hanako').code == 'not_entitled'
+
+
+# --- a directory in trouble -----------------------------------------------------------------------
+
+@pytest.fixture
+def own_directory(tmp_path):
+    with Slapd(tmp_path) as slapd:
+        yield slapd
+
+
+def test_directory_down_and_back(fresh, own_directory):
+    broker = fresh(own_directory).start()
+    assert broker.login('hanako').code == 'not_entitled'
+    own_directory.stop()
+    for _ in range(2):
+        answer = broker.login('hanako')
+        assert answer.code == 'directory_unreachable' and answer.status == 503
+        assert answer.seconds <= 3 and 'retry_after_ms' in answer.body
+    own_directory.start()
+    assert broker.login('hanako').code == 'not_entitled'
+
+
+@pytest.mark.parametrize('kept_connections', [True, False])
+def test_directory_hung(fresh, own_directory, kept_connections):
+    broker = fresh(own_directory).start()
+    if kept_connections:
+        assert broker.login('hanako').code == 'not_entitled'
+    own_directory.pause()
+    with concurrent.futures.ThreadPoolExecutor(12) as threads:
+        answers = list(threads.map(lambda _: broker.login(f'user{_}', 'x'), range(12)))
+    for answer in answers:
+        assert answer.code == 'directory_unreachable' and answer.seconds <= 3, answer
+    assert broker.http('GET', '/v1/health').seconds < 0.5, 'the loop is not blocked'
+    own_directory.resume()
+    assert broker.login('hanako').code == 'not_entitled'
+
+
+def test_second_server_is_asked_when_the_first_hangs(fresh, own_directory, directory):
+    ca = own_directory.folder / 'both.crt'
+    ca.write_text(own_directory.ca.crt.read_text() + directory.ca.crt.read_text())
+    broker = fresh(own_directory, directory__ca_file=ca,
+                   directory__uri=f'{own_directory.uri} {directory.uri}').start()
+    assert broker.login('hanako').code == 'not_entitled'
+    own_directory.pause()
+    first = broker.login('hanako')
+    assert first.code == 'not_entitled' and first.seconds <= 3, first
+    assert broker.login('hanako').seconds < 0.7, 'the hung server is not asked first again'
+
+
+def test_refused_first_server_costs_nothing(fresh, directory):
+    broker = fresh(directory__uri=f'ldaps://127.0.0.1:{free_port()} {directory.uri}').start()
+    answer = broker.login('hanako')
+    assert answer.code == 'not_entitled' and answer.seconds < 1
+
+
+def test_start_tls(fresh, directory):
+    broker = fresh(directory__uri=directory.plain_uri, directory__start_tls='yes').start()
+    assert broker.login('hanako').code == 'not_entitled'
+
+
+@pytest.mark.parametrize('kind', ['self-signed', 'other CA', 'wrong name', 'expired', 'tls 1.1'])
+@pytest.mark.parametrize('start_tls', [False, True])
+def test_bad_directory_certificate_is_refused(fresh, tmp_path, kind, start_tls):
+    slapd = Slapd(tmp_path)
+    good = slapd.certificate
+    bad = {
+        'self-signed': lambda: slapd.ca.self_signed('bad', 'IP:127.0.0.1'),
+        'other CA': lambda: Ca(tmp_path / 'other', 'other-ca').issue('bad', 'IP:127.0.0.1'),
+        'wrong name': lambda: slapd.ca.issue('bad', 'DNS:ldap.example.com'),
+        'expired': lambda: slapd.ca.issue('bad', 'IP:127.0.0.1', expired=True),
+        'tls 1.1': lambda: good,
+    }[kind]()
+    slapd.use_certificate(bad)
+    if kind == 'tls 1.1':
+        slapd.extra = 'TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.1'
+        slapd.use_certificate(good)
+    # ldap.conf and the environment must not talk us out of verifying
+    os.environ['LDAPTLS_REQCERT'] = 'never'
+    try:
+        with slapd:
+            uri = slapd.plain_uri if start_tls else slapd.uri
+            broker = fresh(slapd, directory__uri=uri,
+                           directory__start_tls='yes' if start_tls else 'no').start()
+            answer = broker.login('hanako')
+            assert answer.code == 'directory_unreachable', answer
+            assert slapd.binds() == [], 'nothing was said to a server that is not the right one'
+    finally:
+        del os.environ['LDAPTLS_REQCERT']
+    if kind in ('tls 1.1', 'expired'):      # the same set-up with a good server works
+        slapd.extra = ''
+        slapd.use_certificate(good)
+        with slapd:
+            end = time.monotonic() + 3
+            while (code := broker.login('hanako').code) != 'not_entitled':
+                assert time.monotonic() < end, code
+
+
+def test_plain_ldap_is_not_a_setting(fresh, directory):
+    status, out = fresh(directory__uri=directory.plain_uri).run('--check')
+    assert status != 0 and 'ldaps://' in out
+
+
+def test_stripped_start_tls_is_refused(fresh, tmp_path):
+    """A proxy that answers StartTLS with "not supported", as an attacker would."""
+    server = socket.create_server(('127.0.0.1', 0))
+    got = []
+
+    def strip():
+        while True:
+            try:
+                link, _ = server.accept()
+            except OSError:
+                return
+            with link:
+                data = link.recv(4096)
+                got.append(data)
+                # ExtendedResponse, id 1, protocolError
+                link.sendall(bytes([0x30, 0x0c, 2, 1, data[4], 0x78, 7, 0x0a, 1, 2, 4, 0, 4, 0]))
+                while (more := link.recv(4096)):
+                    got.append(more)
+    threading.Thread(target=strip, daemon=True).start()
+    slapd = Slapd(tmp_path)
+    broker = fresh(slapd, directory__uri=f'ldap://127.0.0.1:{server.getsockname()[1]}',
+                   directory__start_tls='yes').start()
+    answer = broker.login('hanako')
+    server.close()
+    assert answer.code == 'directory_unreachable'
+    assert got and not any(password_of('hanako').encode() in part for part in got)
+
+
+# --- tokens, waiting ------------------------------------------------------------------------------
+
+def test_token_life(shared):
+    token = shared.login('hanako').body['token']
+    me = shared.http('GET', '/v1/session', token=token)
+    assert me.status == 200 and me.body['user'] == 'hanako'
+    assert 0 < me.body['expires_at_ms'] / 1000 - time.time() <= 12 * 3600
+    assert shared.http('GET', '/v1/desktops', token=token).body['desktops'][0]['pool'] == 'sales'
+    assert shared.http('DELETE', '/v1/session', token=token).status == 204
+    for method, path in (('GET', '/v1/session'), ('GET', '/v1/desktops'),
+                         ('DELETE', '/v1/session'), ('POST', '/v1/desktops/sales/connect')):
+        answer = shared.http(method, path, token=token)
+        assert (answer.status, answer.code) == (401, 'session_expired')
+
+
+@pytest.mark.parametrize('token', [None, '', 'x', 'A' * 43, 'A' * 42 + '=', '../' * 14 + 'x'])
+def test_made_up_tokens(shared, token):
+    assert shared.http('GET', '/v1/session', token=token).code == 'session_expired'
+
+
+def test_nobody_connects_to_others_desktops(shared):
+    mine = shared.login('hanako').body
+    other = shared.login('minji').body
+    answer = shared.connect(other['token'], mine['desktops'][0]['id'])
+    assert (answer.status, answer.code) == (403, 'not_entitled')
+    assert shared.connect(other['token'], 'sales').code == 'not_entitled'
+
+
+def test_reconnect_asks_the_directory_but_never_binds(shared, directory):
+    login = shared.login('hanako').body
+    before = len(directory.binds())
+    assert shared.connect(login['token'], login['desktops'][0]['id']).status in (200, 202)
+    assert directory.binds()[before:] in ([], [SERVICE])
+
+
+def test_reconnect_without_directory_reaches_own_desktop_only(fresh, own_directory, tmp_path):
+    broker = fresh(own_directory).start()
+    host = with_host(broker, tmp_path)
+    token = broker.login('hanako').body['token']
+    host.settle()
+    stranger = broker.login('山田').body['token']
+    own_directory.stop()
+    assert broker.connect(token, 'sales').status == 200
+    listed = broker.http('GET', '/v1/desktops', token=token).body['desktops']
+    assert [d['state'] for d in listed] == ['ready']
+    with sqlite3.connect(broker.state / 'broker.db') as db:    # the stranger's is taken away
+        desktops = broker.admin('GET', '/v1/admin/desktops').body['desktops']
+        mine = next(d['id'] for d in desktops if d['user'] == '山田')
+    db.close()
+    assert broker.admin('POST', f'/v1/admin/desktops/{mine}/delete').status == 204
+    answer = broker.connect(stranger, 'sales')
+    assert (answer.status, answer.code) == (503, 'directory_unreachable')
+
+
+def test_connect_waits_for_progress_and_then_for_ready(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    login = broker.login('hanako').body
+    desktop = login['desktops'][0]['id']
+    assert login['connect']['stage'] == 'queued'
+    host.apply(host.sync().body, 'starting')
+
+    def wait(seen):
+        return broker.connect(login['token'], desktop, wait_ms=15000, seen=seen)
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(wait, 'queued')
+        time.sleep(0.2)
+        host.sync()
+        answer = waiting.result()
+        assert (answer.status, answer.body['stage'], answer.body['percent']) == (202, 'starting', 10)
+        assert answer.seconds < 3
+
+        waiting = threads.submit(wait, 'starting')
+        time.sleep(0.2)
+        host.change(desktop, stage='booting', percent=55)
+        assert waiting.result().body['stage'] == 'booting'
+
+        waiting = threads.submit(wait, 'booting')
+        time.sleep(0.3)
+        assert not waiting.done(), 'it must wait'
+        host.make_ready(desktop)
+        answer = waiting.result()
+        assert answer.status == 200 and answer.seconds < 3, answer
+
+    quiet = broker.login('山田').body
+    answer = broker.connect(quiet['token'], quiet['desktops'][0]['id'], 700, 'queued')
+    assert answer.status == 202 and 0.6 < answer.seconds < 3
+
+
+def test_failed_desktop_says_why_and_the_next_try_gets_another(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    login = broker.login('hanako').body
+    desktop = login['desktops'][0]['id']
+    host.apply(host.sync().body, 'starting')
+    host.change(desktop, state='error', reason='overlay: No space left on device')
+    answer = broker.connect(login['token'], desktop, 5000, 'queued')
+    assert (answer.status, answer.code) == (502, 'desktop_failed')
+    assert 'No space left' in answer.body['detail']
+    again = broker.connect(login['token'], 'sales')
+    assert again.status == 202 and again.body['desktop']['id'] != desktop
+
+
+def test_no_image_no_host_pool_full(fresh, tmp_path):
+    broker = fresh().start()
+    broker.apply(pool('sales', ['sales'], most=1))
+    token = broker.login('hanako').body['token']
+    assert broker.connect(token, 'sales').code == 'no_image'
+    broker.publish()
+    assert broker.connect(token, 'sales').code == 'no_host'
+    host = FakeAgent(broker, 'host-1', tmp_path)
+    host.join()
+    host.settle()
+    assert broker.connect(token, 'sales').status == 202
+    other = broker.login('山田').body['token']
+    answer = broker.connect(other, 'sales')
+    assert (answer.status, answer.code) == (503, 'pool_full')
+
+
+# --- hosts ----------------------------------------------------------------------------------------
+
+def test_join_token_works_once(shared, tmp_path):
+    host = FakeAgent(shared, 'host-join', tmp_path)
+    token = host.token()
+    first = host.join(token)
+    assert first.status == 200
+    assert 'BEGIN CERTIFICATE' in first.body['ca_pem']
+    second = host.join(token)
+    assert (second.status, second.code) == (403, 'forbidden')
+
+
+def test_join_token_is_bound_to_name_and_time(shared, tmp_path):
+    host = FakeAgent(shared, 'host-a', tmp_path)
+    token = host.token()
+    assert host.join(token, name='host-b').status == 403
+    assert host.join(secrets.token_urlsafe(32)).status == 403
+    assert host.join('x').status == 403
+    assert host.join(token).status == 200, 'a try with another name does not use it up'
+    short = host.token(ttl_ms=1)
+    time.sleep(0.05)
+    assert host.join(short).status == 403
+    reasons = {r['code'] for r in shared.audit(denied=True) if r['what'] == 'host_join'}
+    assert {'token_other_host', 'token_unknown', 'token_expired'} <= reasons
+
+
+def test_certificate_says_what_the_broker_decides(shared, tmp_path):
+    """The name in the request does not matter, nor does a key that is not signed for."""
+    host = FakeAgent(shared, 'host-c', tmp_path)
+    pem = host.request_pem('admin/OU=genkan-admin')
+    answer = shared.agent_http('POST', '/agent/v1/join',
+                               {'token': host.token(), 'name': 'host-c', 'csr_pem': pem})
+    host.crt.write_text(answer.body['certificate_pem'])
+    assert host.sync().status == 200
+    assert shared.http('GET', '/v1/admin/pools', certificate=host.certificate).status == 403
+    broken = pem.replace('A', 'B', 3)
+    answer = shared.agent_http('POST', '/agent/v1/join',
+                               {'token': host.token(), 'name': 'host-c', 'csr_pem': broken})
+    assert answer.status in (400, 403)
+
+
+@pytest.mark.parametrize('path', ['sync', 'redeem', 'events'])
+def test_agent_link_needs_a_host_certificate(shared, path):
+    assert shared.agent_http('POST', f'/agent/v1/{path}', {}).status == 403
+    answer = shared.agent_http('POST', f'/agent/v1/{path}', {}, shared.admin_certificate)
+    assert answer.status == 403
+
+
+def test_certificate_of_another_ca_is_refused(shared, tmp_path):
+    for ou, port in (('genkan-host', shared.agent_port), ('genkan-admin', shared.port)):
+        made = Ca(tmp_path / ou).issue('host-1', 'DNS:host-1', subject=f'/OU={ou}/CN=host-1',
+                                       usage='clientAuth')
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            shared.http('GET', '/v1/admin/pools', certificate=(made.crt, made.key), port=port)
+
+
+def test_sync_is_held_until_something_changes(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    quiet = host.sync(wait_ms=600)
+    assert quiet.status == 200 and 0.5 < quiet.seconds < 3
+    assert quiet.body['generation'] == host.generation
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        held = threads.submit(host.sync, 15000)
+        time.sleep(0.3)
+        assert not held.done()
+        broker.login('hanako')
+        answer = held.result()
+    assert answer.seconds < 3 and answer.body['generation'] > host.generation
+    assert [d['want'] for d in answer.body['desktops']] == ['running']
+    assert len(base64.b64decode(answer.body['guest_public_key'])) == 32
+
+
+def test_newer_sync_takes_the_held_ones_place(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        first = threads.submit(host.sync, 15000)
+        time.sleep(0.3)
+        second = threads.submit(host.sync, 1000)
+        assert first.result().seconds < 2
+        assert second.result().status == 200
+
+
+@pytest.mark.parametrize('change', [
+    {'seq': 'x'}, {'seq': -1}, {'generation': 'x'}, {'wait_ms': 10**9}, {'host': []},
+    {'desktops': {}}, {'desktops': [1]}, {'desktops': [{'id': '../../etc'}]},
+    {'desktops': [{'id': 'ab' * 8, 'epoch': 1, 'state': 'happy'}]},
+    {'images': [{'sha256': 'x', 'state': 'ready'}]}, {'images': [{}] * 300},
+    {'host': {'cpus': -1}}, {'host': {'relay': {'port': 70000}}}])
+def test_bad_reports_are_refused(shared, change):
+    answer = shared.host.sync(**change)
+    assert (answer.status, answer.code) == (400, 'bad_request')
+
+
+def test_spares_are_made_ahead_and_replaced(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, spare=2)
+    assert len(host.desktops) == 2
+    before = set(host.desktops)
+    answer = broker.login('hanako')
+    assert answer.body['connect']['status'] == 'ready', 'a spare is there at once'
+    assert answer.body['desktops'][0]['id'] in before
+    host.settle()
+    assert len(host.desktops) == 3
+    counts = broker.admin('GET', '/v1/admin/pools').body['pools'][0]['counts']
+    assert counts == {'assigned': 1, 'spare_ready': 2, 'spare_coming': 0, 'failed': 0, 'leaving': 0}
+
+
+def test_host_cannot_speak_for_another_hosts_desktops(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    desktop = broker.login('hanako').body['desktops'][0]['id']
+    host.settle('starting')
+    thief = FakeAgent(broker, 'host-2', tmp_path)
+    thief.join()
+    report = dict(host.desktops[desktop], state='ready', stage='ready', address='203.0.113.9',
+                  rdp_certificate_sha256='cd' * 32)
+    answer = thief.sync(desktops=[report])
+    assert answer.status == 200 and answer.body['desktops'] == []
+    row = next(d for d in broker.admin('GET', '/v1/admin/desktops').body['desktops'])
+    assert row['address'] == '' and row['host'] == 'host-1' and row['state'] == 'starting'
+
+
+def test_silent_host_is_lost_and_comes_back(fresh, tmp_path):
+    broker = fresh(hosts__silent_after='1s').start()
+    host = with_host(broker, tmp_path)
+
+    def state():
+        return broker.admin('GET', '/v1/admin/hosts').body['hosts'][0]['state']
+    assert state() == 'active'
+    end = time.monotonic() + 6
+    while state() != 'lost':
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert broker.login('hanako').status == 200
+    assert broker.connect(broker.login('hanako').body['token'], 'sales').code == 'no_host'
+    host.sync()
+    assert state() == 'active'
+
+
+# --- tickets --------------------------------------------------------------------------------------
+
+def refusals(broker):
+    return [r['code'] for r in broker.audit(denied=True) if r['what'] == 'redeem']
+
+
+def test_ticket_opens_one_session(shared):
+    ticket = ready_ticket(shared, shared.host)
+    answer = shared.host.redeem(ticket['locator'], ticket['secret'])
+    assert answer.status == 200, answer
+    body = answer.body
+    assert body['user'] == 'hanako' and re.fullmatch('[0-9a-f]{16}', body['session'])
+    assert body['desktop'] == {k: ticket['desktop'][k] for k in ('id', 'name', 'pool')}
+    assert body['guest'] == {'address': '10.77.0.5', 'port': 3389,
+                             'certificate_sha256': GUEST_SHA256}
+    assert body['credential']['user'] == 'hanako'
+    assert body['credential']['password'].startswith('gk1.')
+    assert len(body['credential']['password']) <= 240
+    assert body['policy'] == ticket['policy']
+    again = shared.host.redeem(ticket['locator'], ticket['secret'])
+    assert (again.status, again.code) == (403, 'ticket_invalid')
+    assert refusals(shared)[0] == 'ticket_used'
+
+
+def test_account_names_that_no_guest_can_have(shared):
+    ticket = ready_ticket(shared, shared.host, '山田')
+    body = shared.host.redeem(ticket['locator'], ticket['secret']).body
+    assert body['user'] == '山田' and re.fullmatch('u-[0-9a-f]{12}', body['credential']['user'])
+
+
+def test_of_fifty_relays_one_wins(shared):
+    ticket = ready_ticket(shared, shared.host)
+    with concurrent.futures.ThreadPoolExecutor(50) as threads:
+        answers = list(threads.map(
+            lambda _: shared.host.redeem(ticket['locator'], ticket['secret']).status, range(50)))
+    assert sorted(answers) == [200] + [403] * 49
+
+
+def test_expired_ticket(fresh, tmp_path):
+    broker = fresh(login__ticket='1s').start()
+    host = with_host(broker, tmp_path)
+    ticket = ready_ticket(broker, host)
+    assert ticket['expires_in_ms'] == 1000
+    time.sleep(1.05)
+    answer = host.redeem(ticket['locator'], ticket['secret'])
+    assert (answer.status, answer.code) == (403, 'ticket_invalid')
+    assert refusals(broker)[0] == 'ticket_expired'
+
+
+def test_other_host_cannot_redeem(shared, tmp_path):
+    ticket = ready_ticket(shared, shared.host)
+    other = FakeAgent(shared, 'host-9', tmp_path)
+    other.join()
+    answer = other.redeem(ticket['locator'], ticket['secret'])
+    assert (answer.status, answer.code) == (403, 'ticket_invalid')
+    assert refusals(shared)[0] == 'ticket_other_host'
+
+
+def test_three_wrong_secrets_burn_the_ticket(shared):
+    ticket = ready_ticket(shared, shared.host)
+    flipped = ('A' if ticket['secret'][0] != 'A' else 'B') + ticket['secret'][1:]
+    answers = {str(shared.host.redeem(ticket['locator'], flipped).body) for _ in range(3)}
+    answers.add(str(shared.host.redeem(ticket['locator'], ticket['secret']).body))
+    assert len(answers) == 1 and 'ticket_invalid' in answers.pop()
+    assert refusals(shared)[:4] == ['ticket_burned'] + ['ticket_wrong_secret'] * 3
+
+
+@pytest.mark.parametrize('locator,secret', [('', ''), ('A' * 22, 'A' * 43), ('x', 'y'),
+                                            ('../../../../../../../..', 'Z' * 43)])
+def test_made_up_tickets(shared, locator, secret):
+    answer = shared.host.redeem(locator, secret)
+    assert (answer.status, answer.code) == (403, 'ticket_invalid')
+
+
+def test_refusals_of_relays_are_audited(shared):
+    ticket = ready_ticket(shared, shared.host)
+    session = shared.host.redeem(ticket['locator'], ticket['secret']).body['session']
+    now = int(time.time() * 1000)
+    answer = shared.host.events(
+        {'session': session, 'at_ms': now, 'kind': 'session_active'},
+        {'session': session, 'at_ms': now, 'kind': 'denied', 'what': 'device', 'name': 'usb-stick',
+         'count': 2, 'client_address': '192.0.2.77'},
+        {'session': session, 'at_ms': now, 'kind': 'session_ended'})
+    assert answer.status == 204
+    rows = {r['what']: r for r in shared.audit() if r['details'].get('session') == session
+            or r['subject'] == session}
+    device = rows['device']
+    assert device['denied'] and device['who'] == 'hanako' and device['subject'] == 'usb-stick'
+    assert device['details']['pool'] == 'sales' and device['details']['count'] == 2
+    assert {'session_active', 'session_ended'} <= set(rows)
+    listed = shared.admin('GET', '/v1/admin/sessions?all=1').body['sessions']
+    mine = next(s for s in listed if s['id'] == session)
+    assert mine['active_at_ms'] and mine['ended_at_ms']
+
+
+def test_events_of_sessions_elsewhere_change_nothing(shared, tmp_path):
+    ticket = ready_ticket(shared, shared.host)
+    session = shared.host.redeem(ticket['locator'], ticket['secret']).body['session']
+    other = FakeAgent(shared, 'host-8', tmp_path)
+    other.join()
+    assert other.events({'session': session, 'at_ms': 1, 'kind': 'session_ended'}).status == 204
+    assert other.events({'session': session, 'at_ms': 1, 'kind': 'denied', 'what': 'device',
+                         'name': 'x'}).status == 204
+    listed = shared.admin('GET', '/v1/admin/sessions').body['sessions']
+    assert session in [s['id'] for s in listed]
+    row = next(r for r in shared.audit(denied=True) if r['what'] == 'device')
+    assert row['who'] == '' and row['details']['host'] == 'host-8'
+
+
+@pytest.mark.parametrize('event', [{}, {'kind': 'party'}, {'kind': 'denied', 'what': 'x'},
+                                   {'kind': 'denied', 'what': 'device', 'name': 'x' * 200},
+                                   {'kind': 'session_active', 'session': 'x' * 40}])
+def test_bad_events(shared, event):
+    assert shared.host.events(event).status == 400
+
+
+def test_revoke_all(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    ticket = ready_ticket(broker, host)
+    token = broker.login('hanako').body['token']
+    join = host.token()
+    answer = broker.admin('POST', '/v1/admin/revoke-all')
+    assert answer.status == 200 and answer.body['logins'] >= 2 and answer.body['tickets'] >= 1
+    assert broker.http('GET', '/v1/session', token=token).status == 401
+    assert host.redeem(ticket['locator'], ticket['secret']).status == 403
+    assert FakeAgent(broker, 'host-1', tmp_path / 'x').join(join).status == 403
+
+
+# --- admins ---------------------------------------------------------------------------------------
+
+ADMIN = [('GET', 'pools'), ('PUT', 'pools'), ('GET', 'desktops'), ('GET', 'hosts'),
+         ('GET', 'sessions'), ('GET', 'images'), ('GET', 'audit'), ('POST', 'images'),
+         ('POST', 'host-tokens'), ('GET', 'explain?user=hanako'), ('POST', 'desktops/x/delete'),
+         ('POST', 'revoke-all')]
+
+
+@pytest.mark.parametrize('method,path', ADMIN)
+def test_admin_needs_the_admin_certificate(shared, method, path):
+    token = shared.login('hanako').body['token']
+    for more in ({}, {'token': token}, {'certificate': shared.host.certificate}):
+        answer = shared.http(method, f'/v1/admin/{path}', {} if method != 'GET' else None, **more)
+        assert (answer.status, answer.code) == (403, 'forbidden')
+
+
+def test_answers_show_only_their_own_fields(shared):
+    """No secret, key or token in any list; a user sees nobody else."""
+    ticket = ready_ticket(shared, shared.host)
+    token = shared.login('hanako').body['token']
+    texts = [str(shared.admin(m, f'/v1/admin/{p}').body) for m, p in ADMIN if m == 'GET']
+    for secret in (ticket['secret'], ticket['locator'], token, password_of('hanako')):
+        assert not any(secret in text for text in texts)
+    mine = str(shared.http('GET', '/v1/desktops', token=token).body)
+    for other in ('山田', 'minji', 'host-1', '10.77.0.5', RELAY_SHA256):
+        assert other not in mine
+
+
+def test_pools_apply_is_whole_or_nothing(fresh):
+    broker = fresh().start()
+    broker.apply(pool('one'), pool('two'))
+    bad = broker.admin('PUT', '/v1/admin/pools', {'pools': [pool('one'), pool('Bad Name')]})
+    assert bad.status == 400
+    unknown = broker.admin('PUT', '/v1/admin/pools', {'pools': [pool('one', surprise=1)]})
+    assert unknown.status == 400 and 'surprise' in unknown.body['detail']
+    storage = pool('one')
+    storage['policy'] = {'removable_storage': 'allow'}
+    assert broker.admin('PUT', '/v1/admin/pools', {'pools': [storage]}).status == 400
+    dry = broker.admin('PUT', '/v1/admin/pools', {'pools': [pool('two')], 'dry_run': True})
+    assert dry.body['changes'] == [{'pool': 'one', 'action': 'delete'},
+                                   {'pool': 'two', 'action': 'none'}]
+    assert len(broker.admin('GET', '/v1/admin/pools').body['pools']) == 2
+    again = broker.apply(pool('two'))
+    assert again.body['changes'] == dry.body['changes']
+    assert len(broker.admin('GET', '/v1/admin/pools').body['pools']) == 1
+
+
+def test_explain(shared):
+    body = shared.admin('GET', '/v1/admin/explain?user=minji').body
+    assert body['groups'] == ['testers', 'engineering']
+    lab = next(p for p in body['pools'] if p['pool'] == 'lab')
+    sales = next(p for p in body['pools'] if p['pool'] == 'sales')
+    assert lab['entitled'] and (lab['code'], lab['principal']) == ('entitled_by_group', 'engineering')
+    assert not sales['entitled'] and sales['code'] == 'not_entitled'
+    assert shared.admin('GET', '/v1/admin/explain?user=nobody').status == 404
+    assert shared.admin('GET', '/v1/admin/explain').status == 400
+
+
+def test_delete_desktop(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    desktop = broker.login('hanako').body['desktops'][0]['id']
+    host.settle()
+    assert broker.admin('POST', f'/v1/admin/desktops/{desktop}/delete').status == 204
+    wants = {d['id']: d['want'] for d in host.sync().body['desktops']}
+    assert wants.get(desktop, 'absent') == 'absent'
+    host.settle()
+    host.sync()
+    assert broker.admin('GET', '/v1/admin/desktops').body['desktops'] == []
+    assert broker.admin('POST', f'/v1/admin/desktops/{desktop}/delete').status == 404
+    assert [r['what'] for r in broker.audit()].count('desktop_delete') == 1
+
+
+# --- the ports themselves -------------------------------------------------------------------------
+
+def ports(broker):
+    return broker.port, broker.agent_port
+
+
+def test_tls_1_2_is_refused(shared):
+    for port in ports(shared):
+        context = shared.context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            with socket.create_connection(('127.0.0.1', port), 5) as raw:
+                context.wrap_socket(raw, server_hostname='127.0.0.1')
+
+
+def test_garbage_and_half_open_connections(shared):
+    rubbish = [os.urandom(2000), b'\x16\x03\x01\xff\xff' + os.urandom(500), b'GET / HTTP/1.0\r\n\r\n',
+               b'\x00' * 5000, b'\x16\x03\x01\x00\x05\x01\x00\x00']
+    for port in ports(shared):
+        held = []
+        for n in range(150):
+            link = socket.create_connection(('127.0.0.1', port), 5)
+            held.append(link)
+            if n % 3:
+                link.sendall(rubbish[n % len(rubbish)])
+        assert shared.login('hanako').status == 200
+        for link in held:
+            link.close()
+    assert shared.process.poll() is None
+
+
+def test_half_open_connections_are_ended(shared):
+    with socket.create_connection(('127.0.0.1', shared.port), 20) as link:
+        began = time.monotonic()
+        link.sendall(b'\x16\x03\x01')
+        assert link.recv(100) == b''
+        assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize('text', [
+    b'GET /v1/health HTTP/9.9\r\n\r\n', b'\r\n\r\n\r\n', b'GET ' + b'/' * 20000 + b' HTTP/1.1\r\n\r\n',
+    b'POST /v1/login HTTP/1.1\r\nContent-Length: -1\r\n\r\n',
+    b'POST /v1/login HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n{',
+    b'POST /v1/login HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffff\r\n',
+    b'GET /%00%ff%zz HTTP/1.1\r\nHost: x\r\n\r\n', b'BREW /v1/login HTTP/1.1\r\nHost: x\r\n\r\n',
+    os.urandom(4000)])
+def test_garbage_inside_tls(shared, text):
+    for port in ports(shared):
+        with socket.create_connection(('127.0.0.1', port), 15) as raw:
+            with shared.context().wrap_socket(raw, server_hostname='127.0.0.1') as link:
+                link.sendall(text)
+                link.settimeout(15)
+                try:
+                    answer = link.recv(200)
+                except (ssl.SSLError, ConnectionError):
+                    answer = b''
+                assert answer == b'' or re.match(rb'HTTP/\d.\d [45]', answer), answer
+    assert shared.http('GET', '/v1/health').status == 200
+
+
+@pytest.mark.parametrize('method,path', [('GET', '/'), ('GET', '/v1/login'), ('DELETE', '/v1/health'),
+                                         ('GET', '/v1/desktops//connect'), ('POST', '/v1/../v1/login'),
+                                         ('GET', '/agent/v1/sync'), ('GET', '/v1/admin')])
+def test_addresses_that_are_none(shared, method, path):
+    assert shared.http(method, path).status == 404
+
+
+# --- deaths and starts ----------------------------------------------------------------------------
+
+def test_sigkill_keeps_what_was_promised(fresh, tmp_path):
+    broker = fresh(login__user_failures=1000).start()
+    host = with_host(broker, tmp_path, most=40).start()
+    try:
+        kept = {}
+        for round_ in range(3):
+            for user in ('hanako', '山田', 'both', 'star*(x)\\y'):
+                login = broker.login(user)
+                assert login.status == 200, login
+                desktop = login.body['desktops'][0]['id']
+                assert kept.setdefault(user, desktop) == desktop, f'{user} was moved'
+            token = login.body['token']
+            broker.kill()
+            broker.start(init=False)
+            assert broker.http('GET', '/v1/session', token=token).status == 200
+            answer = broker.connect(token, kept['star*(x)\\y'], wait_ms=10000, seen='queued')
+            assert answer.status in (200, 202)
+        owners = [d['user'] for d in broker.admin('GET', '/v1/admin/desktops').body['desktops']
+                  if d['user']]
+        assert sorted(owners) == sorted(kept), 'one desktop each'
+    finally:
+        host.stop()
+    with sqlite3.connect(broker.state / 'broker.db') as db:
+        assert db.execute('PRAGMA integrity_check').fetchall() == [('ok',)]
+
+
+def test_sigkill_in_the_middle_of_logins(fresh, tmp_path):
+    broker = fresh().start()
+    with_host(broker, tmp_path, most=40)
+    promised, stop = {}, threading.Event()
+
+    def keep_logging_in(user):
+        while not stop.is_set():
+            try:
+                login = broker.login(user)
+            except (OSError, ValueError):
+                continue
+            if login.status == 200:
+                promised.setdefault(user, set()).add(login.body['desktops'][0]['id'])
+    users = ['hanako', '山田', 'star*(x)\\y']
+    threads = [threading.Thread(target=keep_logging_in, args=(u,)) for u in users]
+    for thread in threads:
+        thread.start()
+    for pause in (0.31, 0.17, 0.23):
+        time.sleep(pause)
+        broker.kill()
+        broker.start(init=False)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert set(promised) == set(users) and all(len(ids) == 1 for ids in promised.values())
+
+
+def test_init_can_be_repeated(fresh):
+    broker = fresh()
+    status, made = broker.run('--init')
+    assert status == 0 and 'ca.crt' in made and 'admin.crt' in made
+    before = {p.name: p.read_bytes() for p in broker.state.iterdir() if p.suffix in ('.crt', '.key')}
+    assert set(before) == {'ca.crt', 'ca.key', 'broker.crt', 'broker.key', 'admin.crt', 'admin.key',
+                           'guest-signing.key'}
+    for name in before:
+        if name.endswith('.key'):
+            assert (broker.state / name).stat().st_mode & 0o777 == 0o600
+    assert broker.run('--init') == (0, '')
+    assert {n: (broker.state / n).read_bytes() for n in before} == before
+    broker.write_config(broker__names='127.0.0.1 vdi.example.com')
+    assert 'broker.crt' in broker.run('--init')[1], 'a new name makes a new certificate'
+    assert (broker.state / 'ca.key').read_bytes() == before['ca.key']
+    assert broker.run('--check') == (0, '')
+
+
+@pytest.mark.parametrize('settings,words', [
+    ({'broker__no_such_key': '1'}, 'no_such_key'),
+    ({'directory__uri': 'http://x'}, 'ldaps://'),
+    ({'directory__user_filter': '(uid={nobody})'}, 'nobody'),
+    ({'directory__user_filter': '(uid=x)'}, '{user}'),
+    ({'directory__ca_file': '/nonexistent'}, '/nonexistent'),
+    ({'directory__bind_password_file': '/nonexistent'}, '/nonexistent'),
+    ({'login__ticket': '10m'}, 'login.ticket'),
+    ({'broker__listen': 'x'}, 'listen'),
+])
+def test_check_names_what_is_wrong(fresh, settings, words):
+    broker = fresh(**settings)
+    broker.run('--init')
+    status, out = broker.run('--check')
+    assert status != 0 and words in out
+
+
+def test_stops_with_everything_open(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    login = broker.login('hanako').body
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        held = [threads.submit(lambda: broker.connect(login['token'], 'sales', 20000, 'queued')),
+                threads.submit(lambda: host.sync(20000))]
+        time.sleep(0.4)
+        assert broker.stop(signal.SIGTERM) == 0
+        for wait in held:
+            with pytest.raises((OSError, ValueError, Exception)):
+                assert wait.result().status >= 500
+
+
+def test_secrets_stay_where_they_belong(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    ticket = ready_ticket(broker, host)
+    token = broker.login('hanako').body['token']
+    join = host.token()
+    broker.login('hanako', 'wrong-Pw-987654')
+    needles = [password_of('hanako'), 'wrong-Pw-987654', ticket['secret'], token, join,
+               ticket['locator']]
+    broker.stop()
+    for path in [broker.log_path, *broker.state.iterdir()]:
+        data = path.read_bytes()
+        for needle in needles:
+            assert needle.encode() not in data, f'{needle} is in {path.name}'
+
+
+def test_process_is_closed(shared):
+    limits = open(f'/proc/{shared.process.pid}/limits').read()
+    assert re.search(r'Max core file size\s+0\s+0', limits)
+    assert os.stat(f'/proc/{shared.process.pid}/environ').st_uid == 0
+    owner = os.stat(f'/proc/{shared.process.pid}').st_uid
+    assert owner == 0, 'not dumpable: the files in /proc belong to root'
