@@ -402,7 +402,9 @@ static int io_classify(struct rdp_session *s, struct pdu *pdu, const char **why)
 		pdu->event = C_INFO;
 		return 0;
 	}
-	if ((type & 0xfff0) == 0x0010)	/* a share control version: flagsHi would be 0 */
+	/* A share control version, where flagsHi would be 0. xrdp's licensing PDU has it as well,
+	 * but then the type is 0, which no share control PDU has. */
+	if ((type & 0xfff0) == 0x0010 && type != 0x0010)
 		return share_classify(pdu, why);
 	if (r.bad)
 		return pdu_bad(why, "too short");
