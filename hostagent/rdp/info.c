@@ -23,13 +23,21 @@ static bool utf16_well_formed(struct span text)
 	return !r.bad;
 }
 
+/* libfreerdp counts the NUL of a redirection password into its length. */
+static struct span without_nuls(struct span text)
+{
+	while (text.len >= 2 && text.ptr[text.len - 1] == 0 && text.ptr[text.len - 2] == 0)
+		text.len -= 2;
+	return text;
+}
+
 /* `size` bytes without, then the two of the NUL. */
 static int text_read(struct reader *r, size_t size, struct span *out, const char **why)
 {
 	if (size % 2 || size > INFO_TEXT_MAX - 2)
 		return pdu_bad(why, "text length");
 
-	struct span text = read_bytes(r, size);
+	struct span text = without_nuls(read_bytes(r, size));
 	uint16_t nul = read_u16le(r);
 
 	if (r->bad)

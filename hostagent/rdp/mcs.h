@@ -8,7 +8,7 @@
 #include "hostagent/rdp/pdu.h"
 
 #define MCS_USER_BASE 1001	/* user ids travel less this much */
-#define MCS_REASON_USER 3	/* rn-user-requested */
+#define MCS_REASON_PROVIDER 1	/* rn-provider-initiated; 3 is rn-user-requested, a logoff */
 #define MCS_DOMAIN_PARAMETERS 8
 
 struct mcs_domain {

@@ -672,7 +672,7 @@ static void ultimatum_send(struct rdp_session *s, enum rdp_side to)
 {
 	size_t at = s->scratch.len;
 
-	mcs_encode(&(struct mcs_pdu){ .type = MCS_DISCONNECT, .result = MCS_REASON_USER },
+	mcs_encode(&(struct mcs_pdu){ .type = MCS_DISCONNECT, .result = MCS_REASON_PROVIDER },
 		   &s->scratch);
 	send_or_abort(s, to, at);
 }

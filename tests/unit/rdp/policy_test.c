@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/rdp/rdp_test.h"
+#include "hostagent/rdp/policy.h"
+
+static const struct rdp_policy nothing;
+static const struct rdp_policy everything = { RDP_ALLOW, RDP_ALLOW, RDP_ALLOW };
+
+static enum rdp_static_verdict verdict(const struct rdp_policy *policy, const char *name)
+{
+	return rdp_policy_static(policy, span_text(name));
+}
+
+static void test_static_names(void **state)
+{
+	const char *const denied[] = { "cliprdr", "CLIPRDR", "rail", "encomsp", "remdesk", "rdp2tcp",
+				       "snddbg", "XPSRD", "tsmf", "vdblk00", "", "drdynv",
+				       "drdynvc2", "rdpdr " };
+
+	assert_int_equal(verdict(&nothing, "drdynvc"), RDP_STATIC_DYNAMIC);
+	assert_int_equal(verdict(&nothing, "DRDYNVC"), RDP_STATIC_DYNAMIC);
+	assert_int_equal(verdict(&nothing, "rdpsnd"), RDP_STATIC_DENY);
+	assert_int_equal(verdict(&nothing, "rdpdr"), RDP_STATIC_DENY);
+	assert_int_equal(verdict(&everything, "rdpsnd"), RDP_STATIC_PASS);
+	assert_int_equal(verdict(&everything, "RdpSnd"), RDP_STATIC_PASS);
+	assert_int_equal(verdict(&everything, "RDPDR"), RDP_STATIC_NOOP);
+	for (size_t i = 0; i < ARRAY_LEN(denied); i++)
+		assert_int_equal(verdict(&everything, denied[i]), RDP_STATIC_DENY);
+}
+
+static void test_dynamic_names_follow_their_member(void **state)
+{
+	const struct {
+		const char *name;
+		struct rdp_policy needed;
+	} cases[] = {
+		{ "Microsoft::Windows::RDS::Graphics", { 0 } },
+		{ "microsoft::windows::rds::graphics", { 0 } },
+		{ "Microsoft::Windows::RDS::DisplayControl", { 0 } },
+		{ "AUDIO_PLAYBACK_DVC", { .sound = RDP_ALLOW } },
+		{ "AUDIO_PLAYBACK_LOSSY_DVC", { .sound = RDP_ALLOW } },
+		{ "AUDIO_INPUT", { .microphone = RDP_ALLOW } },
+		{ "RDCamera_Device_Enumerator", { .camera = RDP_ALLOW } },
+		{ "RDCamera_Device_0", { .camera = RDP_ALLOW } },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct span name = span_text(cases[i].name);
+		bool always = memcmp(&cases[i].needed, &nothing, sizeof(nothing)) == 0;
+
+		assert_int_equal(rdp_policy_dynamic(&cases[i].needed, name), RDP_ALLOW);
+		assert_int_equal(rdp_policy_dynamic(&nothing, name), always ? RDP_ALLOW : RDP_DENY);
+	}
+	assert_int_equal(rdp_policy_dynamic(&everything, span_text("RDCamera_Device")), RDP_DENY);
+	assert_int_equal(rdp_policy_dynamic(&everything, span_text("")), RDP_DENY);
+}
+
+static void test_set(void **state)
+{
+	struct rdp_policy policy = { 0 };
+
+	assert_int_equal(rdp_policy_set(&policy, "sound", "allow"), 0);
+	assert_int_equal(rdp_policy_set(&policy, "microphone", "allow"), 0);
+	assert_int_equal(policy.sound, RDP_ALLOW);
+	assert_int_equal(policy.camera, RDP_DENY);
+	assert_int_equal(rdp_policy_set(&policy, "sound", "deny"), 0);
+	assert_int_equal(policy.sound, RDP_DENY);
+	assert_int_equal(rdp_policy_set(&policy, "removable_storage", "deny"), 0);
+	assert_int_equal(rdp_policy_set(&policy, "removable_storage", "allow"), -EPERM);
+	assert_int_equal(rdp_policy_set(&policy, "clipboard", "allow"), -EPERM);
+	assert_int_equal(rdp_policy_set(&policy, "drives", "deny"), -EINVAL);
+	assert_int_equal(rdp_policy_set(&policy, "sound", "yes"), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_static_names),
+		cmocka_unit_test(test_dynamic_names_follow_their_member),
+		cmocka_unit_test(test_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
