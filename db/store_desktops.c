@@ -202,7 +202,7 @@ static int put_desktop(struct store *store, const struct pool *pool, const char 
 		       struct error *err)
 {
 	char name[STORE_NAME_SIZE];
-	int64_t epoch, generation;
+	int64_t epoch = 0, generation = 0;
 	int rc;
 
 	if ((rc = free_name(store, pool->name, name, err)) < 0 ||

@@ -149,7 +149,7 @@ int child_run(const char *const argv[], struct span input, int64_t deadline_ms, 
 {
 	OWNED(buf_done) struct buf complaint = BUF_LIMIT(ERROR_TEXT_LIMIT);
 	int64_t until_ms = clock_monotonic_ms() + deadline_ms;
-	struct child child;
+	struct child child = { 0 };
 	int rc = child_start(argv, input, &child, err);
 
 	if (rc < 0)

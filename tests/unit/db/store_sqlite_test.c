@@ -41,7 +41,7 @@ static void parameters_come_in_numeric_order(void **state)
 
 		assert_int_equal(sqlite3_prepare_v2(db, sql[i], -1, &st, NULL), SQLITE_OK);
 		for (int p = 1; p <= sqlite3_bind_parameter_count(st); p++) {
-			char name[8];
+			char name[16];
 
 			snprintf(name, sizeof(name), "$%d", p);
 			assert_string_equal(sqlite3_bind_parameter_name(st, p), name);
