@@ -22,7 +22,7 @@ static struct passwd *passwd_next(FILE *file, const char *name, uint32_t uid)
 	return NULL;
 }
 
-int account_find(const char *name, uint32_t *uid, struct error *err)
+int account_find(const char *name, uint32_t *uid, uint32_t *gid, struct error *err)
 {
 	OWNED(fclose) FILE *file = fopen("/etc/passwd", "re");
 	struct passwd *entry;
@@ -33,6 +33,7 @@ int account_find(const char *name, uint32_t *uid, struct error *err)
 	if (!entry)
 		return error_set(err, ENOENT, "no account %s", name);
 	*uid = entry->pw_uid;
+	*gid = entry->pw_gid;
 	return 0;
 }
 

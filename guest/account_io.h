@@ -12,7 +12,7 @@ int account_ensure(const struct guest_credential *credential, struct error *err)
 /* The display name as the fifth field of passwd may hold it. */
 void account_full_name(const char *display_name, char *out, size_t size);
 
-/* 0 and the uid of an account, -ENOENT. */
-int account_find(const char *name, uint32_t *uid, struct error *err) MUST_CHECK;
+/* -ENOENT when there is no such account. */
+int account_find(const char *name, uint32_t *uid, uint32_t *gid, struct error *err) MUST_CHECK;
 
 #endif

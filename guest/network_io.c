@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/route.h>
@@ -67,6 +68,19 @@ static int wait_for_interface(char *out, int64_t timeout_ms, struct error *err)
 	return 0;
 }
 
+/* A neighbour's router advertisement must not give this desktop an address. */
+static int refuse_ipv6(const char *name, struct error *err)
+{
+	OWNED_FD int fd = -1;
+	char path[128];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : error_errno(err, "open %s", path);
+	return write(fd, "1", 1) < 0 ? error_errno(err, "write %s", path) : 0;
+}
+
 static struct sockaddr inet_sockaddr(struct in_addr address)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = address };
@@ -120,6 +134,8 @@ int network_apply(const struct identity *identity, int64_t timeout_ms, struct er
 	if (fd < 0)
 		return error_errno(err, "open a socket");
 	rc = wait_for_interface(name, timeout_ms, err);
+	if (rc == 0)
+		rc = refuse_ipv6(name, err);
 	if (rc == 0)
 		rc = set_address(fd, name, identity, err);
 	return rc < 0 ? rc : set_default_route(fd, identity->gateway, err);

@@ -14,8 +14,8 @@
 static int make_runtime_dir(const char *user, struct error *err)
 {
 	char path[64];
-	uint32_t uid;
-	int rc = account_find(user, &uid, err);
+	uint32_t uid, gid;
+	int rc = account_find(user, &uid, &gid, err);
 
 	if (rc < 0)
 		return rc;
@@ -23,7 +23,7 @@ static int make_runtime_dir(const char *user, struct error *err)
 	mkdir("/run/user", 0755);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_errno(err, "create %s", path);
-	return lchown(path, uid, uid) < 0 ? error_errno(err, "chown %s", path) : 0;
+	return lchown(path, uid, gid) < 0 ? error_errno(err, "chown %s", path) : 0;
 }
 
 static int tell_daemon(const char *event, const char *user, struct error *err)
