@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include "common/data/json.h"
+#include "guest/account_io.h"
+#include "guest/identity.h"
+
+#define SEED64                                                                                     \
+	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw=="
+#define KEY32 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static json_t *identity_line(void)
+{
+	json_t *line = json_pack(
+		"{s:s, s:i, s:s, s:i, s:s, s:s, s:i, s:s, s:[s], s:s, s:s, s:I, s:s}", "cmd",
+		"identity", "id", 5, "desktop", "0123456789abcdef", "epoch", 3, "hostname",
+		"sales-001", "address", "10.77.0.5", "prefix", 24, "gateway", "10.77.0.1", "dns",
+		"10.77.0.53", "machine_id", "00112233445566778899aabbccddeeff", "seed", SEED64,
+		"time_ms", (json_int_t)1700000000123, "guest_public_key", KEY32);
+
+	assert_non_null(line);
+	return line;
+}
+
+static int parse(json_t *line, struct link_request *out, struct error *err)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(LINK_LINE_MAX);
+	int64_t id = 0;
+
+	json_write(line, &text);
+	return link_request_parse(buf_span(&text), &id, out, err);
+}
+
+static void identity_is_read(void **state)
+{
+	OWNED(json_decref) json_t *line = identity_line();
+	struct link_request request;
+
+	assert_int_equal(parse(line, &request, NULL), 0);
+	assert_int_equal(request.command, LINK_IDENTITY);
+	assert_true(request.id == 5 && request.identity.epoch == 3);
+	assert_string_equal(request.identity.hostname, "sales-001");
+	assert_string_equal(request.identity.machine_id, "00112233445566778899aabbccddeeff");
+	assert_int_equal(request.identity.desktop[7], 0xef);
+	assert_int_equal(ntohl(request.identity.address.s_addr), 0x0a4d0005);
+	assert_int_equal(request.identity.dns_count, 1);
+	assert_int_equal(request.identity.seed[63], 63);
+	assert_int_equal(request.identity.public_key[31], 31);
+}
+
+static void each_bad_member_is_named(void **state)
+{
+	static const struct {
+		const char *key, *value;	/* JSON text; NULL removes the member */
+	} bad[] = {
+		{ "desktop", "\"0123\"" },	{ "desktop", NULL },
+		{ "epoch", "-1" },		{ "epoch", "\"3\"" },
+		{ "hostname", "\"Sales\"" },	{ "hostname", "\"-x\"" },
+		{ "hostname", "\"a.b\"" },	{ "hostname", "\"\"" },
+		{ "address", "\"10.77.0\"" },	{ "address", "\"fe80::1\"" },
+		{ "prefix", "0" },		{ "prefix", "31" },
+		{ "gateway", "\"x\"" },		{ "dns", "[5]" },
+		{ "dns", "[\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\",\"1.1.1.1\"]" },
+		{ "machine_id", "\"00\"" },	{ "seed", "\"AAAA\"" },
+		{ "time_ms", "-5" },		{ "guest_public_key", "\"" SEED64 "\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		OWNED(json_decref) json_t *line = identity_line();
+		struct link_request request;
+		struct error err = { 0 };
+
+		if (bad[i].value)
+			json_object_set_new(line, bad[i].key,
+					    json_loads(bad[i].value, JSON_DECODE_ANY, NULL));
+		else
+			json_object_del(line, bad[i].key);
+		assert_int_equal(parse(line, &request, &err), -EINVAL);
+		assert_non_null(strstr(err.text, bad[i].key));
+	}
+}
+
+static void id_survives_a_bad_command(void **state)
+{
+	struct link_request request;
+	struct error err = { 0 };
+	int64_t id = 0;
+
+	assert_int_equal(link_request_parse(SPAN_LITERAL("{\"id\":77,\"cmd\":\"format\"}"), &id,
+					    &request, &err), -EINVAL);
+	assert_true(id == 77);
+	assert_true(link_request_parse(SPAN_LITERAL("not json"), &id, &request, &err) < 0);
+	assert_true(link_request_parse(SPAN_LITERAL("{\"cmd\":\"ping\"}"), &id, &request, &err) < 0);
+	assert_int_equal(link_request_parse(SPAN_LITERAL("{\"id\":-2,\"cmd\":\"ping\"}"), &id,
+					    &request, &err), 0);
+	assert_int_equal(request.command, LINK_PING);
+}
+
+static void answers_are_single_lines(void **state)
+{
+	OWNED(buf_done) struct buf out = BUF_LIMIT(LINK_LINE_MAX);
+
+	link_write_ok(&out, 4, NULL);
+	link_write_error(&out, 5, "a \"quoted\"\nreason");
+	link_write_event(&out, "logon", "tanaka");
+	assert_string_equal(buf_text(&out),
+			    "{\"id\":4,\"ok\":true}\n"
+			    "{\"id\":5,\"ok\":false,\"error\":\"a \\\"quoted\\\"\\nreason\"}\n"
+			    "{\"event\":\"logon\",\"user\":\"tanaka\"}\n");
+}
+
+static void record_remembers_who_we_are(void **state)
+{
+	OWNED(json_decref) json_t *line = identity_line();
+	OWNED(buf_done) struct buf text = BUF_LIMIT(LINK_LINE_MAX);
+	struct identity_record record = { .epoch = 3, .certificate_sha256 = "ab" }, back;
+	struct link_request request;
+
+	assert_int_equal(parse(line, &request, NULL), 0);
+	memcpy(record.desktop, request.identity.desktop, sizeof(record.desktop));
+	memcpy(record.public_key, request.identity.public_key, sizeof(record.public_key));
+	identity_record_write(&record, &text);
+	assert_int_equal(identity_record_parse(buf_span(&text), &back, NULL), 0);
+	assert_true(identity_record_matches(&back, &request.identity));
+	assert_string_equal(back.certificate_sha256, "ab");
+
+	request.identity.epoch = 4;
+	assert_false(identity_record_matches(&back, &request.identity));
+	request.identity.epoch = 3;
+	request.identity.desktop[0] ^= 1;
+	assert_false(identity_record_matches(&back, &request.identity));
+	request.identity.desktop[0] ^= 1;
+	request.identity.public_key[0] ^= 1;
+	assert_false(identity_record_matches(&back, &request.identity));
+}
+
+static void full_names_fit_into_passwd(void **state)
+{
+	char out[16];
+
+	account_full_name("a:b,c\nd=e", out, sizeof(out));
+	assert_string_equal(out, "a b c d e");
+	account_full_name("ああああああ", out, sizeof(out));
+	assert_string_equal(out, "あああああ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(identity_is_read), cmocka_unit_test(each_bad_member_is_named),
+		cmocka_unit_test(id_survives_a_bad_command),
+		cmocka_unit_test(answers_are_single_lines),
+		cmocka_unit_test(record_remembers_who_we_are),
+		cmocka_unit_test(full_names_fit_into_passwd),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
