@@ -65,6 +65,17 @@ static void close_process(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* A connection is a descriptor: the usual soft limit of 1024 is there for select(2) only. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static int fail(const struct error *err)
 {
 	fprintf(stderr, "genkan-broker: %s\n", err->text);
@@ -225,6 +236,7 @@ int main(int argc, char **argv)
 	wiping_install();
 	ldap_link_init_process();
 	close_process();
+	raise_descriptor_limit();
 	argp_parse(&argp, argc, argv, 0, NULL, &flags);
 	if (broker_config_load(flags.config, &config, &problems) < 0) {
 		fputs(buf_text(&problems), stderr);

@@ -49,11 +49,12 @@ static int explain_desktop(struct store *store, const struct explain_input *inpu
 	enum reason reason = connect_decide(&desktop, rc == 0 ? &host : NULL,
 					    clock_wall_ms() - input->host_silent_ms);
 	json_object_set_new(out, "desktop",
-			    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "id", desktop.id, "name",
-				      desktop.name, "host", desktop.host, "state",
+			    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", desktop.id,
+				      "name", desktop.name, "host", desktop.host, "state",
 				      desktop_state_word(desktop.state), "stage",
-				      desktop_stage_word(desktop.stage), "code",
-				      reason_word(reason)));
+				      desktop_stage_word(desktop.stage), "use",
+				      desktop_use_word(desktop.use), "code", reason_word(reason),
+				      "reason", desktop.reason));
 	return 0;
 }
 
