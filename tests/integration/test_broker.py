@@ -956,6 +956,21 @@ def test_sigkill_in_the_middle_of_logins(fresh, tmp_path):
     assert set(promised) == set(users) and all(len(ids) == 1 for ids in promised.values())
 
 
+def test_store_held_by_another_process(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    other = sqlite3.connect(broker.state / 'broker.db', isolation_level=None)
+    other.execute('BEGIN EXCLUSIVE')
+    answer = broker.login('hanako')
+    assert (answer.status, answer.code) == (503, 'busy') and answer.seconds < 5
+    assert answer.body['retry_after_ms'] > 0
+    assert broker.http('GET', '/v1/health').seconds < 0.5, 'the loop is not blocked'
+    other.execute('ROLLBACK')
+    other.close()
+    assert broker.login('hanako').status == 200
+    assert len(host.sync().body['desktops']) == 1, 'nothing half done is left'
+
+
 def test_init_can_be_repeated(fresh):
     broker = fresh()
     status, made = broker.run('--init')
