@@ -132,7 +132,7 @@ static void sign_ticket(const char *user, char hex[129])
 static void member(const char *json, const char *key, char *out, size_t size)
 {
 	const char *at = strstr(json, key);
-	const char *quote = at ? strchr(at + strlen(key) + 1, '"') : NULL;
+	const char *quote = at ? strchr(at + strlen(key), '"') : NULL;
 	size_t len = quote ? strcspn(quote + 1, "\"") : 0;
 
 	snprintf(out, size, "%.*s", (int)len, quote ? quote + 1 : "");

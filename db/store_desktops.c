@@ -274,7 +274,7 @@ static int end_sessions(struct store *store, const char *desktop, int64_t now_ms
 int store_desktop_let_go(struct store *store, const char *id, const char *host, int64_t now_ms,
 			 struct error *err)
 {
-	int64_t generation;
+	int64_t generation = 0;
 	int rc;
 
 	if ((rc = by_id(store, ST_ASSIGNMENT_DROP, id, err)) < 0 ||
