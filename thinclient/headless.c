@@ -17,6 +17,7 @@
 
 enum {
 	QUIET_MS = 300,			/* no paint for so long: the picture has settled */
+	SETTLE_MS = 10000,		/* a picture that still moves then counts as settled too */
 	QUIET_AFTER_TYPING_MS = 1500,	/* programs need a moment to start */
 	TYPING_ANSWER_MS = 10000,
 };
@@ -163,26 +164,31 @@ static int wait_active(struct run *run, int64_t began_us, int64_t deadline_us)
 	}
 }
 
-/* A complete picture after at least `min_paints` paints, and then `quiet_ms` without a paint. At
- * the deadline a picture that never rests counts as settled; none at all is a failure. */
+/* A complete picture after at least `min_paints` paints, and then `quiet_ms` without a paint. A
+ * picture that never rests counts as settled after SETTLE_MS; none by the deadline is a failure. */
 static int wait_settled(struct run *run, unsigned min_paints, int64_t quiet_ms,
 			int64_t deadline_us, struct frame_state *state)
 {
+	int64_t painted_us = 0;
+
 	for (;;) {
 		frame_get_state(rdp_session_frame(run->session), state);
 		int64_t now_us = clock_monotonic_us();
 		bool painted = state->complete_us && state->paints >= min_paints;
 		int64_t quiet_at_us = state->last_paint_us + quiet_ms * 1000;
 
-		if (painted && (now_us >= quiet_at_us || now_us >= deadline_us))
+		if (painted && !painted_us)
+			painted_us = now_us;
+		if (painted &&
+		    (now_us >= quiet_at_us || now_us >= painted_us + SETTLE_MS * 1000))
 			return 0;
 		int rc = session_over(run);
 
 		if (rc)
 			return rc;
-		if (now_us >= deadline_us)
+		if (!painted && now_us >= deadline_us)
 			return fail(run, "no_picture", "no complete picture in time");
-		wait_event(run, painted && quiet_at_us < deadline_us ? quiet_at_us : deadline_us);
+		wait_event(run, painted ? quiet_at_us : deadline_us);
 	}
 }
 

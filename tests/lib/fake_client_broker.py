@@ -19,7 +19,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PASSWORD = "secret"
-LOCATOR = bytes(range(16))
+LOCATOR = base64.urlsafe_b64encode(bytes(range(16))).rstrip(b"=").decode()
 SECRET = base64.urlsafe_b64encode(bytes(range(100, 132))).rstrip(b"=").decode()
 STAGES = [("queued", 5), ("starting", 25), ("booting", 60), ("identity", 90)]
 
@@ -50,17 +50,16 @@ def make_certificates(folder, names=("127.0.0.1", "localhost")):
     return ca, crt, key
 
 
-def certificate_sha256(path):
-    der = ssl.PEM_cert_to_DER_cert(path.read_text())
-    import hashlib
-    return hashlib.sha256(der).hexdigest()
+def nowhere():
+    """A ticket for a relay that is not there."""
+    return "127.0.0.1", 9, "00" * 32, LOCATOR, SECRET
 
 
-class FakeBroker:
-    """`endpoint` is (host, port, certificate_sha256) of the relay that tickets are for."""
+class FakeClientBroker:
+    """`ticket` makes (host, port, certificate_sha256, locator, secret) when a desktop is ready."""
 
-    def __init__(self, crt, key, endpoint=("127.0.0.1", 9, "00" * 32), step_s=None):
-        self.endpoint = endpoint
+    def __init__(self, crt, key, ticket=nowhere, step_s=None):
+        self.ticket = ticket
         self.step_s = step_s
         self.requests = []  # (method, path, body, bearer)
         self.stage = {}
@@ -183,9 +182,9 @@ class FakeBroker:
                 return 202, {"status": "preparing", "desktop": desktop, "stage": stage,
                              "percent": percent, "code": "desktop_starting", "detail": "",
                              "retry_after_ms": 100}
-        host, port, pin = self.endpoint
+        host, port, pin, locator, secret = self.ticket()
         return 200, {"status": "ready", "desktop": desktop,
                      "endpoint": {"host": host, "port": port},
-                     "locator": base64.urlsafe_b64encode(LOCATOR).rstrip(b"=").decode(),
-                     "secret": SECRET, "certificate_sha256": pin, "expires_in_ms": 30000,
+                     "locator": locator, "secret": secret, "certificate_sha256": pin,
+                     "expires_in_ms": 30000,
                      "policy": {"sound": "allow", "clipboard": "deny"}}
