@@ -6,7 +6,7 @@
 static const SDL_Color PAPER = { 0xF5, 0xF2, 0xEC, 0xFF };
 static const SDL_Color CARD = { 0xFF, 0xFF, 0xFF, 0xFF };
 static const SDL_Color CARD_EDGE = { 0xE4, 0xDE, 0xD2, 0xFF };
-static const SDL_Color SHADOW = { 0x3A, 0x32, 0x24, 0x05 };
+static const SDL_Color SHADOW = { 0x30, 0x2C, 0x24, 0x08 };
 static const SDL_Color INK = { 0x2B, 0x2D, 0x33, 0xFF };
 static const SDL_Color FAINT = { 0x6E, 0x70, 0x78, 0xFF };
 static const SDL_Color EDGE = { 0xCB, 0xC6, 0xBB, 0xFF };
@@ -50,7 +50,7 @@ static void draw_card(const struct painter *p)
 	struct screen_rect card = p->layout->card;
 	int x = card.x + PAD, y = card.y + PAD - 6;
 
-	for (int i = 12; i > 0; i -= 2)	/* a soft shadow: faint boxes on each other */
+	for (int i = 12; i > 0; i -= 3)	/* a soft shadow: faint boxes on each other */
 		canvas_box(p->canvas, (SDL_Rect){ card.x - i, card.y - i + 4, card.w + 2 * i,
 						  card.h + 2 * i }, 14 + i, SHADOW);
 	canvas_framed_box(p->canvas, sdl_rect(card), 14, 1, CARD_EDGE, CARD);
