@@ -56,8 +56,10 @@ struct problem {
 	int64_t retry_after_ms;		/* -1: not said */
 };
 
-int broker_read_sign_in(const json_t *body, struct sign_in_answer *out, struct error *err) MUST_CHECK;
-int broker_read_connect(const json_t *body, struct connect_answer *out, struct error *err) MUST_CHECK;
+int broker_read_sign_in(const json_t *body, struct sign_in_answer *out,
+			struct error *err) MUST_CHECK;
+int broker_read_connect(const json_t *body, struct connect_answer *out,
+			struct error *err) MUST_CHECK;
 /* Always fills `out`: an answer without a usable code becomes "bad_answer". */
 void broker_read_problem(int status, const json_t *body, struct problem *out);
 

@@ -19,7 +19,8 @@ enum sound_output {
 
 /* Switches every redirection off in `settings` and adds the dynamic channels for pictures, resizing
  * and, unless SOUND_NONE, sound. Call once, before connecting. */
-int device_policy_apply(rdpSettings *settings, enum sound_output sound, struct error *err) MUST_CHECK;
+int device_policy_apply(rdpSettings *settings, enum sound_output sound,
+			struct error *err) MUST_CHECK;
 
 /* For freerdp.LoadChannels: loads drdynvc and, when device_policy_apply() added it, rdpsnd. */
 BOOL device_policy_load_channels(freerdp *instance);

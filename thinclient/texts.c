@@ -7,7 +7,8 @@
 
 static const char *const table[STRINGS][LANGUAGES] = {
 	[STR_PRODUCT] = { "玄関", "玄関" },
-	[STR_GREETING] = { "Welcome. Sign in to your desktop.", "ようこそ。デスクトップにサインインします。" },
+	[STR_GREETING] = { "Welcome. Sign in to your desktop.",
+			   "ようこそ。デスクトップにサインインします。" },
 	[STR_USER] = { "User name", "ユーザー名" },
 	[STR_PASSWORD] = { "Password", "パスワード" },
 	[STR_SIGN_IN] = { "Sign in", "サインイン" },

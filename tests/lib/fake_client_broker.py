@@ -14,7 +14,6 @@ and everybody else has the wrong password, as has everybody whose password is no
 import base64
 import json
 import ssl
-import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,26 +27,6 @@ PROBLEMS = {
     "dark": (503, "directory_unreachable", {}),
     "full": (503, "pool_full", {}),
 }
-
-
-def make_certificates(folder, names=("127.0.0.1", "localhost")):
-    """A CA and a server certificate in `folder`; answers their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ca, ca_key = folder / "ca.crt", folder / "ca.key"
-    crt, key, csr, ext = (folder / f"server.{e}" for e in ("crt", "key", "csr", "ext"))
-
-    def openssl(*args):
-        subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True)
-
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", ca_key, "-out", ca, "-days", "2", "-subj", "/CN=fake CA")
-    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", key, "-out", csr, "-subj", "/CN=fake broker")
-    ext.write_text("subjectAltName=" + ",".join(
-        ("IP:" if n[0].isdigit() else "DNS:") + n for n in names))
-    openssl("x509", "-req", "-in", csr, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial",
-            "-days", "2", "-extfile", ext, "-out", crt)
-    return ca, crt, key
 
 
 def nowhere():
