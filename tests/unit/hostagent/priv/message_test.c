@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <string.h>
+#include "hostagent/priv/message.h"
+
+static const struct vm_subnet subnet = { 0x0a4d0001, 24 };
+static struct priv_request request;
+
+static int check(void)
+{
+	return priv_request_check(&request, priv_request_size(&request), &subnet, NULL);
+}
+
+static int setup(void **state)
+{
+	memset(&request, 0, sizeof(request));
+	request.kind = PRIV_SPAWN;
+	request.spec = (struct vm_spec){ .id = "00c0ffee00c0ffee", .name = "gold-001", .cpus = 1,
+					 .memory_bytes = VM_MEMORY_MIN, .address = 0x0a4d0005 };
+	memset(request.spec.image_sha256, 'a', VM_SHA256_SIZE - 1);
+	return 0;
+}
+
+static void good_ones_pass(void **state)
+{
+	assert_int_equal(check(), 0);
+	request.kind = PRIV_KILL;
+	assert_int_equal(check(), 0);
+	request.kind = PRIV_CLEAN;
+	request.spec.address = 0;
+	assert_int_equal(check(), 0);
+}
+
+static void foreign_values_are_refused(void **state)
+{
+#define REFUSES(change)                                                                            \
+	setup(state);                                                                              \
+	change;                                                                                    \
+	assert_int_equal(check(), -EINVAL)
+	REFUSES(request.kind = 0);
+	REFUSES(request.kind = 99);
+	REFUSES(strcpy(request.spec.id, "../../etc/passw"));
+	REFUSES(memset(request.spec.id, 'a', sizeof(request.spec.id)));	/* no end */
+	REFUSES(memset(request.spec.name, 'a', sizeof(request.spec.name)));
+	REFUSES(memset(request.spec.image_sha256, 'a', sizeof(request.spec.image_sha256)));
+	REFUSES(memcpy(request.spec.image_sha256, "../", 3));
+	REFUSES(request.spec.address = 0x0a4d0001);	/* the bridge itself */
+	REFUSES(request.spec.address = 0x0a4d0105);	/* another network */
+	REFUSES(request.spec.cpus = 10000);
+	REFUSES(request.kind = PRIV_KILL; request.spec.id[3] = '/');
+}
+
+static void lengths_must_fit(void **state)
+{
+	assert_int_equal(priv_request_check(&request, 3, &subnet, NULL), -EINVAL);
+	assert_int_equal(priv_request_check(&request, sizeof(request), &subnet, NULL), -EINVAL);
+	request.port_count = PRIV_PORTS_MAX + 1;
+	assert_int_equal(priv_request_check(&request, priv_request_size(&request), &subnet, NULL),
+			 -EINVAL);
+}
+
+static void sweeps_are_checked_to_the_last_port(void **state)
+{
+	request.kind = PRIV_SWEEP;
+	request.port_count = 2;
+	request.ports[0] = (struct nft_port){ "00c0ffee00c0ffee", 0x0a4d0005 };
+	request.ports[1] = (struct nft_port){ "0123456789abcdef", 0x0a4d0006 };
+	assert_int_equal(check(), 0);
+	request.ports[1].address = 0x7f000001;
+	assert_int_equal(check(), -EINVAL);
+	request.ports[1] = (struct nft_port){ "\"; flush rules!", 0x0a4d0006 };
+	assert_int_equal(check(), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(good_ones_pass, setup),
+		cmocka_unit_test_setup(foreign_values_are_refused, setup),
+		cmocka_unit_test_setup(lengths_must_fit, setup),
+		cmocka_unit_test_setup(sweeps_are_checked_to_the_last_port, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
