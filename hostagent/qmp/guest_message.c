@@ -32,7 +32,7 @@ static enum guest_message_kind event_kind(const char *name)
 
 static struct guest_message parse_event(const json_t *message)
 {
-	struct guest_message out = { GUEST_NOISE };
+	struct guest_message out = { .kind = GUEST_NOISE };
 	char name[16];
 
 	if (json_get_text(message, "event", name, sizeof(name), NULL) < 0)
@@ -44,7 +44,7 @@ static struct guest_message parse_event(const json_t *message)
 
 static struct guest_message parse_answer(const json_t *message)
 {
-	struct guest_message out = { GUEST_NOISE };
+	struct guest_message out = { .kind = GUEST_NOISE };
 
 	if (json_get_int(message, "id", 0, INT64_MAX, &out.id, NULL) < 0 ||
 	    json_get_bool_or(message, "ok", false, &out.ok, NULL) < 0)
@@ -63,7 +63,7 @@ struct guest_message guest_message_parse(struct span line)
 	OWNED(json_decref) json_t *message = NULL;
 
 	if (line.len > GUEST_LINE_MAX || json_object_parse(line, &message, NULL) < 0)
-		return (struct guest_message){ GUEST_NOISE };
+		return (struct guest_message){ .kind = GUEST_NOISE };
 	return json_object_get(message, "event") ? parse_event(message) : parse_answer(message);
 }
 
