@@ -81,7 +81,8 @@ static void on_deadline(void *arg)
 {
 	struct desktop *desktop = arg;
 
-	desktop_set_reason(desktop, "%s took too long", vm_state_name(desktop->state));
+	if (!desktop->refused)
+		desktop_set_reason(desktop, "%s took too long", vm_state_name(desktop->state));
 	desktop_event(desktop, VM_EV_TIMEOUT);
 }
 
@@ -214,6 +215,7 @@ static void enter(struct desktop *desktop, enum vm_state before)
 	if (desktop->state == VM_BOOTING)
 		loop_timer_start(desktop->progress, PROGRESS_MS);
 	desktop->since_ms = now_ms;
+	desktop->refused = false;
 	loop_timer_stop(desktop->retry);
 	loop_timer_stop(desktop->deadline);
 	if (limit_ms)

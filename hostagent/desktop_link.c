@@ -126,7 +126,10 @@ static void on_guest_identified(void *arg, const struct guest_message *message)
 	}
 	desktop_set_reason(desktop, "the guest refused its identity: %.180s",
 			   message->ok ? "it tells no certificate" : message->text);
-	desktop_event(desktop, VM_EV_FAILED);
+	desktop->refused = true;
+	log_warn("identity_refused", kv_str("desktop", desktop->spec.id),
+		 kv_str("reason", desktop->reason));
+	desktop_event(desktop, VM_EV_REFUSED);
 }
 
 static void on_guest_user(void *arg, const struct guest_message *message)

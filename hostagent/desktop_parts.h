@@ -18,6 +18,7 @@ struct desktop {
 	unsigned failures;
 	unsigned attempt;		/* number of the QEMU; results of older ones are dropped */
 	int reported_percent;
+	bool refused;			/* in this state the guest has said why it is late */
 	char reason[256];		/* of the last error */
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];

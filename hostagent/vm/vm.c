@@ -75,6 +75,8 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_GUEST_READY] = GO(IDENTITY, FX(IDENTITY)),
 		[VM_EV_RESET] = REBOOT,
 		[VM_EV_IDENTIFIED] = GO(READY, FX(SAVE) | FX(REPORT)),
+		[VM_EV_REFUSED] = GO(IDENTITY, FX(RETRY) | FX(REPORT)),	/* a slow guest: again */
+		[VM_EV_RETRY] = GO(IDENTITY, FX(IDENTITY)),
 		[VM_EV_EXITED] = DIED,
 		[VM_EV_FAILED] = FAIL,
 		[VM_EV_TIMEOUT] = FAIL,
@@ -87,6 +89,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_GUEST_READY] = GO(READY, FX(IDENTITY)),	/* the same answer again */
 		[VM_EV_RESET] = REBOOT,
 		[VM_EV_IDENTIFIED] = GO(READY, FX(SAVE) | FX(REPORT)),
+		[VM_EV_REFUSED] = GO(IDENTITY, FX(RETRY) | FX(SAVE) | FX(REPORT)),
 		[VM_EV_EXITED] = DIED,
 		[VM_EV_FAILED] = FAIL,
 	},
@@ -157,7 +160,7 @@ const char *vm_event_name(enum vm_event event)
 		[VM_EV_QMP_READY] = "qmp_ready",
 		[VM_EV_GUEST_READY] = "guest_ready", [VM_EV_RESET] = "reset", [VM_EV_IDENTIFIED] = "identified",
 		[VM_EV_NEW_EPOCH] = "new_epoch", [VM_EV_EXITED] = "exited",
-		[VM_EV_FAILED] = "failed", [VM_EV_TIMEOUT] = "timeout", [VM_EV_RETRY] = "retry",
+		[VM_EV_REFUSED] = "refused", [VM_EV_FAILED] = "failed", [VM_EV_TIMEOUT] = "timeout", [VM_EV_RETRY] = "retry",
 		[VM_EV_CLEANED] = "cleaned",
 	};
 
@@ -222,9 +225,8 @@ int64_t vm_deadline_ms(enum vm_state state, int64_t boot_ms)
 	case VM_STARTING:
 		return 30000;
 	case VM_BOOTING:
-		return boot_ms;
 	case VM_IDENTITY:
-		return boot_ms / 2;	/* key generation without hardware help is slow */
+		return boot_ms;
 	case VM_STOPPING:
 		return 20000;
 	case VM_ABSENT:

@@ -42,11 +42,12 @@ enum vm_event {
 	VM_EV_GUEST_READY,	/* the guest's daemon spoke: it has started, or the link was opened */
 	VM_EV_RESET,		/* the guest reboots: what it knew of itself is gone */
 	VM_EV_IDENTIFIED,
+	VM_EV_REFUSED,		/* the guest could not take its identity now */
 	VM_EV_NEW_EPOCH,	/* same desktop, newer assignment */
 	VM_EV_EXITED,		/* QEMU is gone */
 	VM_EV_FAILED,		/* a job or a guest answered no; the reason is kept */
 	VM_EV_TIMEOUT,		/* the state's deadline passed */
-	VM_EV_RETRY,		/* the pause after an error is over */
+	VM_EV_RETRY,		/* the pause after an error or a refusal is over */
 	VM_EV_CLEANED,
 	VM_EVENTS,
 };

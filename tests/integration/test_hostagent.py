@@ -16,6 +16,7 @@ import time
 import pytest
 
 from fake_sync_broker import FakeSyncBroker
+from guest_exec import GuestAgent
 from netns import NetNs, cable, wait_until
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -372,6 +373,46 @@ def test_drops_its_rights(joined):
     assert joined.leftovers() == []
 
 
+def test_without_its_helper_the_agent_ends_and_desktops_do_not(booting):
+    pid = booting.pid()
+    helpers = [int(p.parent.name) for p in pathlib.Path('/proc').glob('[0-9]*/comm')
+               if p.read_text() == 'genkan-priv\n' and
+               f'PPid:\t{booting.agent.pid}\n' in (p.parent / 'status').read_text()]
+    assert len(helpers) == 1
+    os.kill(helpers[0], signal.SIGKILL)
+    assert booting.agent.wait(10) == 1
+    assert alive(pid)
+    booting.broker.newest = None
+    booting.start()
+    booting.broker.wait_desktop(DESKTOP, stage='booting')
+    assert booting.pid() == pid
+
+
+def test_hostile_lines_on_the_guest_link_change_nothing(booting):
+    """A socket of the test takes the place of the guest's."""
+    pid = booting.pid()
+    booting.kill()
+    path = booting.run_dir / 'desktops' / DESKTOP / 'guest.sock'
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(8)
+        booting.broker.newest = None
+        booting.start()
+        for attack in (b'x' * 100000, b'{"event":"ready"}\n' * 5000, b'\xff\x00\n' * 1000,
+                       b'{"id":1,"ok":true,"rdp_certificate_sha256":"' + b'a' * 64 + b'"}\n'):
+            listener.settimeout(20)
+            guest, _ = listener.accept()
+            with guest, contextlib.suppress(OSError):
+                guest.sendall(attack)
+                guest.settimeout(1)
+                while guest.recv(65536):
+                    pass
+    report = booting.broker.wait_desktop(DESKTOP, epoch=1)
+    assert report['state'] != 'ready', 'an answer nobody asked for is none'
+    assert alive(pid) and booting.agent.poll() is None
+
+
 # --- with a guest that answers ---
 
 needs_image = pytest.mark.skipif(golden_image() is None,
@@ -444,3 +485,34 @@ def test_guest_to_ready_and_back(joined):
     joined.broker.want()
     joined.broker.wait_gone(DESKTOP)
     assert joined.leftovers() == []
+
+
+@needs_image
+@pytest.mark.slow
+def test_guest_is_kept_in_its_place(joined):
+    image = joined.add_image(golden_image())
+    joined.broker.want(desktop(image, memory=1024), images=[image])
+    joined.start()
+    joined.broker.wait_desktop(DESKTOP, seconds=180, state='ready')
+    socket_path = joined.run_dir / 'desktops' / DESKTOP / 'qga.sock'
+
+    def in_guest(script):
+        with GuestAgent(socket_path) as guest:
+            return guest.run('/bin/bash', '-c', script)[0]
+
+    # It cannot open a connection to the host, which itself can.
+    with joined.ns.entered():
+        listener = socket.create_server(('10.77.0.1', 9999))
+    with listener:
+        assert connects(joined.ns, '10.77.0.1', port=9999)
+        reach = 'timeout 3 bash -c "echo > /dev/tcp/10.77.0.1/9999"'
+        assert in_guest(reach) != 0
+        joined.ns.run('nft', 'flush', 'chain', 'inet', 'genkan', 'input')
+        assert in_guest(reach) == 0, 'the filter did that, nothing else'
+
+    # It cannot take another address: nobody hears it under one.
+    assert in_guest('ip addr add 10.77.0.200/24 dev $(ls /sys/class/net | grep -v lo)') == 0
+    assert not connects(joined.ns, '10.77.0.200')
+    joined.ns.run('nft', 'flush', 'chain', 'bridge', 'genkan', 'guest')
+    joined.ns.run('ip', 'neigh', 'flush', 'all')
+    assert connects(joined.ns, '10.77.0.200')

@@ -92,6 +92,16 @@ static void a_reboot_and_a_newer_epoch_ask_for_identity(void **state)
 		     VM_EV_NEW_EPOCH);
 }
 
+static void a_guest_that_is_slow_is_asked_again(void **state)
+{
+	EXPECT_TRACE(VM_IDENTITY,
+		     "refused: identity retry report\n"
+		     "retry: identity identity\n"
+		     "refused: identity retry report\n"
+		     "timeout: error disconnect kill retry save report\n",
+		     VM_EV_REFUSED, VM_EV_RETRY, VM_EV_REFUSED, VM_EV_TIMEOUT);
+}
+
 static void late_results_of_a_stopped_one_do_nothing(void **state)
 {
 	EXPECT_TRACE(VM_CLONING,
@@ -174,6 +184,7 @@ int main(void)
 		cmocka_unit_test(a_dead_qemu_is_started_again),
 		cmocka_unit_test(a_restarted_agent_takes_it_up),
 		cmocka_unit_test(a_reboot_and_a_newer_epoch_ask_for_identity),
+		cmocka_unit_test(a_guest_that_is_slow_is_asked_again),
 		cmocka_unit_test(late_results_of_a_stopped_one_do_nothing),
 		cmocka_unit_test(what_makes_no_sense_changes_nothing),
 		cmocka_unit_test(unwanted_ends_every_life),
