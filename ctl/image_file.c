@@ -165,8 +165,7 @@ static int install_copy(int in, const char *folder, const char *target, int64_t 
 	OWNED(buf_done) struct buf name = BUF_LIMIT(4096);
 
 	buf_printf(&name, "%s/.publish-XXXXXX", folder);
-	char *temporary = buf_steal_text(&name);
-	OWNED(free) char *owned = temporary;
+	OWNED(free) char *temporary = buf_steal_text(&name);
 	OWNED_FD int out = mkostemp(temporary, O_CLOEXEC);
 	if (out < 0)
 		return error_errno(err, "%s: create a file there", folder);
