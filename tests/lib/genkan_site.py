@@ -51,7 +51,7 @@ def program(name):
 
 def golden_image():
     """The image tests/run has built, or the newest one in the cache."""
-    named = os.environ.get('GENKAN_IMAGE')
+    named = os.environ.get('GENKAN_TEST_IMAGE')
     if named:
         return pathlib.Path(named)
     cache = pathlib.Path(os.environ.get('GENKAN_CACHE', '/var/cache/genkan')) / 'images'
@@ -326,7 +326,7 @@ class Site:
         return json.loads(self.ctl('--json', *arguments))
 
     def _publish_and_apply(self):
-        self.ctl('image', 'publish', 'gold', golden_image(), '--image-dir', self.dirs['images'])
+        self.ctl('image', 'publish', 'debian-desktop', golden_image(), '--image-dir', self.dirs['images'])
         self.ctl('apply', SAMPLE / 'pools')
 
     def desktops(self):
