@@ -42,6 +42,7 @@ PROGRAMS = {
     'genkanctl': 'ctl/genkanctl',
     'genkan-client': 'thinclient/genkan-client',
 }
+CLIENT_ENV = dict(os.environ, SDL_VIDEODRIVER='dummy', SDL_AUDIODRIVER='dummy', LC_ALL='C.UTF-8')
 PEOPLE = ['hanako', '山田太郎', 'joerg', 'minji', 'paula']
 
 
@@ -327,7 +328,13 @@ class Site:
 
     def _publish_and_apply(self):
         self.ctl('image', 'publish', 'debian-desktop', golden_image(), '--image-dir', self.dirs['images'])
-        self.ctl('apply', SAMPLE / 'pools')
+        # No spares: a guest booting in the background is another load on every test.
+        pools = self.root / 'pools'
+        pools.mkdir()
+        for path in (SAMPLE / 'pools').glob('*.yaml'):
+            text = re.sub(r'spare: \d+', 'spare: 0', path.read_text())
+            (pools / path.name).write_text(text)
+        self.ctl('apply', pools)
 
     def desktops(self):
         return rows(self.ctl_json('desktop', 'list'), 'desktops')
@@ -377,6 +384,56 @@ class Site:
     def qemu_pids(self):
         return [pid for pid in self.host_ns.pids() if 'qemu-system' in command_line(pid)]
 
+    # --- the relay's side, for tests that play host -------------------------------------------
+
+    def join_as(self, name):
+        """A certificate for one more host, as its agent would get it; returns (crt, key) paths."""
+        folder = self.root / name
+        folder.mkdir()
+        key, csr, crt = folder / 'host.key', folder / 'host.csr', folder / 'host.crt'
+        run('openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc',
+            '-subj', f'/CN={name}', '-keyout', key, '-out', csr)
+        status, body = self.as_host('/agent/v1/join', {
+            'token': self.ctl_json('host', 'token', name)['token'], 'name': name,
+            'csr_pem': csr.read_text()}, None)
+        assert status == 200, body
+        crt.write_text(body['certificate_pem'])
+        return crt, key
+
+    def as_host(self, path, body, certificate='own'):
+        """One request on the agent link, with the certificate of our host or of (crt, key)."""
+        context = ssl.create_default_context(cafile=str(self.dirs['broker'] / 'ca.crt'))
+        if certificate == 'own':
+            certificate = (self.dirs['host'] / 'host.crt', self.dirs['host'] / 'host.key')
+        if certificate:
+            context.load_cert_chain(*map(str, certificate))
+        with self.host_ns.entered():
+            link = http.client.HTTPSConnection(BROKER, 8444, timeout=20, context=context)
+            link.connect()
+        try:
+            link.request('POST', path, json.dumps(body), {'Content-Type': 'application/json'})
+            answer = link.getresponse()
+            text = answer.read()
+        finally:
+            link.close()
+        return answer.status, json.loads(text) if text else {}
+
+    def redeem(self, ticket, certificate='own', **changed):
+        return self.as_host('/agent/v1/redeem', {
+            'locator': ticket['locator'], 'secret': ticket['secret'],
+            'client_address': CLIENT, **changed}, certificate)
+
+    def count_guest_contacts(self):
+        """Starts (once) to count connections from the host to any guest's RDP port; returns so far."""
+        table = 'table inet genkan_test'
+        if table not in self.host_ns.run('nft', 'list', 'ruleset'):
+            self.host_ns.run('nft', f'add {table}; add chain inet genkan_test out {{ type filter hook '
+                             'output priority -200; }; add rule inet genkan_test out ip daddr '
+                             f'{GUEST_NET} tcp dport 3389 tcp flags & (syn | ack) == syn counter')
+        counted = re.search(r'counter packets (\d+)',
+                            self.host_ns.run('nft', 'list', 'table', 'inet', 'genkan_test'))
+        return int(counted.group(1))
+
     # --- inside a desktop ---------------------------------------------------------------------
 
     def guest_agent(self, desktop):
@@ -404,8 +461,55 @@ class Site:
         done = subprocess.run(self.client_command(user, *options, password=password),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors='replace',
-                              timeout=seconds, env=dict(os.environ, SDL_VIDEODRIVER='dummy',
-                                                        SDL_AUDIODRIVER='dummy', LANG='C.UTF-8'))
+                              timeout=seconds, env=CLIENT_ENV)
+        return done.returncode, done.stdout
+
+    @contextlib.contextmanager
+    def session(self, user, *options):
+        """A thin client that stays in its session until the end of the block."""
+        log = self.root / 'client' / f'session-{secrets.token_hex(4)}.log'
+        with open(log, 'wb') as out:
+            process = subprocess.Popen(
+                self.client_command(user, '--headless', '--json', '--hold-until-eof', *options),
+                stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, env=CLIENT_ENV)
+        process.log = log
+        try:
+            def shown():
+                assert process.poll() is None, 'the client ended:\n' + log.read_text(errors='replace')
+                return self.session_of(user)
+            process.row = wait_until(f'a session of {user}', shown, 240, every=0.3)
+            yield process
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def sessions(self):
+        return rows(self.ctl_json('session', 'list'), 'sessions')
+
+    def session_of(self, user):
+        """The row of the user's session that runs and has shown a desktop."""
+        found = [s for s in self.sessions() if s['user'] == user and s['active_at_ms']
+                 and not s['ended_at_ms']]
+        return found[0] if found else None
+
+    def hostile_client(self, ticket, *options, secret=None, locator=None, hold=0, wait=30):
+        """FreeRDP with every channel it knows; carries a ticket. Returns (status, output)."""
+        folder = self.root / 'client' / f'hostile-{secrets.token_hex(4)}'
+        folder.mkdir()
+        done = subprocess.run(
+            self.client_ns.command(
+                BUILD / 'tests/lib/rdp_client/rdstls_client', '--locator',
+                locator or ticket['locator'], '--secret-file', '-', '--hold', hold, '--wait', wait,
+                '--fingerprint', ticket['certificate_sha256'], '--screenshot', folder / 'screen.png',
+                '--', f'/v:{HOST}:3389', *options),
+            input=(secret or ticket['secret']) + '\n', stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors='replace', timeout=180,
+            env=dict(os.environ, HOME=str(folder), XDG_CONFIG_HOME=str(folder / 'config'),
+                     LC_ALL='C.UTF-8'))
         return done.returncode, done.stdout
 
     # --- what must hold after anything --------------------------------------------------------
