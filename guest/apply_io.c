@@ -21,7 +21,7 @@
 #include "guest/paths.h"
 #include "guest/rdp_probe_io.h"
 
-#define SERVICE_TIMEOUT_MS 30000
+#define SERVICE_TIMEOUT_MS 120000
 #define NETWORK_TIMEOUT_MS 10000
 #define CLOCK_TOLERANCE_MS 1000
 
