@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "common/sys/clock.h"
@@ -35,16 +34,32 @@ static bool ready(int fd, short events, int64_t deadline_ms)
 	return left_ms > 0 && poll(&p, 1, (int)left_ms) > 0;
 }
 
-static bool answers(int port, int64_t deadline_ms)
+/* On loopback connect answers at once, one way or the other. */
+static int dial(int port)
 {
 	OWNED_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return -1;
+	return steal_fd(&fd);
+}
+
+bool rdp_listens(int port)
+{
+	OWNED_FD int fd = dial(port);
+
+	return fd >= 0;
+}
+
+static bool answers(int port, int64_t deadline_ms)
+{
+	OWNED_FD int fd = dial(port);
 	uint8_t answer[ANSWER_LEN];
 	size_t got = 0;
 
-	/* On loopback connect answers at once, one way or the other. */
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (fd < 0)
 		return false;
 	if (send(fd, connection_request, sizeof(connection_request), MSG_NOSIGNAL) !=
 	    sizeof(connection_request))

@@ -3,8 +3,12 @@
 #ifndef GENKAN_GUEST_RDP_PROBE_IO_H
 #define GENKAN_GUEST_RDP_PROBE_IO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "common/base/error.h"
+
+/* Whether anything listens there; answers at once. */
+bool rdp_listens(int port);
 
 /* 0 once 127.0.0.1:port accepted a connection and answered an X.224 connection request by
  * choosing TLS (MS-RDPBCGR 2.2.1.2). */
