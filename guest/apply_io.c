@@ -32,19 +32,19 @@
 /* Clones of one template share the kernel's random state until this has run. */
 static int mix_seed(const uint8_t *seed, struct error *err)
 {
-	struct {
-		struct rand_pool_info info;
-		uint8_t bytes[IDENTITY_SEED_LEN];
-	} entropy = { .info = { .entropy_count = 8 * IDENTITY_SEED_LEN,
-				.buf_size = IDENTITY_SEED_LEN } };
+	_Alignas(struct rand_pool_info) uint8_t raw[sizeof(struct rand_pool_info) +
+						    IDENTITY_SEED_LEN];
+	struct rand_pool_info *entropy = (struct rand_pool_info *)raw;
 	OWNED_FD int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
 	int rc;
 
 	if (fd < 0)
 		return error_errno(err, "open /dev/urandom");
-	memcpy(entropy.info.buf, seed, IDENTITY_SEED_LEN);
-	rc = ioctl(fd, RNDADDENTROPY, &entropy.info);
-	memory_wipe(&entropy, sizeof(entropy));
+	entropy->entropy_count = 8 * IDENTITY_SEED_LEN;
+	entropy->buf_size = IDENTITY_SEED_LEN;
+	memcpy(entropy->buf, seed, IDENTITY_SEED_LEN);
+	rc = ioctl(fd, RNDADDENTROPY, entropy);
+	memory_wipe(raw, sizeof(raw));
 	if (rc < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
 		return error_errno(err, "reseed /dev/urandom");
 	return 0;

@@ -93,7 +93,8 @@ static int port_open(struct daemon *d, struct error *err)
 		if (recv(news, event, sizeof(event), 0) < 0 && errno != EINTR && errno != ENOBUFS)
 			return error_errno(err, "listen for devices");
 	}
-	if (fcntl(d->port, F_SETOWN, getpid()) < 0 || fcntl(d->port, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
+	if (fcntl(d->port, F_SETOWN, getpid()) < 0 ||
+	    fcntl(d->port, F_SETFL, O_NONBLOCK | O_ASYNC) < 0)
 		return error_errno(err, "watch the port %s", GUEST_PORT_NAME);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 /* Waits for the first virtio-net interface (it may be plugged in after a clone resumed), replaces
  * its IPv4 address and the default route, and brings it up. */
-int network_apply(const struct identity *identity, int64_t timeout_ms, struct error *err) MUST_CHECK;
+int network_apply(const struct identity *identity, int64_t timeout_ms,
+		  struct error *err) MUST_CHECK;
 
 #endif

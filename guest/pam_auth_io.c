@@ -19,7 +19,8 @@ static int read_password(struct secret *out, struct error *err)
 	ssize_t n;
 	int rc;
 
-	while (len < sizeof(bytes) && (n = read(STDIN_FILENO, bytes + len, sizeof(bytes) - len)) > 0)
+	while (len < sizeof(bytes) &&
+	       (n = read(STDIN_FILENO, bytes + len, sizeof(bytes) - len)) > 0)
 		len += (size_t)n;
 	rc = secret_set(out, span_of(bytes, strnlen((const char *)bytes, len)));
 	memory_wipe(bytes, sizeof(bytes));

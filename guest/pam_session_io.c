@@ -46,7 +46,7 @@ int guest_pam_session(struct error *err)
 	int rc = 0;
 
 	if (!user || !type || !guest_account_name_valid(span_text(user)))
-		return error_set(err, EINVAL, "PAM_USER and PAM_TYPE are not set; pam_exec calls this");
+		return error_set(err, EINVAL, "no PAM_USER or PAM_TYPE; pam_exec calls this");
 	opens = strcmp(type, "open_session") == 0;
 	if (!opens && strcmp(type, "close_session") != 0)
 		return 0;

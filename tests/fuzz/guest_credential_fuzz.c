@@ -32,8 +32,8 @@ static void sign_body(EVP_PKEY *key, struct span body, struct buf *password)
 	EVP_MD_CTX_free(ctx);
 	buf_put(&message, signature, sizeof(signature));
 	buf_put_text(password, "gk1.");
-	base64url_encode(span_of(message.ptr + sizeof(CONTEXT) - 1, message.len - sizeof(CONTEXT) + 1),
-			 password);
+	base64url_encode(span_of(message.ptr + sizeof(CONTEXT) - 1,
+				 message.len - sizeof(CONTEXT) + 1), password);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -172,7 +172,7 @@ static void a_full_password_is_240_characters(void **state)
 
 static void system_accounts_are_never_signed(void **state)
 {
-	static const char *const names[] = { "", "Tanaka", "1st", "-x", "a b", "root:x", "たなか" };
+	static const char *const names[] = { "", "Tanaka", "1st", "-x", "a b", "x:y", "たな" };
 	OWNED(buf_done) struct buf password = BUF_LIMIT(512);
 	struct guest_credential c = sample;
 	struct error err = { 0 };
@@ -199,7 +199,8 @@ static void sign_raw(const uint8_t *body, size_t len, struct buf *password)
 	buf_put(&message, context, sizeof(context) - 1);
 	buf_put(&message, body, len);
 	assert_int_equal(EVP_DigestSignInit(ctx, NULL, NULL, NULL, broker_key), 1);
-	assert_int_equal(EVP_DigestSign(ctx, signature, &signature_len, message.ptr, message.len), 1);
+	assert_int_equal(EVP_DigestSign(ctx, signature, &signature_len, message.ptr, message.len),
+			 1);
 	EVP_MD_CTX_free(ctx);
 	buf_put(&message, signature, sizeof(signature));
 	buf_reset(password);
@@ -251,7 +252,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_one_comes_back_whole), cmocka_unit_test(expiry_is_exact),
-		cmocka_unit_test(others_are_refused), cmocka_unit_test(every_flipped_bit_is_noticed),
+		cmocka_unit_test(others_are_refused),
+		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(every_cut_is_noticed),
 		cmocka_unit_test(long_names_are_cut_at_a_character),
 		cmocka_unit_test(a_full_password_is_240_characters),

@@ -93,7 +93,8 @@ static void id_survives_a_bad_command(void **state)
 					    &request, &err), -EINVAL);
 	assert_true(id == 77);
 	assert_true(link_request_parse(SPAN_LITERAL("not json"), &id, &request, &err) < 0);
-	assert_true(link_request_parse(SPAN_LITERAL("{\"cmd\":\"ping\"}"), &id, &request, &err) < 0);
+	assert_true(link_request_parse(SPAN_LITERAL("{\"cmd\":\"ping\"}"), &id, &request,
+				       &err) < 0);
 	assert_int_equal(link_request_parse(SPAN_LITERAL("{\"id\":-2,\"cmd\":\"ping\"}"), &id,
 					    &request, &err), 0);
 	assert_int_equal(request.command, LINK_PING);
