@@ -375,6 +375,27 @@ static void test_redirection(void **state)
 		     "neither licensing nor share control");	/* SEC_REDIRECTION_PKT */
 }
 
+/* xrdp leaves data in the upper half of the security header (its g_lic1, g_lic2, g_lic3). */
+static void test_license_as_xrdp_writes_it(void **state)
+{
+	struct span headers[] = { BYTES(0x80, 0, 0x10, 0), BYTES(0x80, 2, 0x10, 0),
+				  BYTES(0x80, 0, 0x3e, 1) };
+
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+		uint8_t license[20] = { 0, 0, 0, 0, 0xff, 2, 16, 0, 7, 0, 0, 0, 2 };
+
+		memcpy(license, headers[i].ptr, 4);
+		begin(REC_DENIED, REC_INFO + 1);
+		replay_bytes(&r, RDP_GUEST, send(RDP_GUEST, DENIED_USER, IO, span_of(license, 20)));
+		assert_false(r.over);
+		assert_non_null(memmem(r.written[0].ptr, r.written[0].len, license, 20));
+		replay_done(&r);
+	}
+	begin(REC_DENIED, REC_INFO + 1);
+	expect_fault(RDP_GUEST, send(RDP_GUEST, DENIED_USER, IO, BYTES(0x80, 0, 0x10, 0, 0xff, 2, 5, 0)),
+		     "licensing message length");
+}
+
 static void test_multitransport(void **state)
 {
 	begin_active(REC_DENIED);
@@ -468,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_usb_is_refused_in_the_clients_place),
 		cmocka_unit_test(test_refusal_waits_for_the_clients_message),
 		cmocka_unit_test(test_redirection),
+		cmocka_unit_test(test_license_as_xrdp_writes_it),
 		cmocka_unit_test(test_multitransport),
 		cmocka_unit_test(test_client_info),
 		cmocka_unit_test(test_capabilities_out_of_turn),
