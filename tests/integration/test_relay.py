@@ -86,16 +86,16 @@ def test_hostile_client_reaches_the_guest_with_nothing_but_the_desktop(site, tmp
     (stick / 'payroll.txt').write_text('salaries')
     spy = relay_site.SpyPort(('127.0.0.1', site.guest.port), *spy_certificate(site))
     ticket = site.broker.ticket(spy.address, spy.pin)
-    client = site.connect(ticket, f'/drive:usbstick,{stick}', '/printer', '/smartcard', '+clipboard',
+    client = site.connect(ticket, f'/drive:stick7,{stick}', '/printer', '/smartcard', '+clipboard',
                           '/microphone', '/sound', '/rdp2tcp:/bin/true', '/vc:remdesk', '/echo', hold=3)
     assert client.finish() == 0, client.output() + (client.folder / 'err').read_text()[-2000:]
     assert colours(client.png)[0] > 2
     seen = bytes(spy.to_guest)
     spy.close()
     assert b'drdynvc\0' in seen     # the record is one: the allowed channel is in it
-    for name in (b'cliprdr', b'rdpsnd', b'rdp2tcp', b'rdp2tc', b'remdesk', b'usbstick', b'USBSTICK'):
+    for name in (b'cliprdr', b'rdpsnd', b'rdp2tcp', b'rdp2tc', b'remdesk', b'stick7', b'STICK7'):
         assert name not in seen, name
-    for text in ('usbstick', 'USBSTICK', 'payroll'):
+    for text in ('stick7', 'STICK7', 'payroll'):
         assert text.encode('utf-16-le') not in seen, text
     denied = {(e['what'], e['name'].lower()) for e in wait_denials(site, ticket, 'rdp2tcp')}
     assert ('static_channel', 'cliprdr') in denied

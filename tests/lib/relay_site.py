@@ -265,12 +265,13 @@ class Relay:
 class Client:
     """tests/lib/rdp_client with a ticket in it."""
 
-    def __init__(self, folder, port, locator, secret, *options, fingerprint=None, hold=0, wait=20):
+    def __init__(self, folder, port, locator, secret, *options, fingerprint=None, hold=0, wait=20,
+                 colours=2):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.png = folder / 'screen.png'
         command = [CLIENT, '--locator', locator, '--secret-file', '-', '--hold', str(hold), '--wait',
-                   str(wait), '--screenshot', self.png]
+                   str(wait), '--colours', str(colours), '--screenshot', self.png]
         if fingerprint:
             command += ['--fingerprint', fingerprint]
         env = {**os.environ, 'HOME': str(folder), 'XDG_CONFIG_HOME': str(folder / 'config')}

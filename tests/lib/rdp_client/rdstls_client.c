@@ -3,7 +3,10 @@
  * does, and in all else does what a hostile employee would have it do.
  *
  *	rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint HEX] [--screenshot PNG]
- *		[--hold SECONDS] [--wait SECONDS] -- /v:HOST:PORT [any xfreerdp option]...
+ *		[--colours N] [--hold SECONDS] [--wait SECONDS] -- /v:HOST:PORT [xfreerdp option]...
+ *
+ * The picture is there when it has N different colours (default 2, up to 256): a boot screen or
+ * an empty root window has few, a desktop has many.
  *
  * The options behind "--" go through FreeRDP's own command line, and the channels are loaded by
  * FreeRDP's own loader: /drive, /printer, /serial, /smartcard, /usb, /clipboard, /microphone, /vc
@@ -38,8 +41,9 @@ enum { EXIT_DENIED = 3, EXIT_UNREACHED = 4, EXIT_NO_FRAME = 5, EXIT_ENDED = 6, E
 static struct {
 	const char *locator, *secret_file, *fingerprint, *screenshot;
 	double hold_s, wait_s;
-	double began, frame_at;
-} test = { .wait_s = 20 };
+	size_t colours;
+	double began, frame_at, looked_at;
+} test = { .wait_s = 20, .colours = 2 };
 
 static double now(void)
 {
@@ -57,16 +61,27 @@ static void say(const char *word)
 
 /* ---- What is seen ---- */
 
-static bool frame_is_uniform(const rdpGdi *gdi)
+#define COLOURS_MAX 256
+#define LOOK_EVERY_S 0.1
+
+/* Whether the picture has at least test.colours different colours. */
+static bool picture_is_there(const rdpGdi *gdi)
 {
-	size_t words = (size_t)gdi->stride / 4 * (size_t)gdi->height;
+	UINT32 seen[COLOURS_MAX];
+	size_t count = 0, words = (size_t)gdi->stride / 4 * (size_t)gdi->height;
 	const UINT32 *pixel = (const UINT32 *)gdi->primary_buffer;
 
-	for (size_t i = 1; i < words; i++) {
-		if ((pixel[i] ^ pixel[0]) & 0xffffff)
-			return false;
+	for (size_t i = 0; i < words && count < test.colours; i++) {
+		size_t k = 0;
+
+		if (i > 0 && pixel[i] == pixel[i - 1])
+			continue;
+		while (k < count && seen[k] != pixel[i])
+			k++;
+		if (k == count)
+			seen[count++] = pixel[i];
 	}
-	return true;
+	return count >= test.colours;
 }
 
 static void save_screenshot(const rdpGdi *gdi)
@@ -102,7 +117,10 @@ static BOOL on_begin_paint(rdpContext *context)
 
 static BOOL on_end_paint(rdpContext *context)
 {
-	if (test.frame_at == 0 && !frame_is_uniform(context->gdi)) {
+	if (test.frame_at > 0 || now() < test.looked_at + LOOK_EVERY_S)
+		return TRUE;
+	test.looked_at = now();
+	if (picture_is_there(context->gdi)) {
 		test.frame_at = now();
 		printf("frame %.0f\n", (test.frame_at - test.began) * 1000);
 		fflush(stdout);
@@ -305,6 +323,7 @@ static bool read_flags(int argc, char **argv)
 		{ "screenshot", required_argument, NULL, 'p' },
 		{ "hold", required_argument, NULL, 'h' },
 		{ "wait", required_argument, NULL, 'w' },
+		{ "colours", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	int flag;
@@ -317,10 +336,11 @@ static bool read_flags(int argc, char **argv)
 		case 'p': test.screenshot = optarg; break;
 		case 'h': test.hold_s = atof(optarg); break;
 		case 'w': test.wait_s = atof(optarg); break;
+		case 'c': test.colours = (size_t)atoi(optarg); break;
 		default: return false;
 		}
 	}
-	return test.locator && test.secret_file && optind < argc;
+	return test.locator && test.secret_file && test.colours <= COLOURS_MAX && optind < argc;
 }
 
 int main(int argc, char **argv)
@@ -331,7 +351,8 @@ int main(int argc, char **argv)
 
 	if (!read_flags(argc, argv)) {
 		fprintf(stderr, "usage: rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint"
-				" HEX] [--screenshot PNG] [--hold S] [--wait S] -- /v:HOST:PORT ...\n");
+				" HEX] [--screenshot PNG] [--colours N] [--hold S] [--wait S] --"
+				" /v:HOST:PORT ...\n");
 		return EXIT_USAGE;
 	}
 	rdpContext *context = freerdp_client_context_new(&entry);

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""genkan-relay in front of a golden image with xrdp: one login for all, and no way for a drive."""
+import os
+import subprocess
+
+import pytest
+import guest_vm
+import relay_site
+
+IMAGE = os.environ.get('GENKAN_TEST_IMAGE') or os.environ.get('GENKAN_IMAGE')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(relay_site.why_not() is not None, reason=str(relay_site.why_not())),
+    pytest.mark.skipif(not IMAGE or not os.path.exists(IMAGE), reason='no golden image: GENKAN_IMAGE'),
+]
+ACCEL = 'kvm' if os.environ.get('GENKAN_KVM') else 'tcg,thread=multi'
+USER = 'hanako'
+
+
+class Desktop:
+    def __init__(self, folder):
+        folder.mkdir()
+        self.key = guest_vm.SigningKey(str(folder))
+        self.vm = guest_vm.GuestVM(IMAGE, str(folder), accel=ACCEL).start()
+        self.vm.wait_event('ready', 180)
+        answer = self.vm.request(self.vm.identity(self.key), 180)
+        assert answer['ok'], answer
+        self.pin = answer['rdp_certificate_sha256']
+        self.agent = self.vm.agent
+
+    @property
+    def address(self):
+        return '127.0.0.1', self.vm.rdp_port
+
+    def password(self, **changes):
+        return self.key.credential(self.vm.desktop, 1, USER, display_name='Yamada Hanako', **changes)
+
+    def journal(self):
+        """Everything xrdp, sesman and chansrv have said."""
+        return self.agent.shell('journalctl -q --no-pager -b -o cat')
+
+    def processes(self, name):
+        return self.agent.shell(f'pgrep -u {USER} -x {name} || true').split()
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('relay-xrdp')
+    s = relay_site.RelaySite(folder, display=93)
+    s.desktop = Desktop(folder / 'desktop')
+    yield s
+    s.desktop.vm.stop()
+    s.close()
+    assert s.relay.sanitizer_reports() == []
+
+
+def ticket_for(site, password=None, **keys):
+    return site.broker.ticket(site.desktop.address, site.desktop.pin, user=USER,
+                              password=password or site.desktop.password(), lifetime_s=120, **keys)
+
+
+def colours(png):
+    return int(subprocess.run(['identify', '-format', '%k', png], check=True, capture_output=True, text=True).stdout)
+
+
+def test_one_login_opens_the_desktop(site):
+    ticket = ticket_for(site)
+    client = site.connect(ticket, '/size:1280x800', colours=64, hold=1, wait=150)
+    client.wait_frame(200)
+    assert client.finish(30) == 0, client.output() + (client.folder / 'err').read_text()[-3000:]
+    # The user of the credential is logged in; the name the client sent ("ticket") is nobody.
+    assert site.desktop.processes('Xorg'), site.desktop.journal()[-3000:]
+    assert site.desktop.agent.shell('id ticket 2>/dev/null || echo nobody').strip() == 'nobody'
+    assert colours(client.png) > 50
+    site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_active')
+
+
+def test_credential_opens_once(site):
+    password = site.desktop.password()
+    assert site.connect(ticket_for(site, password), hold=5, wait=90).finish(180) == 0
+    used = site.desktop.agent.shell('ls /run/genkan/used').split()
+    again = site.connect(ticket_for(site, password), colours=64, hold=30, wait=60)
+    assert again.finish(120) != 0
+    assert site.desktop.agent.shell('ls /run/genkan/used').split() == used
+
+
+def test_drive_of_a_hostile_client_is_never_seen(site, tmp_path):
+    stick = tmp_path / 'stick'
+    stick.mkdir()
+    (stick / 'payroll.txt').write_text('salaries')
+    # The image refuses drives by itself; here its second lock is opened, so that it is the relay
+    # that is tested.
+    site.desktop.agent.shell("sed -i 's/^rdpdr=false/rdpdr=true/' /etc/xrdp/xrdp.ini")
+    ticket = ticket_for(site)
+    client = site.connect(ticket, f'/drive:stick7,{stick}', '/printer', '/smartcard', '+clipboard',
+                          '/rdp2tcp:/bin/true', '/size:1280x800', colours=64, hold=1, wait=150)
+    assert client.finish(240) == 0, client.output() + (client.folder / 'err').read_text()[-3000:]
+    assert colours(client.png) > 50
+    mounts = site.desktop.agent.shell('cat /proc/mounts; ls -R /home/*/thinclient_drives 2>/dev/null || true')
+    log = site.desktop.journal()
+    for name in ('stick7', 'payroll'):
+        assert name not in mounts
+        assert name not in log
+    site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_ended')
+    denied = {e['name'].lower()[:7] for e in site.broker.of_session(ticket) if e['kind'] == 'denied'}
+    assert {'rdpdr', 'cliprdr', 'rdp2tcp'} <= denied, denied
+
+
+def test_without_the_relay_a_drive_is_seen(site, tmp_path):
+    """The control: this desktop, its second lock open, does take a drive when one gets through.
+    With rdesktop, which announces drives to this xrdp; it cannot carry a credential as long as
+    ours, so that the desktop's login is opened as well."""
+    stick = tmp_path / 'stick'
+    stick.mkdir()
+    site.desktop.agent.shell("sed -i 's/^rdpdr=false/rdpdr=true/' /etc/xrdp/xrdp.ini; "
+                             "sed -i '1i auth sufficient pam_permit.so' /etc/pam.d/xrdp-sesman; "
+                             f'id {USER} || useradd -m {USER}')
+    client = subprocess.Popen(['rdesktop', '-u', USER, '-p', 'x', '-g', '1280x800', '-r',
+                               f'disk:stick7={stick}', f'127.0.0.1:{site.desktop.vm.rdp_port}'],
+                              env={**os.environ, 'DISPLAY': ':93', 'HOME': str(tmp_path)},
+                              stdin=subprocess.PIPE, stdout=open(tmp_path / 'out', 'wb'),
+                              stderr=subprocess.STDOUT)
+    client.stdin.write(b'yes\n')
+    client.stdin.flush()
+    try:
+        relay_site.wait_until(lambda: "Detected remote drive 'stick7'" in site.desktop.journal(),
+                              90, 'drive in the log')
+    finally:
+        relay_site.stop(client)
