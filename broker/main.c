@@ -11,7 +11,6 @@
 #include "broker/conductor/conductor.h"
 #include "broker/directory/ldap_link.h"
 #include "broker/session/login.h"
-#include "broker/wiping.h"
 #include "common/sys/log.h"
 
 #define HANDSHAKE_MS 5000
@@ -233,7 +232,6 @@ int main(int argc, char **argv)
 	OWNED(buf_done) struct buf problems = { 0 };
 	enum log_level level = LOG_LEVEL_INFO;
 
-	wiping_install();
 	ldap_link_init_process();
 	close_process();
 	raise_descriptor_limit();

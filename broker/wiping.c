@@ -1,85 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "broker/wiping.h"
+/* In this program, memory is wiped when it is freed.
+ *
+ * A password travels through buffers of many libraries - HTTP bodies (libevent), JSON text
+ * (jansson), TLS records (OpenSSL, GnuTLS under libldap), LDAP requests (liblber) - and each frees
+ * them as they are. Instead of asking each for its hooks, which not all have, the program brings its
+ * own free() and realloc(), which the dynamic linker gives to all of them. The rest of the allocator
+ * stays glibc's. Sanitizers bring their own allocator and are left alone. */
+#ifndef GENKAN_SANITIZED
 
-#include <event2/event.h>
-#include <jansson.h>
-#include <lber.h>
+#include <errno.h>
 #include <malloc.h>
-#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
 
-#include "common/base/secret.h"
+void __libc_free(void *ptr);
 
-static void wiping_free(void *ptr)
+void free(void *ptr)
 {
+	int saved = errno;	/* POSIX.1-2024: free() keeps it */
+
 	if (ptr)
-		memory_wipe(ptr, malloc_usable_size(ptr));
-	free(ptr);
+		explicit_bzero(ptr, malloc_usable_size(ptr));
+	__libc_free(ptr);
+	errno = saved;
 }
 
-static void *wiping_realloc(void *old, size_t size)
+void *realloc(void *old, size_t size)
 {
 	if (!old)
 		return malloc(size);
 
 	size_t held = malloc_usable_size(old);
-	void *fresh = size ? malloc(size) : NULL;
+	if (size && size <= held && size >= held / 2)
+		return old;
 
+	void *fresh = size ? malloc(size) : NULL;
 	if (!fresh && size)
 		return NULL;
 	if (fresh)
 		memcpy(fresh, old, held < size ? held : size);
-	wiping_free(old);
+	free(old);
 	return fresh;
 }
 
-static void *crypto_malloc(size_t size, const char *file, int line)
-{
-	(void)file, (void)line;
-	return size ? malloc(size) : NULL;
-}
+#else
 
-static void *crypto_realloc(void *old, size_t size, const char *file, int line)
-{
-	(void)file, (void)line;
-	return wiping_realloc(old, size);
-}
+typedef int nothing_to_wipe_with;
 
-static void crypto_free(void *ptr, const char *file, int line)
-{
-	(void)file, (void)line;
-	wiping_free(ptr);
-}
-
-static void *lber_malloc(ber_len_t size, void *context)
-{
-	(void)context;
-	return malloc(size);
-}
-
-static void *lber_calloc(ber_len_t count, ber_len_t size, void *context)
-{
-	(void)context;
-	return calloc(count, size);
-}
-
-static void *lber_realloc(void *old, ber_len_t size, void *context)
-{
-	(void)context;
-	return wiping_realloc(old, size);
-}
-
-static void lber_free(void *ptr, void *context)
-{
-	(void)context;
-	wiping_free(ptr);
-}
-
-void wiping_install(void)
-{
-	static BerMemoryFunctions lber = { lber_malloc, lber_calloc, lber_realloc, lber_free };
-
-	CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
-	event_set_mem_functions(malloc, wiping_realloc, wiping_free);
-	json_set_alloc_funcs(malloc, wiping_free);
-	ber_set_option(NULL, LBER_OPT_MEMORY_FNS, &lber);
-}
+#endif

@@ -1036,6 +1036,30 @@ def test_secrets_stay_where_they_belong(fresh, tmp_path):
             assert needle.encode() not in data, f'{needle} is in {path.name}'
 
 
+def memory_of(pid):
+    with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/mem', 'rb', 0) as memory:
+        for line in maps:
+            found = re.match(r'([0-9a-f]+)-([0-9a-f]+) rw', line)
+            if not found:
+                continue
+            low, high = (int(part, 16) for part in found.groups())
+            memory.seek(low)
+            yield memory.read(high - low)
+
+
+@pytest.mark.skipif(PROGRAM.exists() and b'__asan_init' in PROGRAM.read_bytes(),
+                    reason='sanitizers bring an allocator that does not wipe')
+def test_passwords_leave_memory(fresh):
+    broker = fresh(login__user_failures=1000).start()
+    for n in range(60):
+        broker.login('hanako')
+        broker.login('hanako', f'wrong-Pw-{n}-xyzzy')
+    found = {needle for part in memory_of(broker.process.pid)
+             for needle in (password_of('hanako').encode(), b'-xyzzy', b'genkan-broker')
+             if needle in part}
+    assert found == {b'genkan-broker'}, 'the service account is there, passwords are not'
+
+
 def test_process_is_closed(shared):
     limits = open(f'/proc/{shared.process.pid}/limits').read()
     assert re.search(r'Max core file size\s+0\s+0', limits)
