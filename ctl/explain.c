@@ -20,8 +20,8 @@ static void print_desktop(const json_t *desktop)
 		printf("    desktop:  none yet\n");
 		return;
 	}
-	printf("    desktop:  %s on %s, %s\n", ctl_text(desktop, "name"), ctl_text(desktop, "host"),
-	       ctl_text(desktop, "state"));
+	printf("    desktop:  %s on %s, %s, %s\n", ctl_text(desktop, "name"),
+	       ctl_text(desktop, "host"), ctl_text(desktop, "state"), ctl_text(desktop, "use"));
 	if (*ctl_text(desktop, "reason"))
 		printf("    because:  %s\n", ctl_text(desktop, "reason"));
 }

@@ -145,8 +145,12 @@
 	  "d.created_at_ms, d.id LIMIT 1")                                                         \
 	X(SPARES_TO_DROP, DESKTOP_SELECT "WHERE d.pool = $1 AND a.desktop IS NULL "                \
 	  "AND d.want = 'running' AND (CASE WHEN d.state = 'error' THEN 1 ELSE 0 END) = $2 "       \
+	  "AND d.changed_at_ms <= $3 "                                                             \
 	  "ORDER BY CASE WHEN d.state = 'ready' THEN 1 ELSE 0 END, d.created_at_ms DESC, d.id "    \
-	  "LIMIT $3")                                                                              \
+	  "LIMIT $4")                                                                              \
+	X(FAILED_LATELY, "SELECT COUNT(*) FROM desktop d LEFT JOIN assignment a "                  \
+	  "ON a.desktop = d.id WHERE d.pool = $1 AND a.desktop IS NULL "                           \
+	  "AND d.want = 'running' AND d.state = 'error' AND d.changed_at_ms > $2")                 \
 	X(DESKTOP_NAMES, "SELECT name FROM desktop WHERE pool = $1")                               \
 	X(DESKTOP_PUT, "INSERT INTO desktop (id, name, pool, host, epoch, want, want_generation, " \
 	  "state, stage, percent, reason, user_state, image_sha256, cpus, memory_bytes, "          \

@@ -120,7 +120,8 @@ int store_pool_count(struct store *store, const char *name, struct store_pool_co
 /* Brings every pool to its wanted number of spares (planner_plan): orders new ones on hosts with
  * room, lets surplus and failed ones go. `changed` counts desktops ordered or let go. A pool for
  * which no host has room is simply left short. Hosts silent since before `silent_before_ms` get
- * nothing new. Idempotent; call after logins, reports and applies. */
+ * nothing new. A failed spare is replaced a minute after it failed, not at once, so that a broken
+ * image does not make hosts spin. Idempotent; call after logins, reports and applies. */
 int store_pools_replenish(struct store *store, int64_t silent_before_ms, int64_t now_ms,
 			  int64_t *changed, struct error *err) MUST_CHECK;
 

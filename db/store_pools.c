@@ -8,6 +8,9 @@
 #include "common/base/text.h"
 #include "pool/planner.h"
 
+/* A spare that failed stays for so long: what makes it fail would make its successor fail, too. */
+#define KEEP_FAILED_MS 60000
+
 static const char *const action_words[] = {
 	[STORE_NONE] = "none",
 	[STORE_CREATE] = "create",
@@ -252,9 +255,11 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 	return put_principals(store, p->name, "user", p->user_count, p->users, err);
 }
 
-/* Ids of up to `limit` spares, healthy or failed ones, those first that cost least. */
-static int let_spares_go(struct store *store, const char *pool, bool failed, int64_t limit,
-			 int64_t now_ms, struct error *err)
+/* Up to `limit` spares, healthy or failed ones, that have not changed since `changed_before_ms`;
+ * those first that cost least. Returns how many went. */
+static int let_spares_go(struct store *store, const char *pool, bool failed,
+			 int64_t changed_before_ms, int64_t limit, int64_t now_ms,
+			 struct error *err)
 {
 	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
 	int rc;
@@ -266,6 +271,7 @@ static int let_spares_go(struct store *store, const char *pool, bool failed, int
 
 		query_text(&q, pool);
 		query_int(&q, failed);
+		query_int(&q, changed_before_ms);
 		query_int(&q, limit);
 		while ((rc = query_row(&q, err)) > 0)
 			if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
@@ -277,7 +283,7 @@ static int let_spares_go(struct store *store, const char *pool, bool failed, int
 		if ((rc = store_desktop_let_go(store, list.items[i].id, list.items[i].host, now_ms,
 					       err)) < 0)
 			return rc;
-	return 0;
+	return (int)list.count;
 }
 
 static int purge_deleted(struct store *store, struct error *err)
@@ -299,9 +305,9 @@ static int delete_pool(struct store *store, const char *name, int64_t now_ms, st
 			return rc;
 	}
 	if ((rc = drop_entitlements(store, name, err)) < 0 ||
-	    (rc = let_spares_go(store, name, false, POOL_DESKTOPS_MAX, now_ms, err)) < 0)
+	    (rc = let_spares_go(store, name, false, INT64_MAX, POOL_DESKTOPS_MAX, now_ms, err)) < 0)
 		return rc;
-	return let_spares_go(store, name, true, POOL_DESKTOPS_MAX, now_ms, err);
+	return let_spares_go(store, name, true, INT64_MAX, POOL_DESKTOPS_MAX, now_ms, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -421,25 +427,46 @@ static int order_spares(struct store *store, const struct pool *pool, int64_t wa
 	return 0;
 }
 
+static int failed_lately(struct store *store, const char *pool, int64_t since_ms, int64_t *out,
+			 struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_FAILED_LATELY);
+	int rc;
+
+	query_text(&q, pool);
+	query_int(&q, since_ms);
+	if ((rc = query_row(&q, err)) < 0)
+		return rc;
+	*out = get_int(&q);
+	return query_sound(&q, err);
+}
+
 static int replenish(struct store *store, const struct pool *pool, int64_t silent_before_ms,
 		     int64_t now_ms, int64_t *changed, struct error *err)
 {
+	int64_t failed_before_ms = now_ms - KEEP_FAILED_MS, lately = 0;
 	struct store_pool_count count;
 	int rc = store_count_pool(store, pool->name, &count, err);
 
-	if (rc < 0)
+	if (rc < 0 || (rc = failed_lately(store, pool->name, failed_before_ms, &lately, err)) < 0)
 		return rc;
 
+	/* One that failed lately counts as if it were there: it is not replaced yet. */
 	struct planner_actions plan = planner_plan(
 		pool->size_max, pool->size_spare, false,
 		(struct planner_present){ .assigned = count.assigned,
-					  .spare_ready = count.spare_ready + count.spare_coming,
-					  .spare_failed = count.failed,
+					  .spare_ready = count.spare_ready + count.spare_coming +
+							 lately,
+					  .spare_failed = count.failed - lately,
 					  .leaving = count.leaving });
-	if ((rc = let_spares_go(store, pool->name, true, plan.destroy_failed, now_ms, err)) < 0 ||
-	    (rc = let_spares_go(store, pool->name, false, plan.destroy_spare, now_ms, err)) < 0)
+	if ((rc = let_spares_go(store, pool->name, true, failed_before_ms, plan.destroy_failed,
+				now_ms, err)) < 0)
 		return rc;
-	*changed += plan.destroy_failed + plan.destroy_spare;
+	*changed += rc;
+	if ((rc = let_spares_go(store, pool->name, false, INT64_MAX, plan.destroy_spare, now_ms,
+				err)) < 0)
+		return rc;
+	*changed += rc;
 	return order_spares(store, pool, plan.create, silent_before_ms, now_ms, changed, err);
 }
 

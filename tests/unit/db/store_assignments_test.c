@@ -65,6 +65,28 @@ static void a_ready_spare_is_taken_first(void **state)
 	assert_string_equal(taken.desktop.id, desired.desktops[0].id);
 }
 
+static void a_failed_spare_is_replaced_after_a_while(void **state)
+{
+	struct site *site = *state;
+	struct pool pool = site_pool("sales", POOL_FLOATING, 3, 1);
+	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
+	int64_t changed;
+
+	site_apply(site, &pool, 1);
+	must(store_pools_replenish(site->store, 0, NOW, &changed, &err));
+	must(store_desktops(site->store, &list, &err));
+	struct store_report_desktop broken = { .id = list.items[0].id,
+					       .epoch = list.items[0].epoch,
+					       .state = DESKTOP_ERROR };
+	report(site, 2, 100, &broken, 1);
+	must(store_pools_replenish(site->store, 0, NOW + 30000, &changed, &err));
+	assert_int_equal(changed, 0);
+	must(store_pools_replenish(site->store, 0, NOW + 60002, &changed, &err));
+	assert_int_equal(changed, 2);	/* one let go, one ordered */
+	must(store_pools_replenish(site->store, 0, NOW + 60002, &changed, &err));
+	assert_int_equal(changed, 0);
+}
+
 static void a_full_pool_says_so(void **state)
 {
 	struct site *site = *state;
@@ -323,6 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FULL(a_user_keeps_the_desktop),
 		FULL(a_ready_spare_is_taken_first),
+		FULL(a_failed_spare_is_replaced_after_a_while),
 		FULL(a_full_pool_says_so),
 		FULL(no_host_or_image_says_so),
 		FULL(a_failed_floating_desktop_is_replaced),
