@@ -55,6 +55,22 @@ static void test_locator_length(void **state)
 	free(copy);
 }
 
+static void test_secret_without_nul(void **state)
+{
+	struct span in = recorded(REC_DENIED, REC_RDSTLS);
+	uint8_t *copy = exact_copy(in, in.len - 2);
+	struct span shorter = span_of(copy, in.len - 2);
+
+	copy[in.len - 90] = 86;	/* the length before the 88 bytes */
+	assert_int_equal(rdstls_request_parse(shorter, &request, &why), shorter.len);
+	for (size_t i = 0; i < RDSTLS_SECRET_LEN; i++)
+		assert_int_equal(request.secret[i], i);
+	copy[in.len - 90] = 84;	/* 42 characters, and two bytes that are not asked for */
+	assert_int_equal(rdstls_request_parse(shorter, &request, &why), -EBADMSG);
+	assert_string_equal(why, "RDSTLS secret");
+	free(copy);
+}
+
 static void test_answers(void **state)
 {
 	OWNED(buf_done) struct buf out = { 0 };
@@ -72,6 +88,7 @@ int main(void)
 		cmocka_unit_test(test_libfreerdp_request),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_locator_length),
+		cmocka_unit_test(test_secret_without_nul),
 		cmocka_unit_test(test_answers),
 	};
 
