@@ -99,20 +99,41 @@ static void mark_painted(struct frame *frame, const struct frame_rect *r)
 	}
 }
 
-static bool is_uniform(const struct frame *frame)
-{
-	size_t count = (size_t)frame->state.width * (size_t)frame->state.height;
+enum { NOISE = 16 };	/* lossy codecs paint a black screen almost black */
 
+static void mean_color(const struct frame *frame, size_t count, int mean[3])
+{
+	uint64_t sum[3] = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		for (int c = 0; c < 3; c++)
+			sum[c] += frame->pixels[i * 4 + (size_t)c];
+	for (int c = 0; c < 3; c++)
+		mean[c] = (int)(sum[c] / count);
+}
+
+static bool stands_out(const uint8_t *pixel, const int mean[3])
+{
 	/* the X byte of BGRX carries nothing */
-	for (size_t i = 1; i < count; i++)
-		if (memcmp(frame->pixels, frame->pixels + i * 4, 3) != 0)
-			return false;
-	return true;
+	return abs(pixel[0] - mean[0]) > NOISE || abs(pixel[1] - mean[1]) > NOISE ||
+	       abs(pixel[2] - mean[2]) > NOISE;
+}
+
+/* Shows nothing: fewer than one pixel in a hundred stands out. */
+static bool is_blank(const struct frame *frame)
+{
+	size_t count = (size_t)frame->state.width * (size_t)frame->state.height, seen = 0;
+	int mean[3];
+
+	mean_color(frame, count, mean);
+	for (size_t i = 0; i < count; i++)
+		seen += stands_out(frame->pixels + i * 4, mean);
+	return seen * 100 < count;
 }
 
 static void note_completion(struct frame *frame, int64_t now_us)
 {
-	if (!frame->painted || frame->unpainted > 0 || is_uniform(frame))
+	if (!frame->painted || frame->unpainted > 0 || is_blank(frame))
 		return;
 	frame->state.complete_us = now_us;
 	free(STEAL(frame->painted));

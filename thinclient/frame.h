@@ -3,7 +3,7 @@
  *
  * Pixels are 32-bit BGRX in memory. Every call locks; a viewer keeps the lock with frame_lock()
  * while it reads pixels. A picture is *complete* from the first paint after which every pixel has
- * been painted at least once and not all pixels are equal. */
+ * been painted at least once and one pixel in a hundred stands out from the picture's mean. */
 #ifndef GENKAN_THINCLIENT_FRAME_H
 #define GENKAN_THINCLIENT_FRAME_H
 

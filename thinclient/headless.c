@@ -16,7 +16,7 @@
 #include "thinclient/type_script.h"
 
 enum {
-	QUIET_MS = 300,			/* no paint for so long: the picture has settled */
+	QUIET_MS = 1000,		/* no paint for so long: the picture has settled */
 	SETTLE_MS = 10000,		/* a picture that still moves then counts as settled too */
 	QUIET_AFTER_TYPING_MS = 1500,	/* programs need a moment to start */
 	TYPING_ANSWER_MS = 10000,

@@ -27,7 +27,7 @@ static int64_t complete_at(struct frame *frame)
 	return state.complete_us;
 }
 
-static void a_picture_is_complete_when_all_is_painted_and_not_uniform(void **state)
+static void a_picture_is_complete_when_all_is_painted_and_not_blank(void **state)
 {
 	OWNED(frame_free) struct frame *frame = new_frame();
 	uint8_t pixels[W * H * 4];
@@ -68,6 +68,21 @@ static void the_unused_byte_does_not_make_a_picture(void **state)
 	pixels[3] = 0xFF;
 	frame_paint(frame, pixels, W * 4, &all, 1, 10);
 	assert_int_equal(complete_at(frame), 0);
+}
+
+static void a_black_screen_from_a_lossy_codec_is_no_picture(void **state)
+{
+	OWNED(frame_free) struct frame *frame = new_frame();
+	uint8_t pixels[W * H * 4];
+	struct frame_rect all = { 0, 0, W, H };
+
+	for (size_t i = 0; i < sizeof(pixels); i++)
+		pixels[i] = (uint8_t)(i % 9);
+	frame_paint(frame, pixels, W * 4, &all, 1, 10);
+	assert_int_equal(complete_at(frame), 0);
+	pixels[40] = 200;
+	frame_paint(frame, pixels, W * 4, &all, 1, 20);
+	assert_int_equal(complete_at(frame), 20);
 }
 
 static void rectangles_outside_are_clipped(void **state)
@@ -127,9 +142,10 @@ static void sizes_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_picture_is_complete_when_all_is_painted_and_not_uniform),
+		cmocka_unit_test(a_picture_is_complete_when_all_is_painted_and_not_blank),
 		cmocka_unit_test(a_half_painted_picture_is_not_complete),
 		cmocka_unit_test(the_unused_byte_does_not_make_a_picture),
+		cmocka_unit_test(a_black_screen_from_a_lossy_codec_is_no_picture),
 		cmocka_unit_test(rectangles_outside_are_clipped),
 		cmocka_unit_test(many_dirty_rectangles_become_one_that_covers_them),
 		cmocka_unit_test(sizes_are_bounded),
