@@ -20,7 +20,8 @@ int authority_paths(const struct broker_config *config, struct authority_paths *
 
 /* Makes what is missing and leaves what is there; `made` gets a line per file made. A broker
  * certificate of ours that lacks one of the configured names is made again. */
-int authority_init(const struct broker_config *config, struct buf *made, struct error *err) MUST_CHECK;
+int authority_init(const struct broker_config *config, struct buf *made,
+		   struct error *err) MUST_CHECK;
 
 struct authority;
 

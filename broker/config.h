@@ -25,7 +25,8 @@ extern const struct config_key broker_keys[];
 extern const size_t broker_key_count;
 
 /* Fills every key; each problem is one line in `problems`. path NULL: defaults only. */
-int broker_config_load(const char *path, struct broker_config *out, struct buf *problems) MUST_CHECK;
+int broker_config_load(const char *path, struct broker_config *out,
+		       struct buf *problems) MUST_CHECK;
 void broker_config_done(struct broker_config *config);
 DEFINE_OWNED_VALUE(broker_config_done, struct broker_config);
 

@@ -162,12 +162,14 @@ static int open_doors(struct broker *broker, struct error *err)
 		.request_ms = REQUEST_MS,
 		.idle_ms = IDLE_MS,
 	};
-	rc = http_server_new(broker->loop, &door, api_client_request, broker, &broker->clients, err);
+	rc = http_server_new(broker->loop, &door, api_client_request, broker, &broker->clients,
+			     err);
 	if (rc < 0)
 		return rc;
 	door.address = config->agent_listen;
 	door.max_body_bytes = AGENT_BODY_MAX;
-	return http_server_new(broker->loop, &door, api_agent_request, broker, &broker->agents, err);
+	return http_server_new(broker->loop, &door, api_agent_request, broker, &broker->agents,
+			       err);
 }
 
 static void on_stop(void *arg, int signum)

@@ -3,9 +3,9 @@
  *
  * A password travels through buffers of many libraries - HTTP bodies (libevent), JSON text
  * (jansson), TLS records (OpenSSL, GnuTLS under libldap), LDAP requests (liblber) - and each frees
- * them as they are. Instead of asking each for its hooks, which not all have, the program brings its
- * own free() and realloc(), which the dynamic linker gives to all of them. The rest of the allocator
- * stays glibc's. Sanitizers bring their own allocator and are left alone. */
+ * them as they are. Instead of asking each for its hooks, which not all have, the program brings
+ * its own free() and realloc(), which the dynamic linker gives to all of them. The rest of the
+ * allocator stays glibc's. Sanitizers bring their own allocator and are left alone. */
 #ifndef GENKAN_SANITIZED
 
 #include <errno.h>

@@ -77,7 +77,8 @@ void admin_image_publish(struct request *r)
 	if (rc == 0)
 		rc = json_get_text(body, "sha256", input->sha256, sizeof(input->sha256), &err);
 	if (rc == 0)
-		rc = json_get_int(body, "size_bytes", 1, INT64_C(1) << 50, &input->size_bytes, &err);
+		rc = json_get_int(body, "size_bytes", 1, INT64_C(1) << 50, &input->size_bytes,
+				  &err);
 	if (rc == 0)
 		rc = check_publish(input, &err);
 	if (rc < 0) {

@@ -11,7 +11,7 @@
 
 struct request {
 	struct broker *broker;
-	struct http_server **server;	/* which of the broker's two; NULL behind it when stopping */
+	struct http_server **server;	/* which of the two; NULL behind it when stopping */
 	uint64_t exchange;
 	char id[17];			/* of this request, in the log and the audit rows */
 	char method[8];

@@ -143,7 +143,8 @@ static void sync_over(void *arg)
 static void sync_refuse(struct sync *s, int rc, const struct error *err)
 {
 	if (rc == -ENOENT)	/* a valid certificate of a host that is not ours any more */
-		request_refuse(s->r, REASON_FORBIDDEN, -1, "This host is not known; join it again.");
+		request_refuse(s->r, REASON_FORBIDDEN, -1,
+			       "This host is not known; join it again.");
 	else
 		request_store_failed(s->r, rc, err);
 	sync_free(s);

@@ -29,7 +29,8 @@ static int borrow_text(const json_t *object, const char *key, size_t size, const
 		return 0;
 	if (!json_is_string(value) || json_string_length(value) >= size ||
 	    strlen(json_string_value(value)) != json_string_length(value))
-		return error_set(err, EINVAL, "%s: must be a text shorter than %zu bytes", key, size);
+		return error_set(err, EINVAL, "%s: must be a text shorter than %zu bytes", key,
+				 size);
 	*out = json_string_value(value);
 	return 0;
 }

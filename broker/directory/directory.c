@@ -58,8 +58,8 @@ static int take_uris(struct directory *d, const struct directory_config *config,
 		const char *scheme = config->start_tls ? "ldap://" : "ldaps://";
 
 		if (!str_starts(uri, scheme))
-			return error_set(err, EINVAL, "directory.uri: %s: must begin with %s%s", uri,
-					 scheme, config->start_tls ? " when start_tls is on"
+			return error_set(err, EINVAL, "directory.uri: %s: must begin with %s%s",
+					 uri, scheme, config->start_tls ? " when start_tls is on"
 								   : " or start_tls must be on");
 		if (d->servers.count == DIRECTORY_MAX_SERVERS)
 			return error_set(err, EINVAL, "directory.uri: more than %d servers",
@@ -123,7 +123,7 @@ int directory_new(struct loop *loop, const struct directory_config *config, stru
 		return rc;
 	if (*config->bind_dn && !directory_password_usable(&d->service_password))
 		return error_set(err, EINVAL,
-				 "directory.bind_password_file: bind_dn is set, the password is empty");
+				 "directory.bind_password_file: the password is empty");
 
 	d->work = work_new(loop, "directory", (unsigned)threads, (unsigned)config->max_queued);
 	*out = STEAL(d);
@@ -196,7 +196,8 @@ static void job_done(void *arg, int status)
 	if (status < 0)
 		job->answer.verdict = DIRECTORY_UNREACHABLE;
 	if (status == -ETIMEDOUT)
-		error_set(&job->answer.reason, ETIMEDOUT, "all workers were busy until the deadline");
+		error_set(&job->answer.reason, ETIMEDOUT,
+			  "all workers were busy until the deadline");
 	job_answer(job, &job->answer);
 	job_free(job);
 }

@@ -264,8 +264,8 @@ static int ask_server(struct query *q)
 	rc = ldap_entry_person(ld, entry, q->config, &answer->person, &answer->reason);
 	if (rc < 0)
 		return refuse(q, DIRECTORY_REFUSED);
-	/* The directory also matches other spellings (spaces, full-width letters). Let through, each
-	 * would have a count of wrong passwords of its own. */
+	/* The directory also matches other spellings (spaces, full-width letters). Let through,
+	 * each would have a count of wrong passwords of its own. */
 	if (q->question->what == DIRECTORY_ASK_LOGIN &&
 	    !ldap_entry_is_called(ld, entry, q->config->attr_user, q->question->text)) {
 		error_set(&answer->reason, ENOENT, "the entry's name is spelled differently");

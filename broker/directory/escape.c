@@ -74,8 +74,8 @@ int template_expand(const char *pattern, const struct template_value *values, si
 		struct span name = span_of(at + 1, (size_t)(end - at - 1));
 		const char *value = find_value(name, values, count);
 		if (!value)
-			return error_set(err, EINVAL, "%s: nothing is known as {%.*s} here", pattern,
-					 (int)name.len, (const char *)name.ptr);
+			return error_set(err, EINVAL, "%s: nothing is known as {%.*s} here",
+					 pattern, (int)name.len, (const char *)name.ptr);
 		escape(span_text(value), out);
 		at = end + 1;
 	}

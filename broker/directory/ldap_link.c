@@ -314,8 +314,8 @@ int ldap_link_search(struct ldap_link *link, const char *base, int scope, const 
 				 limit, &id);
 
 	if (rc != LDAP_SUCCESS)
-		return link_failed(link, rc == LDAP_FILTER_ERROR ? EINVAL : ECONNRESET, "search", rc,
-				   err);
+		return link_failed(link, rc == LDAP_FILTER_ERROR ? EINVAL : ECONNRESET, "search",
+				   rc, err);
 	rc = await(link, "search", id, deadline_ms, &answer, err);
 	if (rc == 0)
 		rc = check_result(link, "search", answer, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entitled.h - the pools a user may use, with the desktops they have there: a step of state jobs. */
+/* entitled.h - the pools a user may use, with the desktops they have there. */
 #ifndef GENKAN_SESSION_ENTITLED_H
 #define GENKAN_SESSION_ENTITLED_H
 

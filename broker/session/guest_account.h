@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The directory's name where a Linux account may be called so and no system account is, else "u-" and 12
- * hex digits of the identity's hash. `out` needs 32 bytes. */
+/* The directory's name where a Linux account may be called so and no system account is, else "u-"
+ * and 12 hex digits of the identity's hash. `out` needs 32 bytes. */
 void guest_account_name(const char *user, const char *id, char *out, size_t size);
 /* The directory's number when it is a person's, else one derived from the identity. */
 int64_t guest_account_uid(int64_t uid_number, const char *id);

@@ -74,7 +74,8 @@ static void groups_keep_order_and_failures_stay_alone(void **state)
 
 	for (int i = 0; i < 20; i++) {
 		steps[i] = (struct step){ .loop = loop, .left = &left,
-					  .pool = i == 7 ? NULL : "x", .answer = i == 7 ? -ENOENT : 0 };
+					  .pool = i == 7 ? NULL : "x",
+					  .answer = i == 7 ? -ENOENT : 0 };
 		assert_int_equal(state_submit(queue, &steps[i].job, run, done), 0);
 	}
 	loop_run(loop);

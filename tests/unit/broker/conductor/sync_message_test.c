@@ -8,7 +8,8 @@ static const char good[] =
 	"{\"seq\":7,\"generation\":3,\"wait_ms\":25000,\"unknown\":1,"
 	"\"host\":{\"accel\":\"kvm\",\"cpus\":4,\"memory_bytes\":100,\"memory_free_bytes\":50,"
 	"\"relay\":{\"host\":\"192.0.2.1\",\"port\":3389,\"certificate_sha256\":\"\"}},"
-	"\"images\":[{\"sha256\":\"abababababababababababababababababababababababababababababababab\","
+	"\"images\":[{\"sha256\":"
+	"\"abababababababababababababababababababababababababababababababab\","
 	"\"state\":\"ready\",\"reason\":null}],"
 	"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":2,\"state\":\"starting\","
 	"\"stage\":\"booting\",\"percent\":40,\"reason\":null,\"address\":\"\"}]}";
@@ -93,11 +94,13 @@ static void the_answer_lists_all(void **state)
 
 	json_write(json, &text);
 	assert_string_equal(buf_text(&text),
-		"{\"generation\":4,\"images\":[{\"name\":\"gold\",\"sha256\":\"ab\",\"size_bytes\":5}],"
+		"{\"generation\":4,"
+		"\"images\":[{\"name\":\"gold\",\"sha256\":\"ab\",\"size_bytes\":5}],"
 		"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":9,\"name\":\"sales-001\","
 		"\"image_sha256\":\"\",\"cpus\":2,\"memory_bytes\":3,\"want\":\"running\"},"
 		"{\"id\":\"8899aabbccddeeff\",\"epoch\":0,\"name\":\"\",\"image_sha256\":\"\","
-		"\"cpus\":0,\"memory_bytes\":0,\"want\":\"absent\"}],\"guest_public_key\":\"key\"}");
+		"\"cpus\":0,\"memory_bytes\":0,\"want\":\"absent\"}],"
+		"\"guest_public_key\":\"key\"}");
 }
 
 int main(void)

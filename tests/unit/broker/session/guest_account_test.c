@@ -20,7 +20,8 @@ static const char *name_of(const char *user)
 static void names(void **state)
 {
 	static const char *const derived[] = {
-		"山田", "Hanako", "", "-x", "a b", "a.b", "9x", "root", "www-data", "systemd-network",
+		"山田", "Hanako", "", "-x", "a b", "a.b", "9x", "root", "www-data",
+		"systemd-network",
 		"abcdefghijklmnopqrstuvwxyz0123456",
 	};
 
