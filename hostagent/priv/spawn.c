@@ -93,15 +93,19 @@ static int open_sockets(const struct spawn_host *host, const char *id, struct la
 	return 0;
 }
 
-/* The overlay lies in a folder of the unprivileged agent: no link on the last step, a plain file
- * of its own. */
+/* The overlay lies below a folder of the unprivileged agent: no link on the way from there, and
+ * nothing but a plain file of its own. */
 static int open_overlay(const struct spawn_host *host, const char *id, struct error *err)
 {
-	struct path path = desktop_path(host->config, id, DESKTOP_OVERLAY);
+	const struct hostagent_config *config = host->config;
+	const char *base = config->overlay_dir[0] ? config->overlay_dir : config->state_dir;
+	struct path path = desktop_path(config, id, DESKTOP_OVERLAY);
 	struct open_how how = { .flags = O_RDWR | O_CLOEXEC | O_NONBLOCK,
-				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	struct stat st;
-	OWNED_FD int fd = (int)syscall(SYS_openat2, AT_FDCWD, path.text, &how, sizeof(how));
+	OWNED_FD int folder = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	OWNED_FD int fd = (int)syscall(SYS_openat2, folder, path.text + strlen(base) + 1, &how,
+				       sizeof(how));
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_errno(err, "open %s", path.text);

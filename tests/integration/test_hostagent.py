@@ -126,6 +126,7 @@ class Host:
         left += [t for t in self.taps() if t == 'gk' + desktop[:10]]
         rules = self.ns.run('nft', 'list', 'ruleset')
         left += ['nft: ' + desktop[:10]] if desktop[:10] in rules else []
+        left += [str(p) for p in pathlib.Path('/sys/fs/cgroup').glob(f'**/genkan/{desktop}')]
         return left + qemus(desktop)
 
     def close(self):
