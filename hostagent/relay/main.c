@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include "common/net/tls.h"
 #include "common/sys/log.h"
 #include "hostagent/relay/relay_config.h"
@@ -100,6 +101,17 @@ static void on_stop_signal(void *arg, int signum)
 	relayd_stop(arg);
 }
 
+/* One descriptor per session here, whatever the shell's soft limit is. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 static int serve(const struct relay_config *config)
 {
 	OWNED(loop_free) struct loop *loop = loop_new();
@@ -136,5 +148,6 @@ int main(int argc, char **argv)
 	if (log_level_parse(config.log_level, &level) == 0)
 		log_set_level(level);
 	prctl(PR_SET_DUMPABLE, 0);	/* holds tickets and the host's key */
+	raise_descriptor_limit();
 	return serve(&config);
 }

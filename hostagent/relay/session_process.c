@@ -55,13 +55,8 @@ static void begin_close(struct process *p)
 
 static void end_session(struct process *p, enum rdp_end end)
 {
-	struct message_event e;
-	enum rdp_state state = rdp_session_state(p->rdp);
-
 	if (p->close_by_ms)
 		return;
-	if (audit_early_end(end, state, &e))
-		report(p, &e);
 	rdp_session_end(p->rdp, end, &p->out);
 	carry_out(p);
 	begin_close(p);
@@ -132,6 +127,15 @@ static void report_active(struct process *p)
 	malloc_trim(0);	/* the handshakes are over; an idle session stays small */
 }
 
+/* `limited` is still the state that the end came from. */
+static void report_close(struct process *p, enum rdp_end end)
+{
+	struct message_event e;
+
+	if (audit_early_end(end, p->limited, &e))
+		report(p, &e);
+}
+
 static void carry_out_effect(struct process *p, struct rdp_effect *effect)
 {
 	switch (effect->kind) {
@@ -152,6 +156,7 @@ static void carry_out_effect(struct process *p, struct rdp_effect *effect)
 		report_active(p);
 		break;
 	case RDP_EFFECT_CLOSE:
+		report_close(p, effect->end);
 		begin_close(p);
 		break;
 	}
@@ -312,10 +317,6 @@ static void on_redeemed(struct process *p, struct message_grant *grant)
 
 static void on_refused(struct process *p)
 {
-	struct message_event e;
-
-	if (audit_early_end(RDP_END_TICKET, RDP_REDEEM, &e))
-		report(p, &e);
 	(void)rdp_session_redeemed(p->rdp, NULL, &p->out);
 	carry_out(p);
 }

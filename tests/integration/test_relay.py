@@ -71,6 +71,17 @@ def test_bad_ticket_is_refused_before_the_guest_is_touched(site, case):
     site.broker.wait_event(lambda e: e['kind'] == 'refused' and e['what'] == 'ticket')
 
 
+@pytest.mark.parametrize('security', ['tls', 'nla', 'rdp'])
+def test_client_without_a_ticket_is_refused(site, tmp_path, security):
+    before = site.guest.connections
+    done = subprocess.run(['xfreerdp3', f'/v:127.0.0.1:{site.relay.port}', '/u:hanako', '/p:x', '/cert:ignore',
+                           f'/sec:{security}'], env={**os.environ, 'DISPLAY': ':90', 'HOME': str(tmp_path)},
+                          capture_output=True, timeout=30)
+    assert done.returncode != 0
+    assert site.guest.connections == before
+    site.broker.wait_event(lambda e: e['kind'] == 'refused' and e['name'] == 'protocol')
+
+
 def test_guest_with_another_certificate_is_not_used(site):
     ticket = site.ticket(pin='00' * 32)
     client = site.connect(ticket)
@@ -207,6 +218,28 @@ def test_session_process_has_nothing_left_to_misuse(site):
         assert secret.encode() not in command
         assert secret not in site.relay.log()
     assert client.finish() == 0
+
+
+def resident_kib(pid):
+    return int(re.search(r'VmRSS:\s+(\d+)', pathlib.Path(f'/proc/{pid}/status').read_text()).group(1))
+
+
+def test_client_that_stops_reading_costs_no_memory_and_comes_back(site):
+    ticket = site.ticket()
+    client = site.connect(ticket, hold=7)
+    client.wait_frame()
+    pid = site.relay.session_pid(ticket)
+    busy = subprocess.Popen(['ico', '-faces', '-geometry', '1024x768+0+0', '-size', '500x500'],
+                            env={**os.environ, 'DISPLAY': ':90'}, stdout=subprocess.DEVNULL)
+    try:
+        before = resident_kib(pid)
+        client.process.send_signal(signal.SIGSTOP)
+        time.sleep(4)   # the guest has something new to show all the time
+        assert resident_kib(pid) - before < 8 * 1024
+        client.process.send_signal(signal.SIGCONT)
+        assert client.finish() == 0, client.output()
+    finally:
+        relay_site.stop(busy)
 
 
 def test_stop_says_goodbye(site, tmp_path):

@@ -27,7 +27,7 @@ def why_not():
     missing = [str(p) for p in (RELAY, CLIENT) if not p.exists()]
     if missing:
         return 'not built: ' + ', '.join(missing)
-    missing = [t for t in ('freerdp-shadow-cli3', 'Xvfb', 'xclock', 'identify', 'openssl') if not shutil.which(t)]
+    missing = [t for t in ('freerdp-shadow-cli3', 'Xvfb', 'xclock', 'ico', 'identify', 'openssl') if not shutil.which(t)]
     return 'not installed: ' + ', '.join(missing) if missing else None
 
 
