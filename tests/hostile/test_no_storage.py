@@ -90,26 +90,9 @@ def test_hostile_client_cannot_bring_a_drive(site, stick):
 def test_same_client_straight_at_the_guest_would_bring_it(site, stick):
     """The control: without the relay between them this guest does see the drive. Only the host can
     go there, with a credential of its own."""
-    status, answer = site.redeem(site.ticket(USER))
-    assert status == 200, answer
-    folder = site.root / 'client' / 'straight'
-    folder.mkdir()
-    guest, credential = answer['guest'], answer['credential']
-    process = subprocess.Popen(
-        site.host_ns.command('xvfb-run', '-a', 'xfreerdp3', f'/v:{guest["address"]}:{guest["port"]}',
-                             f'/u:{credential["user"]}', '/from-stdin:force', '/sec:tls', '/cert:ignore',
-                             f'/drive:GENKANUSB,{stick}'),
-        stdin=subprocess.PIPE, stdout=open(folder / 'log', 'wb'), stderr=subprocess.STDOUT,
-        env=dict(os.environ, HOME=str(folder)), start_new_session=True)
-    process.stdin.write(f'\n{credential["password"]}\n'.encode())
-    process.stdin.flush()
-    try:
-        wait_until('the drive shows up in the log of chansrv', lambda: drive_lines(site), 60, 1)
-    except AssertionError:
-        raise AssertionError(chansrv_log(site)[-3000:] + (folder / 'log').read_text()[-3000:]) from None
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait()
+    status, out = site.straight_client(USER, f'/drive:GENKANUSB,{stick}', hold=6)
+    assert status == 0, out[-3000:]
+    assert drive_lines(site), chansrv_log(site)[-3000:]
 
 
 def test_xfreerdp_without_a_ticket_is_refused(site, stick):

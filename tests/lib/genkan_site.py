@@ -512,6 +512,24 @@ class Site:
                      LC_ALL='C.UTF-8'))
         return done.returncode, done.stdout
 
+    def straight_client(self, user, *options, hold=0, wait=60):
+        """The same client from the host straight at the user's guest, with a credential that the host
+        is given for a ticket: the control that shows what the relay keeps away, and what it costs."""
+        status, answer = self.redeem(self.ticket(user))
+        assert status == 200, answer
+        guest, credential = answer['guest'], answer['credential']
+        folder = self.root / 'client' / f'straight-{secrets.token_hex(4)}'
+        folder.mkdir()
+        done = subprocess.run(
+            self.host_ns.command(
+                BUILD / 'tests/lib/rdp_client/rdstls_client', '--secret-file', '-', '--hold', hold,
+                '--wait', wait, '--fingerprint', guest['certificate_sha256'], '--',
+                f'/v:{guest["address"]}:{guest["port"]}', f'/u:{credential["user"]}', *options),
+            input=credential['password'] + '\n', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors='replace', timeout=180,
+            env=dict(os.environ, HOME=str(folder), XDG_CONFIG_HOME=str(folder / 'config')))
+        return done.returncode, done.stdout
+
     # --- what must hold after anything --------------------------------------------------------
 
     def store_path(self):
