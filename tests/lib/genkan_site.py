@@ -360,7 +360,8 @@ class Site:
         def active():
             assert self.agent.alive(), 'the agent ended:\n' + self.agent.tail()
             hosts = rows(self.ctl_json('host', 'list'), 'hosts')
-            return any(h['name'] == HOST_NAME and h['state'] == 'active' for h in hosts)
+            return any(h['name'] == HOST_NAME and h['state'] == 'active' and h['last_seen_ms']
+                       for h in hosts)
         wait_until('the host is active', active, 90, every=0.3)
 
     def start_relay(self):
