@@ -90,7 +90,8 @@ static bool read_grant(const struct lane *lane, struct redemption *out)
 	struct error err = lane->err;
 
 	if (lane->failed < 0) {
-		log_warn("redeem_failed", kv_int("connection", (int64_t)lane->number), kv_error(&err));
+		log_warn("redeem_failed", kv_int("connection", (int64_t)lane->number),
+			 kv_error(&err));
 		return false;
 	}
 	if (lane->result.status != 200) {
@@ -229,7 +230,8 @@ static void send_events(void *arg)
 {
 	struct broker_link *link = arg;
 	struct event batch[EVENT_BATCH];
-	size_t count = link->event_lane.busy ? 0 : event_queue_begin(link->events, batch, EVENT_BATCH);
+	size_t count =
+		link->event_lane.busy ? 0 : event_queue_begin(link->events, batch, EVENT_BATCH);
 
 	if (count && begin_request(&link->event_lane, link->event_work,
 				   events_request(batch, count), on_delivered) < 0)

@@ -39,7 +39,8 @@ static void copy_printable(char *out, size_t size, const char *text)
 
 bool connection_event(const struct message_event *in, struct event *out)
 {
-	static const char *const kinds[] = { "session_active", "session_ended", "denied", "refused" };
+	static const char *const kinds[] = { "session_active", "session_ended", "denied",
+					     "refused" };
 	static const char *const whats[] = { "", "static_channel", "device", "dynamic_channel",
 		"clipboard", "pdu", "tls", "ticket" };
 

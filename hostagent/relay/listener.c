@@ -114,8 +114,9 @@ DEFINE_OWNED(freeaddrinfo, struct addrinfo);
 
 static int open_socket(const char *address, struct error *err)
 {
-	static const struct addrinfo hints = { .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
-		.ai_socktype = SOCK_STREAM };
+	static const struct addrinfo hints = { .ai_flags =
+						       AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV,
+					       .ai_socktype = SOCK_STREAM };
 	OWNED(freeaddrinfo) struct addrinfo *found = NULL;
 	char host[256], service[8];
 	uint16_t port;

@@ -53,11 +53,16 @@ static struct options read_flags(int argc, char **argv)
 {
 	static const struct argp_option flags[] = {
 		{ "config", 'c', "FILE", 0, "configuration, default /etc/genkan/relay.conf", 0 },
-		{ "check", 'k', NULL, 0, "check configuration, certificates and keys, then exit", 0 },
+		{ "check", 'k', NULL, 0, "check configuration, certificates and keys, then exit",
+		  0 },
 		{ 0 },
 	};
-	static const struct argp argp = { .options = flags, .parser = parse_option,
-		.doc = "Relays RDP sessions to the desktops of this host.", .help_filter = help_with_keys };
+	static const struct argp argp = {
+		.options = flags,
+		.parser = parse_option,
+		.doc = "Relays RDP sessions to the desktops of this host.",
+		.help_filter = help_with_keys
+	};
 	struct options o = { .config_path = "/etc/genkan/relay.conf" };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -25,7 +25,7 @@ struct leg_facts {
 	enum leg_phase phase;
 	bool tls_wants_write;	/* HANDSHAKE: blocked on writing; otherwise on reading */
 	size_t queued;		/* unsent bytes towards this peer */
-	size_t other_queued;	/* unsent bytes towards the other peer, where this one's data goes */
+	size_t other_queued; /* unsent bytes towards the other peer, where this one's data goes */
 	bool session_reads;	/* rdp_session_reads() for this side */
 };
 

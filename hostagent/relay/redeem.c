@@ -24,7 +24,8 @@ static int read_guest(const json_t *body, struct redemption *out, struct error *
 	int64_t port;
 
 	if (json_get_object(body, "guest", &guest, err) < 0 ||
-	    json_get_text(guest, "address", out->guest_address, sizeof(out->guest_address), err) < 0 ||
+	    json_get_text(guest, "address", out->guest_address, sizeof(out->guest_address), err) <
+		    0 ||
 	    json_get_int(guest, "port", 1, 65535, &port, err) < 0 ||
 	    json_get_text(guest, "certificate_sha256", pin, sizeof(pin), err) < 0)
 		return -EINVAL;

@@ -30,7 +30,8 @@ bool refusals_note(struct refusals *r, const struct event *e)
 		*rest = *e;
 		rest->count = 0;
 		snprintf(rest->client_address, sizeof(rest->client_address), "%s", "several");
-		snprintf(rest->detail, sizeof(rest->detail), "%s", "more sources than are kept apart");
+		snprintf(rest->detail, sizeof(rest->detail), "%s",
+			 "more sources than are kept apart");
 	}
 	rest->count += e->count;
 	return false;

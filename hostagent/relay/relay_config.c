@@ -13,7 +13,8 @@
 static const struct config_key keys[] = {
 	KEY(listen, CONFIG_TEXT, "0.0.0.0:3389", "where clients connect"),
 	REQUIRED_KEY(broker, "the broker's agent link, host:port"),
-	KEY(ca_file, CONFIG_TEXT, "/var/lib/genkan/host/ca.crt", "who may sign the broker's certificate"),
+	KEY(ca_file, CONFIG_TEXT, "/var/lib/genkan/host/ca.crt",
+	    "who may sign the broker's certificate"),
 	KEY(host_certificate, CONFIG_TEXT, "/var/lib/genkan/host/host.crt", "shown to the broker"),
 	KEY(host_key, CONFIG_TEXT, "/var/lib/genkan/host/host.key", "its key"),
 	KEY(certificate, CONFIG_TEXT, "/var/lib/genkan/host/relay.crt", "shown to clients"),
@@ -26,7 +27,8 @@ static const struct config_key keys[] = {
 	KEY(max_events, CONFIG_COUNT, "10000", "audit events kept while the broker is away"),
 	KEY(redeem_ms, CONFIG_DURATION_MS, "8s", "how long the broker may take to redeem a ticket"),
 	KEY(dial_ms, CONFIG_DURATION_MS, "5s", "how long a guest may take to accept a connection"),
-	KEY(stop_ms, CONFIG_DURATION_MS, "4s", "how long sessions may take to end when the relay stops"),
+	KEY(stop_ms, CONFIG_DURATION_MS, "4s",
+	    "how long sessions may take to end when the relay stops"),
 };
 
 static void check_address(const char *name, const char *text, struct buf *problems)
@@ -59,7 +61,8 @@ int relay_config_load(const char *path, struct relay_config *out, struct buf *pr
 	check_at_least_one("max_waiting", out->max_waiting, problems);
 	check_at_least_one("max_events", out->max_events, problems);
 	if (log_level_parse(out->log_level, &level) < 0)
-		buf_printf(problems, "log_level: %s: not debug, info, warn or error\n", out->log_level);
+		buf_printf(problems, "log_level: %s: not debug, info, warn or error\n",
+			   out->log_level);
 	return problems->len ? -EINVAL : 0;
 }
 

@@ -216,7 +216,8 @@ static void on_dialled(void *arg, int fd)
 	if (fd < 0)
 		log_warn("guest_unreachable", kv_str("session", c->granted.session),
 			 kv_str("desktop", c->granted.desktop),
-			 kv_str("address", c->granted.guest_address), kv_str("error", strerror(-fd)));
+			 kv_str("address", c->granted.guest_address),
+			 kv_str("error", strerror(-fd)));
 	answer(c, &m, guest);
 }
 
@@ -416,8 +417,10 @@ bool relayd_failed(const struct relayd *d)
 static struct broker_link_config broker_config(const struct relay_config *config)
 {
 	return (struct broker_link_config){
-		.broker = { .address = config->broker, .ca_file = config->ca_file,
-			.certificate_file = config->host_certificate, .key_file = config->host_key },
+		.broker = { .address = config->broker,
+			    .ca_file = config->ca_file,
+			    .certificate_file = config->host_certificate,
+			    .key_file = config->host_key },
 		.max_events = (size_t)config->max_events,
 		.max_waiting = (size_t)config->max_waiting,
 		.redeem_ms = config->redeem_ms,
@@ -427,7 +430,8 @@ static struct broker_link_config broker_config(const struct relay_config *config
 int relayd_new(struct loop *loop, const struct relay_config *config, struct relayd **out,
 	       struct error *err)
 {
-	static const struct spawner_events news = { on_started, on_failed, on_exited, on_spawner_gone };
+	static const struct spawner_events news = { on_started, on_failed, on_exited,
+						    on_spawner_gone };
 	const struct broker_link_config broker = broker_config(config);
 	OWNED(relayd_free) struct relayd *d = xnew(struct relayd);
 

@@ -62,7 +62,7 @@ static int set_limits(struct error *err)
 	if (limit(RLIMIT_NOFILE, 8, err) < 0 || limit(RLIMIT_NPROC, 0, err) < 0 ||
 	    limit(RLIMIT_CORE, 0, err) < 0)
 		return -EPERM;
-#ifndef GENKAN_SANITIZED	/* which reserves terabytes of address space and reports to a file */
+#ifndef GENKAN_SANITIZED /* which reserves terabytes of address space and reports to a file */
 	if (limit(RLIMIT_AS, 64 * 1024 * 1024, err) < 0 || limit(RLIMIT_FSIZE, 0, err) < 0)
 		return -EPERM;
 #endif
@@ -70,40 +70,64 @@ static int set_limits(struct error *err)
 }
 
 static const int allowed_calls[] = {
-	SCMP_SYS(read),		/* TLS records */
-	SCMP_SYS(write),	/* TLS records; a last word of the C library on standard error */
-	SCMP_SYS(recvfrom),	/* clear bytes before TLS */
-	SCMP_SYS(sendto),	/* the same */
-	SCMP_SYS(recvmsg),	/* the parent's answers and the guest's socket */
-	SCMP_SYS(sendmsg),	/* questions and events to the parent */
+	SCMP_SYS(read),     /* TLS records */
+	SCMP_SYS(write),    /* TLS records; a last word of the C library on standard error */
+	SCMP_SYS(recvfrom), /* clear bytes before TLS */
+	SCMP_SYS(sendto),   /* the same */
+	SCMP_SYS(recvmsg),  /* the parent's answers and the guest's socket */
+	SCMP_SYS(sendmsg),  /* questions and events to the parent */
 	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),	/* what poll() is on some machines */
-	SCMP_SYS(restart_syscall),	/* poll() after SIGSTOP, SIGCONT */
-	SCMP_SYS(shutdown),	/* "that was the last byte" */
+	SCMP_SYS(ppoll),           /* what poll() is on some machines */
+	SCMP_SYS(restart_syscall), /* poll() after SIGSTOP, SIGCONT */
+	SCMP_SYS(shutdown),        /* "that was the last byte" */
 	SCMP_SYS(close),
-	SCMP_SYS(brk),		/* malloc */
-	SCMP_SYS(munmap),	/* malloc */
-	SCMP_SYS(mremap),	/* malloc */
-	SCMP_SYS(madvise),	/* malloc_trim */
-	SCMP_SYS(clock_gettime),	/* where the kernel has no vDSO clock */
-	SCMP_SYS(gettimeofday),	/* TLS, the same */
-	SCMP_SYS(getrandom),	/* TLS */
-	SCMP_SYS(getpid),	/* OpenSSL asks whether it was forked */
-	SCMP_SYS(futex),	/* OpenSSL's locks */
-	SCMP_SYS(rt_sigprocmask),	/* abort() */
+	SCMP_SYS(brk),            /* malloc */
+	SCMP_SYS(munmap),         /* malloc */
+	SCMP_SYS(mremap),         /* malloc */
+	SCMP_SYS(madvise),        /* malloc_trim */
+	SCMP_SYS(clock_gettime),  /* where the kernel has no vDSO clock */
+	SCMP_SYS(gettimeofday),   /* TLS, the same */
+	SCMP_SYS(getrandom),      /* TLS */
+	SCMP_SYS(getpid),         /* OpenSSL asks whether it was forked */
+	SCMP_SYS(futex),          /* OpenSSL's locks */
+	SCMP_SYS(rt_sigprocmask), /* abort() */
 	SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(gettid),	/* abort() */
-	SCMP_SYS(tgkill),	/* abort() */
+	SCMP_SYS(gettid), /* abort() */
+	SCMP_SYS(tgkill), /* abort() */
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 #ifdef GENKAN_SANITIZED	/* reports of AddressSanitizer and the leak check at exit */
-	SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink),
-	SCMP_SYS(readlinkat), SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(stat), SCMP_SYS(lseek),
-	SCMP_SYS(getdents64), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(sched_yield),
-	SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(wait4), SCMP_SYS(prctl), SCMP_SYS(ptrace),
-	SCMP_SYS(getppid), SCMP_SYS(prlimit64), SCMP_SYS(getrlimit), SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(ioctl), SCMP_SYS(uname),
-	SCMP_SYS(getuid), SCMP_SYS(process_vm_readv), SCMP_SYS(kill), SCMP_SYS(getcwd),
+	SCMP_SYS(mmap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(openat),
+	SCMP_SYS(open),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(fstat),
+	SCMP_SYS(stat),
+	SCMP_SYS(lseek),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(rt_sigaction),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(clone),
+	SCMP_SYS(clone3),
+	SCMP_SYS(wait4),
+	SCMP_SYS(prctl),
+	SCMP_SYS(ptrace),
+	SCMP_SYS(getppid),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(set_robust_list),
+	SCMP_SYS(rseq),
+	SCMP_SYS(ioctl),
+	SCMP_SYS(uname),
+	SCMP_SYS(getuid),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(kill),
+	SCMP_SYS(getcwd),
 #endif
 };
 

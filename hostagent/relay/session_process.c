@@ -36,10 +36,10 @@ static void report(struct process *p, const struct message_event *event)
 	struct message m = { .kind = MESSAGE_EVENT, .event = *event };
 
 	if (p->parent >= 0)
-		(void)message_send(p->parent, &m, -1);	/* a full socket loses the row, not the session */
+		(void)message_send(p->parent, &m,
+				   -1); /* a full socket loses the row, not the session */
 }
 
-static void ask_parent(struct process *p, enum message_kind kind, const struct rdp_ticket *ticket);
 static void carry_out(struct process *p);
 
 /* ---- Ends ---- */

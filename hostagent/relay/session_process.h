@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* session_process.h - one RDP session, from the accepted socket to its end, in a process of its own.
+/* session_process.h - one RDP session, from the accepted socket to its end, in a process of its
+ * own.
  *
  * Carries out what the pure session (hostagent/rdp/session.h) asks for: bytes to either side, TLS
  * on either side, and through the parent the ticket's redemption and the guest's socket. Plain

@@ -65,7 +65,8 @@ static void begin_session(struct nursery *n, uint64_t number, int client, int pa
 	if (pid == 0)
 		be_session(n, client, parent);
 	if (pid < 0)
-		tell(n, (struct spawn_news){ .kind = SPAWN_FAILED, .status = errno, .number = number });
+		tell(n, (struct spawn_news){
+				.kind = SPAWN_FAILED, .status = errno, .number = number });
 	else
 		tell(n, (struct spawn_news){ .kind = SPAWN_STARTED, .number = number, .pid = pid });
 }
@@ -128,7 +129,9 @@ static int watch_children(struct nursery *n, struct error *err)
 static void serve(struct nursery *n)
 {
 	enum { RELAY, SIGNALS };
-	struct pollfd fds[] = { [RELAY] = { n->relay, POLLIN, 0 }, [SIGNALS] = { n->signals, POLLIN, 0 } };
+	struct pollfd fds[] = {
+		[RELAY] = { n->relay, POLLIN, 0 }, [SIGNALS] = { n->signals, POLLIN, 0 }
+	};
 	bool goes_on = true;
 
 	while (goes_on) {

@@ -249,21 +249,21 @@ static bool carry_ticket(rdpSettings *settings)
 	    !read_secret(secret, sizeof(secret)))
 		return false;
 	WCHAR *wide = ConvertUtf8ToWCharAlloc(secret, &secret_len);
-	bool good = wide &&
-		    freerdp_settings_set_bool(settings, FreeRDP_RdstlsSecurity, TRUE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_NlaSecurity, FALSE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_ExtSecurity, FALSE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_RdpSecurity, FALSE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_TlsSecurity, FALSE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_AadSecurity, FALSE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_ExternalCertificateManagement, TRUE) &&
-		    freerdp_settings_set_bool(settings, FreeRDP_AutoReconnectionEnabled, FALSE) &&
-		    freerdp_settings_set_uint32(settings, FreeRDP_RedirectionFlags,
-						LB_PASSWORD_IS_PK_ENCRYPTED) &&
-		    freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionGuid, locator,
-						     sizeof(locator)) &&
-		    freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionPassword, wide,
-						     secret_len * sizeof(WCHAR));
+	bool good =
+		wide && freerdp_settings_set_bool(settings, FreeRDP_RdstlsSecurity, TRUE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_NlaSecurity, FALSE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_ExtSecurity, FALSE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_RdpSecurity, FALSE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_TlsSecurity, FALSE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_AadSecurity, FALSE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_ExternalCertificateManagement, TRUE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_AutoReconnectionEnabled, FALSE) &&
+		freerdp_settings_set_uint32(settings, FreeRDP_RedirectionFlags,
+					    LB_PASSWORD_IS_PK_ENCRYPTED) &&
+		freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionGuid, locator,
+						 sizeof(locator)) &&
+		freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionPassword, wide,
+						 secret_len * sizeof(WCHAR));
 	free(wide);
 	if (good && !freerdp_settings_get_string(settings, FreeRDP_Username))
 		good = freerdp_settings_set_string(settings, FreeRDP_Username, "ticket");
@@ -368,9 +368,10 @@ int main(int argc, char **argv)
 		.ClientNew = on_client_new, .ClientFree = on_client_free };
 
 	if (!read_flags(argc, argv)) {
-		fprintf(stderr, "usage: rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint"
-				" HEX] [--screenshot PNG] [--colours N] [--hold S] [--wait S] --"
-				" /v:HOST:PORT ...\n");
+		fprintf(stderr,
+			"usage: rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint"
+			" HEX] [--screenshot PNG] [--colours N] [--hold S] [--wait S] --"
+			" /v:HOST:PORT ...\n");
 		return EXIT_USAGE;
 	}
 	rdpContext *context = freerdp_client_context_new(&entry);

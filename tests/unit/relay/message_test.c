@@ -30,7 +30,8 @@ static int close_pair(void **state)
 static void test_travels_whole(void **state)
 {
 	struct pair *p = *state;
-	struct message out = { .kind = MESSAGE_EVENT, .event = { .kind = "denied", .count = 7 } }, in;
+	struct message out = { .kind = MESSAGE_EVENT, .event = { .kind = "denied", .count = 7 } },
+		       in;
 	int fd;
 
 	assert_int_equal(message_send(p->fd[0], &out, -1), 0);

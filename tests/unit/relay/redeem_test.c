@@ -41,8 +41,16 @@ static void test_answer(void **state)
 /* Each required member: renamed away, the answer is refused and the member is named. */
 static void test_every_member_is_needed(void **state)
 {
-	static const char *const members[] = { "session", "user", "desktop", "guest", "address", "port",
-		"certificate_sha256", "credential", "password", "policy" };
+	static const char *const members[] = { "session",
+					       "user",
+					       "desktop",
+					       "guest",
+					       "address",
+					       "port",
+					       "certificate_sha256",
+					       "credential",
+					       "password",
+					       "policy" };
 
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
 		char text[sizeof(good)], key[32];
@@ -75,15 +83,23 @@ static void test_request_encodes_the_ticket(void **state)
 	struct rdp_ticket t = { .locator = { 0xfb, 0xff }, .secret = { 1 } };
 	OWNED(json_decref) json_t *body = redeem_request(&t, "192.0.2.1");
 
-	assert_string_equal(json_string_value(json_object_get(body, "locator")), "-_8AAAAAAAAAAAAAAAAAAA");
+	assert_string_equal(json_string_value(json_object_get(body, "locator")),
+			    "-_8AAAAAAAAAAAAAAAAAAA");
 	assert_int_equal(json_string_length(json_object_get(body, "secret")), 43);
-	assert_string_equal(json_string_value(json_object_get(body, "client_address")), "192.0.2.1");
+	assert_string_equal(json_string_value(json_object_get(body, "client_address")),
+			    "192.0.2.1");
 }
 
 static void test_events(void **state)
 {
-	struct event e = { .session = "0123456789abcdef", .kind = "denied", .what = "device",
-		.name = "rdpdr", .detail = "\"quoted\"", .client_address = "::1", .at_ms = 5, .count = 2 };
+	struct event e = { .session = "0123456789abcdef",
+			   .kind = "denied",
+			   .what = "device",
+			   .name = "rdpdr",
+			   .detail = "\"quoted\"",
+			   .client_address = "::1",
+			   .at_ms = 5,
+			   .count = 2 };
 	OWNED(json_decref) json_t *body = events_request(&e, 1);
 	json_t *first = json_array_get(json_object_get(body, "events"), 0);
 

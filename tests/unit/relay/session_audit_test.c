@@ -33,7 +33,9 @@ static void test_every_word_is_known(void **state)
 	struct message_event e;
 
 	for (int kind = RDP_DENIED_STATIC_CHANNEL; kind <= RDP_DENIED_CLIPBOARD; kind++) {
-		struct rdp_denied d = { .kind = (enum rdp_denied_kind)kind, .count = 1, .name = "x" };
+		struct rdp_denied d = { .kind = (enum rdp_denied_kind)kind,
+					.count = 1,
+					.name = "x" };
 		audit_denied(&d, &e);
 		assert_passes_parent(&e);
 	}
