@@ -26,6 +26,9 @@ def site(tmp_path_factory):
 def working(site):
     """The employee's client, in its session from the first test to the last."""
     with site.session(USER) as client:
+        desktop = own_desktop(site)['id']
+        wait_until('the desktop is up', lambda: {'openbox', 'lxpanel'} <= set(
+            processes(site, desktop, USER).values()), 120, 1)
         yield client
 
 
