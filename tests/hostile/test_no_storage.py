@@ -42,6 +42,7 @@ def make_guest_eager(site):
     """A guest that would mount any drive it is offered, and says all it sees."""
     site.in_guest(site.desktop['id'], '/bin/sed', '-i', '-e', 's/^EnableFuseMount=.*/EnableFuseMount=true/',
                   '-e', '/^.ChansrvLogging/,$ s/Level=.*/Level=DEBUG/', '/etc/xrdp/sesman.ini')
+    site.in_guest(site.desktop['id'], '/bin/sed', '-i', 's/^rdpdr=.*/rdpdr=true/', '/etc/xrdp/xrdp.ini')
 
 
 @pytest.fixture(scope='module')
