@@ -180,7 +180,13 @@ class Site:
         return self
 
     def stop(self):
+        desktops = {path.name for base in ('host', 'run')
+                    for path in (self.dirs[base] / 'desktops').glob('*')}
         self.close_stack.close()
+        for root in ('/sys/fs/cgroup/genkan', '/sys/fs/cgroup/unified/genkan'):
+            for name in [*desktops, '']:
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.join(root, name))
 
     def _make_networks(self):
         tag = self.tag
