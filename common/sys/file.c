@@ -29,12 +29,17 @@ int file_read(const char *path, size_t limit, struct buf *out, struct error *err
 	if (fd < 0)
 		return fd;
 	for (;;) {
-		uint8_t *at = buf_reserve(out, 16384);
+		size_t room = limit - (out->len - start) + 1;	/* one more tells that it is longer */
+
+		if (room > 16384)
+			room = 16384;
+
+		uint8_t *at = buf_reserve(out, room);
 
 		if (!at)
 			return error_set(err, EFBIG, "%s: too large", path);
 
-		ssize_t got = read(fd, at, 16384);
+		ssize_t got = read(fd, at, room);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -50,7 +55,7 @@ int file_read(const char *path, size_t limit, struct buf *out, struct error *err
 
 int file_read_secret(const char *path, struct secret *out, struct error *err)
 {
-	struct buf content = BUF_LIMIT(SECRET_MAX + 16400);
+	struct buf content = BUF_LIMIT(SECRET_MAX + 1);
 	int result = file_read(path, SECRET_MAX, &content, err);
 
 	if (result == 0) {
