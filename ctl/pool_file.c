@@ -70,7 +70,7 @@ static const struct yamlf_field policy_fields[] = {
 	POLICY("sound", "allow or deny"),
 	POLICY("microphone", "allow or deny"),
 	POLICY("camera", "allow or deny"),
-	POLICY("clipboard", "deny"),
+	POLICY("clipboard", "deny, text-to-desktop, text-from-desktop or text-both"),
 	POLICY("printers", "deny"),
 	POLICY("smart_cards", "deny"),
 	POLICY("removable_storage", "deny; there is no allow"),

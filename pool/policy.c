@@ -5,27 +5,41 @@
 #include <errno.h>
 #include <string.h>
 
-/* The table is the rule: which items there are, and why some have no "allow". */
+#define ONLY(value) (1u << (value))
+#define SWITCH (ONLY(POLICY_DENY) | ONLY(POLICY_ALLOW))
+#define CLIPBOARD                                                                                  \
+	(ONLY(POLICY_DENY) | ONLY(POLICY_TEXT_TO_DESKTOP) | ONLY(POLICY_TEXT_FROM_DESKTOP) |       \
+	 ONLY(POLICY_TEXT_BOTH))
+
+/* The table is the rule: which items there are, what each takes, and why it takes no other. */
 static const struct {
 	const char *word;
-	const char *no_allow;	/* NULL: "allow" is accepted */
+	unsigned takes;
+	const char *otherwise;
 } items[POLICY_ITEMS] = {
-	[POLICY_SOUND] = { "sound", NULL },
-	[POLICY_MICROPHONE] = { "microphone", NULL },
-	[POLICY_CAMERA] = { "camera", NULL },
-	[POLICY_CLIPBOARD] = { "clipboard",
-		"the relay passes no clipboard in this version; only deny is accepted" },
-	[POLICY_PRINTERS] = { "printers",
+	[POLICY_SOUND] = { "sound", SWITCH, "must be allow or deny" },
+	[POLICY_MICROPHONE] = { "microphone", SWITCH, "must be allow or deny" },
+	[POLICY_CAMERA] = { "camera", SWITCH, "must be allow or deny" },
+	[POLICY_CLIPBOARD] = { "clipboard", CLIPBOARD,
+		"must be deny, text-to-desktop, text-from-desktop or text-both; files and pictures "
+		"never pass" },
+	[POLICY_PRINTERS] = { "printers", ONLY(POLICY_DENY),
 		"printing to a client's printer can write files there; use a printer on the "
 		"network of the desktops; only deny is accepted" },
-	[POLICY_SMART_CARDS] = { "smart_cards",
+	[POLICY_SMART_CARDS] = { "smart_cards", ONLY(POLICY_DENY),
 		"the relay passes no smart cards in this version; only deny is accepted" },
-	[POLICY_REMOVABLE_STORAGE] = { "removable_storage",
+	[POLICY_REMOVABLE_STORAGE] = { "removable_storage", ONLY(POLICY_DENY),
 		"removable storage is never allowed by a pool; it needs an approved, time-boxed "
 		"exception for one user" },
 };
 
-static const char *const values[] = { [POLICY_DENY] = "deny", [POLICY_ALLOW] = "allow" };
+static const char *const values[POLICY_VALUES] = {
+	[POLICY_DENY] = "deny",
+	[POLICY_ALLOW] = "allow",
+	[POLICY_TEXT_TO_DESKTOP] = "text-to-desktop",
+	[POLICY_TEXT_FROM_DESKTOP] = "text-from-desktop",
+	[POLICY_TEXT_BOTH] = "text-both",
+};
 
 const char *policy_item_word(enum policy_item item)
 {
@@ -53,16 +67,13 @@ int policy_set(struct pool_policy *policy, const char *item, const char *value, 
 
 	if (i < 0)
 		return error_set(err, ENOENT, "no such policy item");
-	if (strcmp(value, "deny") == 0) {
-		policy->value[i] = POLICY_DENY;
-		return 0;
+	for (int v = 0; v < POLICY_VALUES; v++) {
+		if (strcmp(values[v], value) == 0 && items[i].takes & ONLY(v)) {
+			policy->value[i] = (enum policy_value)v;
+			return 0;
+		}
 	}
-	if (strcmp(value, "allow") != 0)
-		return error_set(err, EINVAL, "must be allow or deny");
-	if (items[i].no_allow)
-		return error_set(err, EINVAL, "%s", items[i].no_allow);
-	policy->value[i] = POLICY_ALLOW;
-	return 0;
+	return error_set(err, EINVAL, "%s", items[i].otherwise);
 }
 
 void policy_format(const struct pool_policy *policy, struct buf *out)

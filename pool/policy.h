@@ -18,14 +18,21 @@ enum policy_item {
 	POLICY_ITEMS
 };
 
-enum policy_value { POLICY_DENY, POLICY_ALLOW };
+enum policy_value {
+	POLICY_DENY,
+	POLICY_ALLOW,
+	POLICY_TEXT_TO_DESKTOP,	/* these three for the clipboard only */
+	POLICY_TEXT_FROM_DESKTOP,
+	POLICY_TEXT_BOTH,
+	POLICY_VALUES
+};
 
 struct pool_policy {
 	enum policy_value value[POLICY_ITEMS];
 };
 
 const char *policy_item_word(enum policy_item item);	/* "sound" ... "removable_storage" */
-const char *policy_value_word(enum policy_value value);	/* "deny", "allow" */
+const char *policy_value_word(enum policy_value value);	/* "deny", "text-both" */
 /* Sets one item from words. -ENOENT: no such item; -EINVAL: not a value, or one this item does not
  * take, with the reason in err (removable_storage never takes "allow"). */
 int policy_set(struct pool_policy *policy, const char *item, const char *value, struct error *err);

@@ -122,7 +122,7 @@ static void check_policy(struct check *c, const struct pool_policy *policy)
 		struct pool_policy scratch;
 		struct error err = { 0 };
 		const char *item = policy_item_word((enum policy_item)i);
-		bool known = policy->value[i] == POLICY_DENY || policy->value[i] == POLICY_ALLOW;
+		bool known = (unsigned)policy->value[i] < POLICY_VALUES;
 
 		rule(c, known, "policy.%s: must be allow or deny", item);
 		if (known && policy_set(&scratch, item, policy_value_word(policy->value[i]), &err))

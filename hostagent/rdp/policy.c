@@ -5,7 +5,7 @@
 #include "common/base/cleanup.h"
 
 /* A rule asks for one member of the policy, or for none. */
-enum wish { ALWAYS, WITH_SOUND, WITH_MICROPHONE, WITH_CAMERA };
+enum wish { ALWAYS, WITH_SOUND, WITH_MICROPHONE, WITH_CAMERA, WITH_CLIPBOARD };
 
 static bool granted(const struct rdp_policy *policy, enum wish wish)
 {
@@ -18,6 +18,8 @@ static bool granted(const struct rdp_policy *policy, enum wish wish)
 		return policy->microphone == RDP_ALLOW;
 	case WITH_CAMERA:
 		return policy->camera == RDP_ALLOW;
+	case WITH_CLIPBOARD:
+		return policy->clipboard != RDP_CLIPBOARD_DENY;
 	}
 	return false;
 }
@@ -29,11 +31,12 @@ struct static_rule {
 };
 
 /* rdpdr is there for the sake of sound: Windows offers "Remote Audio" only to clients that have
- * it. cliprdr, rail, encomsp, remdesk, rdp2tcp and the rest are denied by not being here. */
+ * it. rail, encomsp, remdesk, rdp2tcp and the rest are denied by not being here. */
 static const struct static_rule static_rules[] = {
 	{ "drdynvc", ALWAYS, RDP_STATIC_DYNAMIC },
 	{ "rdpsnd", WITH_SOUND, RDP_STATIC_PASS },
 	{ "rdpdr", WITH_SOUND, RDP_STATIC_NOOP },
+	{ "cliprdr", WITH_CLIPBOARD, RDP_STATIC_CLIPBOARD },
 };
 
 struct dynamic_rule {
@@ -91,6 +94,24 @@ static int permit_parse(const char *text, enum rdp_permit *out)
 	return 0;
 }
 
+static int clipboard_parse(const char *text, enum rdp_clipboard *out)
+{
+	static const char *const words[] = {
+		[RDP_CLIPBOARD_DENY] = "deny",
+		[RDP_CLIPBOARD_TO_DESKTOP] = "text-to-desktop",
+		[RDP_CLIPBOARD_FROM_DESKTOP] = "text-from-desktop",
+		[RDP_CLIPBOARD_BOTH] = "text-both",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(words[i], text) == 0) {
+			*out = (enum rdp_clipboard)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 int rdp_policy_set(struct rdp_policy *policy, const char *name, const char *value)
 {
 	const struct {
@@ -98,12 +119,13 @@ int rdp_policy_set(struct rdp_policy *policy, const char *name, const char *valu
 		enum rdp_permit *member;	/* NULL: cannot be allowed */
 	} members[] = {
 		{ "sound", &policy->sound },	{ "microphone", &policy->microphone },
-		{ "camera", &policy->camera },	{ "clipboard", NULL },
-		{ "printers", NULL },		{ "smart_cards", NULL },
-		{ "removable_storage", NULL },
+		{ "camera", &policy->camera },	{ "printers", NULL },
+		{ "smart_cards", NULL },	{ "removable_storage", NULL },
 	};
 	enum rdp_permit permit;
 
+	if (strcmp(name, "clipboard") == 0)
+		return clipboard_parse(value, &policy->clipboard);
 	if (permit_parse(value, &permit) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {

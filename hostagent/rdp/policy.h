@@ -12,15 +12,24 @@
 /* Zero is deny: a zeroed policy allows pixels, keys and pointer, and nothing else. */
 enum rdp_permit { RDP_DENY, RDP_ALLOW };
 
+/* Directions in which clipboard text may go: bits. */
+enum rdp_clipboard {
+	RDP_CLIPBOARD_DENY = 0,
+	RDP_CLIPBOARD_TO_DESKTOP = 1,
+	RDP_CLIPBOARD_FROM_DESKTOP = 2,
+	RDP_CLIPBOARD_BOTH = 3,
+};
+
 struct rdp_policy {
 	enum rdp_permit sound;	/* guest -> client: rdpsnd, AUDIO_PLAYBACK_DVC */
 	enum rdp_permit microphone;	/* client -> guest: AUDIO_INPUT */
 	enum rdp_permit camera;	/* client -> guest: RDCamera_Device_Enumerator and its devices */
+	enum rdp_clipboard clipboard;	/* cliprdr, as filter_clipboard.h has it */
 };
 
 /* Sets one member by its name in the broker's policy object ("sound", "microphone", "camera",
- * "clipboard", "printers", "smart_cards", "removable_storage") from "allow" or "deny".
- * -EINVAL: unknown name or value. -EPERM: "allow" for something the relay has no way to allow;
+ * "clipboard", "printers", "smart_cards", "removable_storage") from "allow" or "deny"; "clipboard"
+ * from "deny", "text-to-desktop", "text-from-desktop" or "text-both". -EINVAL: unknown name or value. -EPERM: "allow" for something the relay has no way to allow;
  * the member stays denied. */
 int rdp_policy_set(struct rdp_policy *policy, const char *name, const char *value);
 
@@ -30,6 +39,7 @@ enum rdp_static_verdict {
 	RDP_STATIC_PASS,	/* chunks are checked and passed */
 	RDP_STATIC_DYNAMIC,	/* drdynvc: its messages go through the dynamic channel filter */
 	RDP_STATIC_NOOP,	/* rdpdr: the relay answers the guest as a client without devices */
+	RDP_STATIC_CLIPBOARD,	/* cliprdr: its messages go through the clipboard filter */
 };
 enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struct span name);
 

@@ -13,8 +13,10 @@
 #include "common/base/text.h"
 #include "hostagent/rdp/x224.h"
 
-#define SCRATCH_LIMIT (2 * RDP_PDU_MAX)
-#define WORK_LIMIT RDP_PDU_MAX
+/* The largest answer to one PDU: a clipboard text in its chunks. */
+#define ANSWER_MAX (RDP_PDU_MAX + 4096)
+#define SCRATCH_LIMIT (2 * ANSWER_MAX)
+#define WORK_LIMIT ANSWER_MAX
 #define PIECES_PER_PDU 4
 #define EFFECTS_PER_PDU (GCC_CHANNELS_MAX + 2)
 #define IO_CHANNEL_LICENSE 0x0080	/* SEC_LICENSE_PKT */
@@ -219,7 +221,7 @@ static bool output_has_room(const struct rdp_session *s)
 {
 	return s->out->piece_count + PIECES_PER_PDU <= RDP_PIECES_MAX &&
 	       s->out->effect_count + EFFECTS_PER_PDU <= RDP_EFFECTS_MAX &&
-	       s->scratch.len <= SCRATCH_LIMIT - RDP_PDU_MAX;
+	       s->scratch.len <= SCRATCH_LIMIT - ANSWER_MAX;
 }
 
 /* What can be taken back when a PDU turns out bad. */

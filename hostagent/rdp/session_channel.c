@@ -149,6 +149,8 @@ int on_static(struct rdp_session *s, const struct pdu *pdu, const char **why)
 		return dynamic_take(s, pdu, why);
 	case RDP_STATIC_NOOP:
 		return devices_take(s, pdu, why);
+	case RDP_STATIC_CLIPBOARD:
+		return session_clipboard_take(s, pdu, why);
 	}
 	return -EBADMSG;
 }

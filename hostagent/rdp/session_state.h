@@ -2,11 +2,13 @@
 /* session_state.h - the inside of a session, shared by its files only:
  *	session.c	the state table, the doors, output and refusals
  *	session_connect.c	the connection sequence: from the ticket to the capabilities
- *	session_channel.c	what flows afterwards: static and dynamic channels, devices */
+ *	session_channel.c	what flows afterwards: static and dynamic channels, devices
+ *	session_clipboard.c	and the clipboard */
 #ifndef GENKAN_HOSTAGENT_RDP_SESSION_STATE_H
 #define GENKAN_HOSTAGENT_RDP_SESSION_STATE_H
 
 #include "hostagent/rdp/dynvc.h"
+#include "hostagent/rdp/filter_clipboard.h"
 #include "hostagent/rdp/framing.h"
 #include "hostagent/rdp/gcc.h"
 #include "hostagent/rdp/mcs.h"
@@ -37,6 +39,12 @@ struct channel {
 };
 
 #define REFUSALS_MAX 16
+
+/* One side's clipboard message so far. */
+struct clipboard_stream {
+	size_t len;
+	uint8_t message[CLIPBOARD_MESSAGE_MAX];
+};
 
 struct rdp_session {
 	enum rdp_state state;
@@ -70,6 +78,8 @@ struct rdp_session {
 	size_t refusal_count;	/* answers that wait for the client's message to end */
 	uint32_t refusals[REFUSALS_MAX];
 	struct rdpdr_noop rdpdr;
+	struct clipboard_filter clipboard;
+	struct clipboard_stream clipboard_streams[RDP_SIDES];
 
 	size_t denied_count;
 	struct rdp_denied denied[RDP_DENIED_MAX];
@@ -95,6 +105,7 @@ event_handler on_x224_request, on_rdstls_request, on_x224_confirm, on_connect_in
 	on_connect_response, on_erect_domain, on_attach, on_attached, on_join, on_joined,
 	on_client_info, on_demand_active, on_confirm_active;
 event_handler on_license, on_message, on_static;
+event_handler session_clipboard_take;
 
 static inline enum rdp_side other_side(enum rdp_side side)
 {

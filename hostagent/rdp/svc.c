@@ -46,8 +46,13 @@ int svc_track(struct svc_stream *stream, const struct svc_chunk *chunk, uint32_t
 	return 0;
 }
 
-void svc_put_header(struct buf *out, size_t message_len)
+void svc_put_chunk_header(struct buf *out, size_t message_len, uint32_t flags)
 {
 	buf_put_u32le(out, (uint32_t)message_len);
-	buf_put_u32le(out, SVC_FIRST | SVC_LAST);
+	buf_put_u32le(out, flags);
+}
+
+void svc_put_header(struct buf *out, size_t message_len)
+{
+	svc_put_chunk_header(out, message_len, SVC_FIRST | SVC_LAST);
 }

@@ -8,6 +8,7 @@
 
 #define SVC_FIRST 0x00000001u
 #define SVC_LAST 0x00000002u
+#define SVC_SHOW_PROTOCOL 0x00000010u
 #define SVC_HEADER_LEN 8
 
 struct svc_chunk {
@@ -33,5 +34,7 @@ int svc_track(struct svc_stream *stream, const struct svc_chunk *chunk, uint32_t
 
 /* Header of a message that is its own only chunk. */
 void svc_put_header(struct buf *out, size_t message_len);
+/* Header of one chunk of several. */
+void svc_put_chunk_header(struct buf *out, size_t message_len, uint32_t flags);
 
 #endif

@@ -100,7 +100,12 @@ static void policies_are_strict_and_deny_by_default(void **state)
 	assert_int_equal(policy_set(&policy, "removable_storage", "allow", &err), -EINVAL);
 	assert_non_null(strstr(err.text, "exception"));
 	assert_int_equal(policy_set(&policy, "removable_storage", "deny", &err), 0);
+	assert_int_equal(policy_set(&policy, "clipboard", "allow", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "files and pictures never pass"));
+	assert_int_equal(policy_set(&policy, "sound", "text-both", &err), -EINVAL);
+	assert_int_equal(policy_set(&policy, "clipboard", "text-from-desktop", &err), 0);
 	policy_format(&policy, &text);
+	assert_non_null(strstr(buf_text(&text), "clipboard=text-from-desktop"));
 	assert_int_equal(policy_parse(buf_text(&text), &back, &err), 0);
 	assert_memory_equal(&back, &policy, sizeof(policy));
 	assert_int_equal(policy_parse("sound=allow", &back, &err), -EINVAL);

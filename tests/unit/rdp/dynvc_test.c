@@ -99,7 +99,7 @@ static void test_denied_channels(void **state)
 		assert_span_equal(pdu.name, span_text(names[i]));
 		assert_int_equal(data(RDP_GUEST, 9), DYNVC_DROP);
 	}
-	policy = (struct rdp_policy){ RDP_ALLOW, RDP_ALLOW, RDP_ALLOW };
+	policy = (struct rdp_policy){ .sound = RDP_ALLOW, .microphone = RDP_ALLOW, .camera = RDP_ALLOW };
 	assert_int_equal(guest_create(9, "URBDRC"), DYNVC_REFUSE);
 	assert_int_equal(guest_create(9, "PNPDR"), DYNVC_REFUSE);
 	assert_int_equal(guest_create(9, "FileRedirectorChannel"), DYNVC_REFUSE);

@@ -3,7 +3,8 @@
 #include "hostagent/rdp/policy.h"
 
 static const struct rdp_policy nothing;
-static const struct rdp_policy everything = { RDP_ALLOW, RDP_ALLOW, RDP_ALLOW };
+static const struct rdp_policy everything = { .sound = RDP_ALLOW, .microphone = RDP_ALLOW,
+					     .camera = RDP_ALLOW };
 
 static enum rdp_static_verdict verdict(const struct rdp_policy *policy, const char *name)
 {
@@ -23,6 +24,9 @@ static void test_static_names(void **state)
 	assert_int_equal(verdict(&everything, "rdpsnd"), RDP_STATIC_PASS);
 	assert_int_equal(verdict(&everything, "RdpSnd"), RDP_STATIC_PASS);
 	assert_int_equal(verdict(&everything, "RDPDR"), RDP_STATIC_NOOP);
+	for (int way = RDP_CLIPBOARD_DENY; way <= RDP_CLIPBOARD_BOTH; way++)
+		assert_int_equal(verdict(&(struct rdp_policy){ .clipboard = way }, "CLIPRDR"),
+				 way ? RDP_STATIC_CLIPBOARD : RDP_STATIC_DENY);
 	for (size_t i = 0; i < ARRAY_LEN(denied); i++)
 		assert_int_equal(verdict(&everything, denied[i]), RDP_STATIC_DENY);
 }
@@ -66,7 +70,16 @@ static void test_set(void **state)
 	assert_int_equal(policy.sound, RDP_DENY);
 	assert_int_equal(rdp_policy_set(&policy, "removable_storage", "deny"), 0);
 	assert_int_equal(rdp_policy_set(&policy, "removable_storage", "allow"), -EPERM);
-	assert_int_equal(rdp_policy_set(&policy, "clipboard", "allow"), -EPERM);
+	assert_int_equal(rdp_policy_set(&policy, "clipboard", "allow"), -EINVAL);
+	assert_int_equal(policy.clipboard, RDP_CLIPBOARD_DENY);
+	assert_int_equal(rdp_policy_set(&policy, "clipboard", "text-to-desktop"), 0);
+	assert_int_equal(policy.clipboard, RDP_CLIPBOARD_TO_DESKTOP);
+	assert_int_equal(rdp_policy_set(&policy, "clipboard", "text-from-desktop"), 0);
+	assert_int_equal(policy.clipboard, RDP_CLIPBOARD_FROM_DESKTOP);
+	assert_int_equal(rdp_policy_set(&policy, "clipboard", "text-both"), 0);
+	assert_int_equal(policy.clipboard, RDP_CLIPBOARD_BOTH);
+	assert_int_equal(rdp_policy_set(&policy, "clipboard", "deny"), 0);
+	assert_int_equal(policy.clipboard, RDP_CLIPBOARD_DENY);
 	assert_int_equal(rdp_policy_set(&policy, "drives", "deny"), -EINVAL);
 	assert_int_equal(rdp_policy_set(&policy, "sound", "yes"), -EINVAL);
 }
