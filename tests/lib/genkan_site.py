@@ -202,6 +202,8 @@ class Site:
             self.site_ns.ip('link', 'set', port, 'master', 'office', 'up')
             ns.ip('addr', 'add', f'{address}/24', 'dev', 'lan0')
             ns.ip('link', 'set', 'lan0', 'up')
+        # The way to the guests is open but for what the host forbids.
+        self.host_ns.run('sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward')
         self.client_ns.ip('route', 'add', GUEST_NET, 'via', HOST)
         self.site_ns.ip('route', 'add', GUEST_NET, 'via', HOST)
 
