@@ -40,8 +40,7 @@ step() {
 			shown=$((SECONDS - start))
 			printf '      %d s: %s\n' "$shown" "$(tail -n 1 "$log" | cut -c1-90)"
 		fi
-		# Wakes up when the step ends, and ten times a second to tick.
-		read -rt 0.1 <> <(:) || :
+		sleep 0.1
 	done
 	wait "$STEPS_PID"
 	status=$?
