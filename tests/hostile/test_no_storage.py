@@ -72,8 +72,12 @@ def chansrv_log(site):
                          'xrdp-chansrv', '-t', 'xrdp-chansrv-sesman', check=False)
 
 
-def drive_lines(site):
-    return [line for line in chansrv_log(site).splitlines() if 'USBSTIC' in line.upper()]
+def drive_traces(site):
+    """What tells that chansrv was offered a drive: its log, and the folder it makes to show drives in."""
+    lines = [line for line in chansrv_log(site).splitlines()
+             if 'USBSTIC' in line.upper() or 'remote drive' in line]
+    home = site.in_guest(site.desktop['id'], '/bin/ls', f'/home/{USER}')
+    return lines + [name for name in home.split() if name == 'xrdp-client']
 
 
 def test_stale_ticket_is_laid_aside(stale_ticket):
@@ -85,7 +89,7 @@ def test_hostile_client_cannot_bring_a_drive(site, stick):
     status, out = site.hostile_client(ticket, f'/drive:USBSTICK,{stick}', '/printer', '/smartcard',
                                       '/clipboard', hold=6)
     assert status == 0, out[-3000:]
-    assert drive_lines(site) == []
+    assert drive_traces(site) == []
     mounts = site.in_guest(site.desktop['id'], '/bin/cat', '/proc/mounts')
     assert 'xrdp' not in mounts and 'fuse.' not in mounts
     def denied():
@@ -101,7 +105,7 @@ def test_same_client_straight_at_the_guest_would_bring_it(site, stick):
     go there, with a credential of its own."""
     status, out = site.straight_client(USER, f'/drive:USBSTICK,{stick}', hold=6)
     assert status == 0, out[-3000:]
-    assert drive_lines(site), chansrv_log(site)[-3000:]
+    assert drive_traces(site), chansrv_log(site)[-3000:]
 
 
 def test_xfreerdp_without_a_ticket_is_refused(site, stick):
@@ -216,7 +220,7 @@ def test_five_thousand_half_open_connections(site, address, port):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 12000), hard))
     daemon = site.relay if port == 3389 else site.broker
-    before = daemon.rss_bytes()
+    before = daemon.memory_bytes()
     links = []
     try:
         with site.client_ns.entered():
@@ -230,7 +234,7 @@ def test_five_thousand_half_open_connections(site, address, port):
         status, body = site.http('POST', '/v1/login', {'user': USER, 'password': site.passwords[USER],
                                  'client': {'name': 'tests', 'version': '1'}}, ns=site.host_ns)
         assert status == 200, body
-        grown = daemon.rss_bytes() - before
+        grown = daemon.memory_bytes() - before
         assert grown < 400 << 20, f'{daemon.name} grew by {grown >> 20} MiB'
     finally:
         for link in links:

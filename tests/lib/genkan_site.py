@@ -119,13 +119,13 @@ class Daemon:
     def text(self):
         return self.log.read_text(errors='replace') if self.log.exists() else ''
 
-    def rss_bytes(self):
-        """Resident memory of the program and its children."""
+    def memory_bytes(self):
+        """Memory of the program and its children; what they share counts once."""
         total = 0
         for pid in [self.pid, *children(self.pid)]:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                status = pathlib.Path(f'/proc/{pid}/status').read_text()
-                found = re.search(r'VmRSS:\s+(\d+) kB', status)
+                rollup = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text()
+                found = re.search(r'^Pss:\s+(\d+) kB', rollup, re.M)
                 total += int(found.group(1)) * 1024 if found else 0
         return total
 
