@@ -87,7 +87,7 @@ static int read_ticket(const json_t *body, struct ticket *out, struct error *err
 	const json_t *endpoint = NULL;
 	const json_t *policy = json_object_get(body, "policy");
 	int64_t port = 0;
-	char sound[16] = "deny";
+	char sound[16] = "deny", clipboard[32] = "deny";
 	int rc = json_get_object(body, "endpoint", &endpoint, err);
 
 	if (!rc)
@@ -102,8 +102,15 @@ static int read_ticket(const json_t *body, struct ticket *out, struct error *err
 		rc = read_pin(body, out->certificate_sha256, err);
 	if (!rc && json_is_object(policy))
 		rc = json_get_text_or(policy, "sound", "deny", sound, sizeof(sound), err);
+	if (!rc && json_is_object(policy))
+		rc = json_get_text_or(policy, "clipboard", "deny", clipboard, sizeof(clipboard),
+				      err);
 	out->port = (uint16_t)port;
 	out->sound = strcmp(sound, "allow") == 0;
+	out->text_to_desktop = strcmp(clipboard, "text-to-desktop") == 0 ||
+			       strcmp(clipboard, "text-both") == 0;
+	out->text_from_desktop = strcmp(clipboard, "text-from-desktop") == 0 ||
+				 strcmp(clipboard, "text-both") == 0;
 	return rc;
 }
 

@@ -26,7 +26,7 @@ struct ticket {
 	uint8_t locator[LOCATOR_LEN];
 	struct secret secret;			/* the text, base64url */
 	char certificate_sha256[65];		/* of the relay, lowercase hex */
-	bool sound;
+	bool sound, text_to_desktop, text_from_desktop;
 };
 
 struct connect_answer {

@@ -21,6 +21,7 @@ void desktop_view_done(struct desktop_view *view)
 	SDL_ShowCursor(SDL_ENABLE);
 	if (view->cursor)
 		SDL_FreeCursor(view->cursor);
+	free(view->desktop_text);
 	*view = (struct desktop_view){ 0 };
 }
 
@@ -217,6 +218,29 @@ static void on_wheel(struct desktop_view *view, const SDL_MouseWheelEvent *wheel
 	send_wheel(view, PTR_FLAGS_HWHEEL, sign * wheel->x);
 }
 
+/* --- clipboard ------------------------------------------------------------------------------- */
+
+void desktop_view_offer_text(struct desktop_view *view)
+{
+	char *text = SDL_GetClipboardText();
+
+	/* what the desktop put there itself is not offered back to it */
+	if (text && (!view->desktop_text || strcmp(text, view->desktop_text) != 0))
+		rdp_session_offer_text(view->session, text);
+	SDL_free(text);
+}
+
+void desktop_view_take_text(struct desktop_view *view)
+{
+	char *text = rdp_session_take_text(view->session);
+
+	if (!text)
+		return;
+	free(view->desktop_text);
+	view->desktop_text = text;
+	SDL_SetClipboardText(text);
+}
+
 static void on_window(struct desktop_view *view, const SDL_WindowEvent *window, int64_t now_ms)
 {
 	if (window->event == SDL_WINDOWEVENT_FOCUS_LOST)
@@ -236,6 +260,9 @@ void desktop_view_event(struct desktop_view *view, const SDL_Event *event, int64
 	if (!view->texture)
 		return;
 	switch (event->type) {
+	case SDL_CLIPBOARDUPDATE:
+		desktop_view_offer_text(view);
+		break;
 	case SDL_KEYDOWN:
 	case SDL_KEYUP:
 		send_key(view, event->key.keysym.scancode, event->type == SDL_KEYDOWN,

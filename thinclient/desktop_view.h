@@ -15,6 +15,7 @@ struct desktop_view {
 	SDL_Cursor *cursor;
 	unsigned pointer_serial;
 	int64_t resize_at_ms;		/* 0: no wish outstanding */
+	char *desktop_text;		/* what the desktop last put into the clipboard */
 	bool down[SDL_NUM_SCANCODES];	/* keys that the desktop believes to be pressed */
 };
 
@@ -28,6 +29,9 @@ void desktop_view_draw(struct desktop_view *view);
 void desktop_view_event(struct desktop_view *view, const SDL_Event *event, int64_t now_ms);
 /* Lets go of every key: the window loses the keyboard, or a hot key was meant for us. */
 void desktop_view_release_keys(struct desktop_view *view);
+/* Offers the present clipboard to the desktop, and puts the desktop's text into it. */
+void desktop_view_offer_text(struct desktop_view *view);
+void desktop_view_take_text(struct desktop_view *view);
 /* Sends a wish for another size once the window rests. Milliseconds until then, or -1. */
 int desktop_view_tick(struct desktop_view *view, int64_t now_ms);
 

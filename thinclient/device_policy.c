@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <freerdp/addin.h>
 #include <freerdp/channels/channels.h>
+#include <freerdp/channels/cliprdr.h>
 #include <freerdp/channels/disp.h>
 #include <freerdp/channels/drdynvc.h>
 #include <freerdp/channels/rdpgfx.h>
@@ -59,15 +60,27 @@ static int add_channel(rdpSettings *settings, const char *name, enum sound_outpu
 	return done ? 0 : -ENOMEM;
 }
 
-int device_policy_apply(rdpSettings *settings, enum sound_output sound, struct error *err)
+/* Never the bits for files. */
+static bool set_clipboard(rdpSettings *settings, const struct device_policy *policy)
 {
+	uint32_t ways = (policy->text_to_desktop ? CLIPRDR_FLAG_LOCAL_TO_REMOTE : 0) |
+			(policy->text_from_desktop ? CLIPRDR_FLAG_REMOTE_TO_LOCAL : 0);
+
+	return freerdp_settings_set_uint32(settings, FreeRDP_ClipboardFeatureMask, ways) &&
+	       freerdp_settings_set_bool(settings, FreeRDP_RedirectClipboard, ways != 0);
+}
+
+int device_policy_apply(rdpSettings *settings, const struct device_policy *policy,
+			struct error *err)
+{
+	enum sound_output sound = policy->sound;
 	bool done = true;
 
 	for (size_t i = 0; i < ARRAY_LEN(switched_off); i++)
 		done = freerdp_settings_set_bool(settings, switched_off[i], FALSE) && done;
 	for (size_t i = 0; i < ARRAY_LEN(emptied); i++)
 		done = freerdp_settings_set_string(settings, emptied[i], NULL) && done;
-	done = freerdp_settings_set_uint32(settings, FreeRDP_ClipboardFeatureMask, 0) && done;
+	done = set_clipboard(settings, policy) && done;
 	done = freerdp_settings_set_uint32(settings, FreeRDP_MultitransportFlags, 0) && done;
 
 	done = freerdp_settings_set_bool(settings, FreeRDP_SupportDynamicChannels, TRUE) && done;
@@ -100,6 +113,9 @@ BOOL device_policy_load_channels(freerdp *instance)
 	ADDIN_ARGV *sound = freerdp_static_channel_collection_find(settings, RDPSND_CHANNEL_NAME);
 
 	if (sound && !load_static(instance, RDPSND_CHANNEL_NAME, sound))
+		return FALSE;
+	if (freerdp_settings_get_bool(settings, FreeRDP_RedirectClipboard) &&
+	    !load_static(instance, CLIPRDR_SVC_CHANNEL_NAME, NULL))
 		return FALSE;
 	return load_static(instance, DRDYNVC_SVC_CHANNEL_NAME, settings);
 }

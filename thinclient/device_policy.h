@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* device_policy.h - what this client can redirect at all: nothing but sound out.
+/* device_policy.h - what this client can redirect at all: sound out, and text of
+ * the clipboard.
  *
  * The hard switch is `LoadChannels`: only the channels named here are ever loaded, so code for
- * drives, printers, smart cards, USB, cameras, microphones and the clipboard does not run. The
- * settings say the same a second time. The relay enforces the policy against clients that are not
+ * drives, printers, smart cards, USB, cameras and microphones does not run; that for the clipboard
+ * runs when the ticket allows text. The settings say the same a second time. The relay enforces the policy against clients that are not
  * this one; here it is a matter of not even asking. */
 #ifndef GENKAN_THINCLIENT_DEVICE_POLICY_H
 #define GENKAN_THINCLIENT_DEVICE_POLICY_H
@@ -17,12 +18,18 @@ enum sound_output {
 	SOUND_SYSTEM,	/* PulseAudio or ALSA */
 };
 
+struct device_policy {
+	enum sound_output sound;
+	bool text_to_desktop, text_from_desktop;	/* neither: no clipboard channel */
+};
+
 /* Switches every redirection off in `settings` and adds the dynamic channels for pictures, resizing
  * and, unless SOUND_NONE, sound. Call once, before connecting. */
-int device_policy_apply(rdpSettings *settings, enum sound_output sound,
+int device_policy_apply(rdpSettings *settings, const struct device_policy *policy,
 			struct error *err) MUST_CHECK;
 
-/* For freerdp.LoadChannels: loads drdynvc and, when device_policy_apply() added it, rdpsnd. */
+/* For freerdp.LoadChannels: loads drdynvc and, when device_policy_apply() allowed them, rdpsnd and
+ * cliprdr. */
 BOOL device_policy_load_channels(freerdp *instance);
 
 /* True for the dynamic channels that may reach FreeRDP's own handlers. */

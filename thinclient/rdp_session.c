@@ -19,13 +19,15 @@
 #include <winpr/synch.h>
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
+#include "thinclient/clipboard.h"
 #include "thinclient/end_reason.h"
 #include "thinclient/rdp_settings.h"
 
 enum { QUEUE_MAX = 1024, MAX_HANDLES = 64, MAX_RECTS = 64 };
 
 struct input {
-	enum { INPUT_KEY, INPUT_UNICODE, INPUT_MOUSE, INPUT_MOUSE_X, INPUT_SYNC, INPUT_SIZE } kind;
+	enum { INPUT_KEY, INPUT_UNICODE, INPUT_MOUSE, INPUT_MOUSE_X, INPUT_SYNC, INPUT_SIZE,
+	       INPUT_CLIPBOARD } kind;
 	uint32_t code;		/* scancode, UTF-16 unit, toggles */
 	uint16_t flags;
 	bool down, repeat;
@@ -42,6 +44,7 @@ struct rdp_session {
 	char pin[65];
 	char config_dir[64];
 	bool pin_refused;		/* session thread */
+	struct clipboard *clipboard;
 	DispClientContext *disp;	/* under the mutex: the channel comes and goes */
 
 	pthread_mutex_t mutex;
@@ -220,6 +223,8 @@ static void on_channel_connected(void *context, const ChannelConnectedEventArgs 
 		pthread_mutex_lock(&session->mutex);
 		session->disp = e->pInterface;
 		pthread_mutex_unlock(&session->mutex);
+	} else if (strcmp(e->name, CLIPRDR_SVC_CHANNEL_NAME) == 0) {
+		clipboard_attach(session->clipboard, e->pInterface);
 	} else if (strcmp(e->name, RDPGFX_DVC_CHANNEL_NAME) == 0) {
 		gdi_graphics_pipeline_init(((rdpContext *)context)->gdi, e->pInterface);
 	}
@@ -233,6 +238,8 @@ static void on_channel_disconnected(void *context, const ChannelDisconnectedEven
 		pthread_mutex_lock(&session->mutex);
 		session->disp = NULL;
 		pthread_mutex_unlock(&session->mutex);
+	} else if (strcmp(e->name, CLIPRDR_SVC_CHANNEL_NAME) == 0) {
+		clipboard_attach(session->clipboard, NULL);
 	} else if (strcmp(e->name, RDPGFX_DVC_CHANNEL_NAME) == 0) {
 		gdi_graphics_pipeline_uninit(((rdpContext *)context)->gdi, e->pInterface);
 	}
@@ -399,6 +406,9 @@ static void send_input(struct rdp_session *session, const struct input *in)
 	case INPUT_SIZE:
 		send_size(session, in->x, in->y);
 		break;
+	case INPUT_CLIPBOARD:
+		clipboard_announce(session->clipboard);
+		break;
 	}
 }
 
@@ -501,14 +511,16 @@ static int apply_settings(struct rdp_session *session, const struct rdp_session_
 			  struct error *err)
 {
 	rdpSettings *settings = session->context->settings;
+	const struct ticket *ticket = config->ticket;
+	const struct device_policy policy = { ticket->sound ? config->sound : SOUND_NONE,
+					      ticket->text_to_desktop, ticket->text_from_desktop };
 	int rc = rdp_settings_apply_ticket(settings, config->ticket, session->config_dir, err);
 
 	if (!rc)
 		rc = rdp_settings_apply_display(settings, config->width, config->height,
 						config->keyboard_layout, err);
 	if (!rc)
-		rc = device_policy_apply(settings, config->ticket->sound ? config->sound
-									 : SOUND_NONE, err);
+		rc = device_policy_apply(settings, &policy, err);
 	return rc;
 }
 
@@ -522,6 +534,7 @@ static void session_destroy(struct rdp_session *session)
 		CloseHandle(session->wake);
 	if (session->config_dir[0])
 		file_remove_tree(session->config_dir, &ignored);
+	clipboard_free(session->clipboard);
 	pointer_shape_done(&session->pointer);
 	frame_free(session->frame);
 	pthread_mutex_destroy(&session->mutex);
@@ -553,6 +566,9 @@ int rdp_session_start(const struct rdp_session_config *config, struct rdp_sessio
 	session->frame = frame_new();
 	session->notify = config->notify;
 	session->arg = config->arg;
+	session->clipboard = clipboard_new(config->ticket->text_to_desktop,
+					   config->ticket->text_from_desktop, config->notify,
+					   config->arg);
 	memcpy(session->pin, config->ticket->certificate_sha256, sizeof(session->pin));
 	int rc = session_prepare(session, config, err);
 
@@ -658,4 +674,15 @@ void rdp_session_sync_locks(struct rdp_session *session, uint16_t toggles)
 void rdp_session_resize(struct rdp_session *session, int width, int height)
 {
 	enqueue(session, (struct input){ .kind = INPUT_SIZE, .x = width, .y = height });
+}
+
+void rdp_session_offer_text(struct rdp_session *session, const char *utf8)
+{
+	clipboard_offer(session->clipboard, utf8);
+	enqueue(session, (struct input){ .kind = INPUT_CLIPBOARD });
+}
+
+char *rdp_session_take_text(struct rdp_session *session)
+{
+	return clipboard_take(session->clipboard);
 }

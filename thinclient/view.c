@@ -266,9 +266,13 @@ static void on_session(struct view *view)
 	if (status.phase == RDP_ENDED) {
 		problem_set(&view->problem, status.reason, status.detail);
 		step(view, FLOW_EV_SESSION_ENDED);
-	} else if (status.phase == RDP_ACTIVE && view->screen.state == FLOW_CONNECTING) {
-		step(view, FLOW_EV_SESSION_ACTIVE);
+		return;
 	}
+	if (status.phase == RDP_ACTIVE && view->screen.state == FLOW_CONNECTING) {
+		step(view, FLOW_EV_SESSION_ACTIVE);
+		desktop_view_offer_text(&view->desktop);
+	}
+	desktop_view_take_text(&view->desktop);
 }
 
 /* --- input ----------------------------------------------------------------------------------- */

@@ -40,6 +40,7 @@ static void a_ticket_is_read_whole(void **state)
 	assert_string_equal((const char *)a.ticket.secret.bytes, "c2VjcmV0");
 	assert_int_equal(strncmp(a.ticket.certificate_sha256, "ab00", 4), 0);
 	assert_true(a.ticket.sound);
+	assert_false(a.ticket.text_to_desktop || a.ticket.text_from_desktop);
 }
 
 static void replace_and_expect(const char *from, const char *to, int expected)
@@ -75,6 +76,27 @@ static void sound_is_off_unless_allowed(void **state)
 	snprintf(text, sizeof(text), "%.*sdeny%s", (int)(at - READY), READY, at + 5);
 	assert_int_equal(read_connect(text, &a), 0);
 	assert_false(a.ticket.sound);
+}
+
+static void clipboard_text_goes_where_the_policy_says(void **state)
+{
+	const struct { const char *word; bool to_desktop, from_desktop; } cases[] = {
+		{ "deny", false, false },	     { "allow", false, false },
+		{ "text-to-desktop", true, false },  { "text-from-desktop", false, true },
+		{ "text-both", true, true },	     { "TEXT-BOTH", false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct connect_answer a;
+		char text[1024];
+		const char *at = strstr(READY, "\"sound\"");
+
+		snprintf(text, sizeof(text), "%.*s\"clipboard\":\"%s\",%s", (int)(at - READY), READY,
+			 cases[i].word, at);
+		assert_int_equal(read_connect(text, &a), 0);
+		assert_int_equal(a.ticket.text_to_desktop, cases[i].to_desktop);
+		assert_int_equal(a.ticket.text_from_desktop, cases[i].from_desktop);
+	}
 }
 
 static void progress_is_read(void **state)
@@ -143,6 +165,7 @@ int main(void)
 		cmocka_unit_test(a_ticket_is_read_whole),
 		cmocka_unit_test(a_broken_ticket_is_refused),
 		cmocka_unit_test(sound_is_off_unless_allowed),
+		cmocka_unit_test(clipboard_text_goes_where_the_policy_says),
 		cmocka_unit_test(progress_is_read),
 		cmocka_unit_test(a_sign_in_lists_desktops),
 		cmocka_unit_test(a_sign_in_may_bring_the_ticket_along),

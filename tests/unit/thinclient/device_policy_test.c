@@ -17,6 +17,8 @@ static rdpContext *new_context(void)
 	return context;
 }
 
+static const struct device_policy sound_only = { .sound = SOUND_SYSTEM };
+
 static const FreeRDP_Settings_Keys_Bool redirections[] = {
 	FreeRDP_DeviceRedirection,    FreeRDP_RedirectDrives,
 	FreeRDP_RedirectHomeDrive,    FreeRDP_RedirectSmartCards,
@@ -43,7 +45,7 @@ static void every_redirection_is_off(void **state)
 	rdpSettings *settings = context->settings;
 
 	switch_all_on(settings);
-	assert_int_equal(device_policy_apply(settings, SOUND_SYSTEM, NULL), 0);
+	assert_int_equal(device_policy_apply(settings, &sound_only, NULL), 0);
 	for (size_t i = 0; i < ARRAY_LEN(redirections); i++)
 		if (freerdp_settings_get_bool(settings, redirections[i]))
 			fail_msg("%s is on",
@@ -54,12 +56,12 @@ static void every_redirection_is_off(void **state)
 	freerdp_client_context_free(context);
 }
 
-static void assert_channels(enum sound_output sound, const char *const *names, uint32_t count)
+static void assert_channels(const struct device_policy *policy, const char *const *names, uint32_t count)
 {
 	rdpContext *context = new_context();
 	rdpSettings *settings = context->settings;
 
-	assert_int_equal(device_policy_apply(settings, sound, NULL), 0);
+	assert_int_equal(device_policy_apply(settings, policy, NULL), 0);
 	assert_true(device_policy_load_channels(context->instance));
 	assert_int_equal(freerdp_settings_get_uint32(settings, FreeRDP_ChannelCount), count);
 	for (uint32_t i = 0; i < count; i++) {
@@ -78,9 +80,36 @@ static void only_sound_and_dynamic_channels_are_announced(void **state)
 {
 	static const char *const both[] = { "rdpsnd", "drdynvc" };
 
-	assert_channels(SOUND_SYSTEM, both, 2);
-	assert_channels(SOUND_SILENT, both, 2);
-	assert_channels(SOUND_NONE, both + 1, 1);
+	assert_channels(&sound_only, both, 2);
+	assert_channels(&(struct device_policy){ .sound = SOUND_SILENT }, both, 2);
+	assert_channels(&(struct device_policy){ .sound = SOUND_NONE }, both + 1, 1);
+}
+
+static void the_clipboard_is_announced_when_text_is_allowed(void **state)
+{
+	static const char *const names[] = { "cliprdr", "drdynvc" };
+
+	assert_channels(&(struct device_policy){ .text_to_desktop = true }, names, 2);
+	assert_channels(&(struct device_policy){ .text_from_desktop = true }, names, 2);
+}
+
+static void the_clipboard_never_has_files(void **state)
+{
+	for (int ways = 0; ways < 4; ways++) {
+		struct device_policy policy = { .text_to_desktop = ways & 1,
+						.text_from_desktop = ways & 2 };
+		uint32_t expected = (ways & 1 ? CLIPRDR_FLAG_LOCAL_TO_REMOTE : 0) |
+				    (ways & 2 ? CLIPRDR_FLAG_REMOTE_TO_LOCAL : 0);
+		rdpContext *context = new_context();
+
+		switch_all_on(context->settings);
+		assert_int_equal(device_policy_apply(context->settings, &policy, NULL), 0);
+		assert_int_equal(freerdp_settings_get_uint32(context->settings,
+							     FreeRDP_ClipboardFeatureMask), expected);
+		assert_int_equal(freerdp_settings_get_bool(context->settings,
+							   FreeRDP_RedirectClipboard), ways != 0);
+		freerdp_client_context_free(context);
+	}
 }
 
 static void dynamic_channels_are_picture_size_and_sound(void **state)
@@ -89,7 +118,7 @@ static void dynamic_channels_are_picture_size_and_sound(void **state)
 	rdpContext *context = new_context();
 	rdpSettings *settings = context->settings;
 
-	assert_int_equal(device_policy_apply(settings, SOUND_SYSTEM, NULL), 0);
+	assert_int_equal(device_policy_apply(settings, &sound_only, NULL), 0);
 	assert_int_equal(freerdp_settings_get_uint32(settings, FreeRDP_DynamicChannelCount),
 			 ARRAY_LEN(expected));
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
@@ -102,6 +131,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_redirection_is_off),
 		cmocka_unit_test(only_sound_and_dynamic_channels_are_announced),
+		cmocka_unit_test(the_clipboard_is_announced_when_text_is_allowed),
+		cmocka_unit_test(the_clipboard_never_has_files),
 		cmocka_unit_test(dynamic_channels_are_picture_size_and_sound),
 	};
 
