@@ -505,7 +505,7 @@ class Site:
                  and not s['ended_at_ms']]
         return found[0] if found else None
 
-    def hostile_client(self, ticket, *options, secret=None, locator=None, hold=0, wait=30):
+    def hostile_client(self, ticket, *options, secret=None, locator=None, hold=0, wait=30, colours=2):
         """FreeRDP with every channel it knows; carries a ticket. Returns (status, output)."""
         folder = self.root / 'client' / f'hostile-{secrets.token_hex(4)}'
         folder.mkdir()
@@ -513,7 +513,7 @@ class Site:
             self.client_ns.command(
                 BUILD / 'tests/lib/rdp_client/rdstls_client', '--locator',
                 locator or ticket['locator'], '--secret-file', '-', '--hold', hold, '--wait', wait,
-                '--fingerprint', ticket['certificate_sha256'], '--screenshot', folder / 'screen.png',
+                '--colours', colours, '--fingerprint', ticket['certificate_sha256'], '--screenshot', folder / 'screen.png',
                 '--', f'/v:{HOST}:3389', *options),
             input=(secret or ticket['secret']) + '\n', stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors='replace', timeout=180,
@@ -521,7 +521,7 @@ class Site:
                      LC_ALL='C.UTF-8'))
         return done.returncode, done.stdout
 
-    def straight_client(self, user, *options, hold=0, wait=60):
+    def straight_client(self, user, *options, hold=0, wait=60, colours=2):
         """The same client from the host straight at the user's guest, with a credential that the host
         is given for a ticket: the control that shows what the relay keeps away, and what it costs."""
         status, answer = self.redeem(self.ticket(user))
@@ -532,7 +532,7 @@ class Site:
         done = subprocess.run(
             self.host_ns.command(
                 BUILD / 'tests/lib/rdp_client/rdstls_client', '--secret-file', '-', '--hold', hold,
-                '--wait', wait, '--fingerprint', guest['certificate_sha256'], '--',
+                '--wait', wait, '--colours', colours, '--fingerprint', guest['certificate_sha256'], '--',
                 f'/v:{guest["address"]}:{guest["port"]}', f'/u:{credential["user"]}', *options),
             input=credential['password'] + '\n', stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors='replace', timeout=180,
