@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/random.h>
+#include <openssl/rand.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
@@ -24,6 +27,9 @@
 #define SERVICE_TIMEOUT_MS 120000
 #define NETWORK_TIMEOUT_MS 10000
 #define CLOCK_TOLERANCE_MS 1000
+#define IDLE_TIMEOUT_MS 90000
+#define IDLE_WINDOW_MS 250
+#define IDLE_WINDOWS 3
 
 #ifndef RNDRESEEDCRNG
 #define RNDRESEEDCRNG _IO('R', 0x07)
@@ -47,7 +53,9 @@ static int mix_seed(const uint8_t *seed, struct error *err)
 	memory_wipe(raw, sizeof(raw));
 	if (rc < 0 || ioctl(fd, RNDRESEEDCRNG) < 0)
 		return error_errno(err, "reseed /dev/urandom");
-	return 0;
+	/* This process's own generator may have been copied in the middle of its life, too. */
+	RAND_seed(seed, IDENTITY_SEED_LEN);
+	return RAND_poll() == 1 ? 0 : error_set(err, EIO, "reseed the generator of keys");
 }
 
 static int set_clock(int64_t time_ms, struct error *err)
@@ -132,11 +140,11 @@ static int write_for_rdp(const char *path, const struct buf *pem, mode_t mode, s
 }
 
 /* The RDP server reads both files anew for every connection. */
-static int renew_rdp_key(const struct identity *id, char *sha256, struct error *err)
+static int renew_rdp_key(const char *name, char *sha256, struct error *err)
 {
 	OWNED(buf_done) struct buf key = BUF_LIMIT(8192);
 	OWNED(buf_done) struct buf certificate = BUF_LIMIT(8192);
-	int rc = certificate_make(id->hostname, clock_wall_ms(), &key, &certificate, sha256, err);
+	int rc = certificate_make(name, clock_wall_ms(), &key, &certificate, sha256, err);
 
 	if (rc == 0)
 		rc = file_make_dirs(GUEST_RDP_DIR, 0755, err);
@@ -211,11 +219,11 @@ static int renew(const struct identity *id, struct identity_record *record, stru
 	if (rc == 0)
 		rc = set_resolver(id, err);
 	if (rc == 0)
-		rc = network_apply(id, NETWORK_TIMEOUT_MS, err);
-	if (rc == 0)
-		rc = renew_rdp_key(id, record->certificate_sha256, err);
+		rc = renew_rdp_key(id->hostname, record->certificate_sha256, err);
 	if (rc == 0)
 		rc = renew_ssh_keys(err);
+	if (rc == 0)	/* a clone's RDP server listens already: nobody reaches it before this */
+		rc = network_apply(id, NETWORK_TIMEOUT_MS, err);
 	if (rc == 0)
 		rc = file_remove_tree(GUEST_USED_DIR, err);
 	if (rc == 0)
@@ -250,5 +258,80 @@ int apply_ensure_served(struct error *err)
 {
 	int rc = rdp_listens(GUEST_RDP_PORT) ? 0 : start_rdp(err);
 
-	return rc < 0 ? rc : rdp_probe(GUEST_RDP_PORT, SERVICE_TIMEOUT_MS, err);
+	if (rc < 0)
+		return rc;
+	return rdp_listens(GUEST_RDP_PORT) ? 0 :
+		       rdp_probe(GUEST_RDP_PORT, SERVICE_TIMEOUT_MS, err);
+}
+
+/* --- templates --- */
+
+static int64_t idle_ticks(void)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+	long long idle = 0;
+
+	if (file_read("/proc/stat", 65536, &text, NULL) < 0 ||
+	    sscanf(buf_text(&text), "cpu %*d %*d %*d %lld", &idle) != 1)
+		return 0;
+	return idle;
+}
+
+/* Nothing tells that the work after a boot has ended; it shows as processors that rest. */
+static int wait_until_idle(struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + IDLE_TIMEOUT_MS;
+	int64_t ticks = sysconf(_SC_CLK_TCK) * sysconf(_SC_NPROCESSORS_ONLN) * IDLE_WINDOW_MS / 1000;
+
+	for (int quiet = 0; quiet < IDLE_WINDOWS;) {
+		int64_t before = idle_ticks();
+
+		if (clock_monotonic_ms() > deadline_ms)
+			return error_set(err, EBUSY, "the guest does not come to rest");
+		poll(NULL, 0, IDLE_WINDOW_MS);
+		quiet = idle_ticks() - before >= ticks * 9 / 10 ? quiet + 1 : 0;
+	}
+	return 0;
+}
+
+/* Asked once, the server's pages are in memory and its child has run. */
+static int warm_rdp(struct error *err)
+{
+	static const struct buf empty = { 0 };
+	char sha256[65];
+	int rc = renew_rdp_key("template", sha256, err);
+
+	if (rc == 0)
+		rc = write_setting(GUEST_TEMPLATE_FILE, &empty, err);
+	if (rc == 0)
+		rc = start_rdp(err);
+	if (rc == 0)
+		rc = rdp_probe(GUEST_RDP_PORT, SERVICE_TIMEOUT_MS, err);
+	unlink(GUEST_RDP_KEY);
+	unlink(GUEST_RDP_CERTIFICATE);
+	return rc;
+}
+
+/* What the image wants to have in memory; an image without it is as good, only slower. */
+static int warm_sessions(struct error *err)
+{
+	static const char *const warm[] = { GUEST_WARM_PROGRAM, NULL };
+
+	return access(GUEST_WARM_PROGRAM, X_OK) < 0 ? 0 : command_run(warm, SERVICE_TIMEOUT_MS, err);
+}
+
+int apply_freeze(struct error *err)
+{
+	int rc;
+
+	if (access(GUEST_RECORD_FILE, F_OK) == 0)
+		return error_set(err, EPERM, "this desktop has an identity");
+	rc = network_prepare(NETWORK_TIMEOUT_MS, err);
+	if (rc == 0)
+		rc = warm_rdp(err);
+	if (rc == 0)
+		rc = warm_sessions(err);
+	unlink("/var/lib/systemd/random-seed");
+	sync();
+	return rc < 0 ? rc : wait_until_idle(err);
 }

@@ -15,6 +15,11 @@ int apply_load_record(struct identity_record *out, struct error *err) MUST_CHECK
 int apply_identity(const struct identity *identity, bool sessions_begun,
 		   struct identity_record *out, struct error *err) MUST_CHECK;
 
+/* Makes this machine a template that clones are forked from: the RDP server runs and has been
+ * asked once, the card is up without an address, nothing secret is left, the machine is idle.
+ * Refused once it has an identity. */
+int apply_freeze(struct error *err) MUST_CHECK;
+
 /* The same identity again: only makes sure that RDP is served. */
 int apply_ensure_served(struct error *err) MUST_CHECK;
 

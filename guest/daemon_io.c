@@ -165,6 +165,8 @@ static void take_line(struct daemon *d, struct span line)
 	int64_t id = 0;
 	int rc = link_request_parse(line, &id, &request, &err);
 
+	if (rc == 0 && request.command == LINK_FREEZE)
+		rc = apply_freeze(&err);
 	if (rc == 0 && request.command == LINK_IDENTITY) {
 		rc = take_identity(d, &request.identity, &err);
 		memory_wipe(request.identity.seed, sizeof(request.identity.seed));

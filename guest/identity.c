@@ -102,6 +102,25 @@ static int get_network(const json_t *object, struct identity *out, struct error 
 	return rc < 0 ? rc : get_dns(object, out, err);
 }
 
+static int get_mac(const json_t *object, struct identity *out, struct error *err)
+{
+	char text[sizeof("00:00:00:00:00:00")], digits[13];
+	size_t n = 0;
+	int rc = json_get_text_or(object, "mac", "", text, sizeof(text), err);
+
+	if (rc < 0 || !text[0])
+		return rc;
+	for (size_t i = 0; text[i] && n < sizeof(digits) - 1; i++)
+		if (i % 3 != 2 || text[i] != ':')
+			digits[n++] = text[i];
+	digits[n] = '\0';
+	if (strlen(text) != sizeof(text) - 1 ||
+	    hex_decode(digits, out->mac, sizeof(out->mac)) < 0 || out->mac[0] & 1)
+		return error_set(err, EINVAL, "mac: the address of one card wanted");
+	out->has_mac = true;
+	return 0;
+}
+
 static int identity_parse(const json_t *object, struct identity *out, struct error *err)
 {
 	int rc = get_hex(object, "desktop", out->desktop, sizeof(out->desktop), err);
@@ -112,6 +131,8 @@ static int identity_parse(const json_t *object, struct identity *out, struct err
 		rc = get_names(object, out, err);
 	if (rc == 0)
 		rc = get_network(object, out, err);
+	if (rc == 0)
+		rc = get_mac(object, out, err);
 	if (rc == 0)
 		rc = get_base64(object, "seed", out->seed, sizeof(out->seed), err);
 	if (rc == 0)
@@ -143,6 +164,8 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 	} else if (strcmp(command, "identity") == 0) {
 		request.command = LINK_IDENTITY;
 		rc = identity_parse(object, &request.identity, err);
+	} else if (strcmp(command, "freeze") == 0) {
+		request.command = LINK_FREEZE;
 	} else {
 		rc = error_set(err, EINVAL, "cmd: not known");
 	}

@@ -25,9 +25,11 @@ struct identity {
 	uint8_t seed[IDENTITY_SEED_LEN];
 	int64_t time_ms;
 	uint8_t public_key[GUEST_PUBLIC_KEY_LEN];
+	bool has_mac;		/* a clone woke up with its template's */
+	uint8_t mac[6];
 };
 
-enum link_command { LINK_PING, LINK_IDENTITY };
+enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE };
 
 struct link_request {
 	enum link_command command;

@@ -90,6 +90,38 @@ static struct sockaddr inet_sockaddr(struct in_addr address)
 	return out;
 }
 
+static int bring_up(int fd, const char *name, struct error *err)
+{
+	struct ifreq request = { 0 };
+
+	if (str_copy(request.ifr_name, sizeof(request.ifr_name), name) < 0)
+		return error_set(err, EINVAL, "%s: name too long", name);
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		return error_errno(err, "read the flags of %s", name);
+	if (request.ifr_flags & IFF_UP)
+		return 0;
+	request.ifr_flags |= IFF_UP | IFF_RUNNING;
+	return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? error_errno(err, "bring up %s", name) : 0;
+}
+
+static int set_mac(int fd, const char *name, const struct identity *id, struct error *err)
+{
+	struct ifreq request = { 0 };
+
+	if (!id->has_mac)
+		return 0;
+	if (str_copy(request.ifr_name, sizeof(request.ifr_name), name) < 0)
+		return error_set(err, EINVAL, "%s: name too long", name);
+	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		return error_errno(err, "read the hardware address of %s", name);
+	if (memcmp(request.ifr_hwaddr.sa_data, id->mac, sizeof(id->mac)) == 0)
+		return 0;
+	memcpy(request.ifr_hwaddr.sa_data, id->mac, sizeof(id->mac));
+	if (ioctl(fd, SIOCSIFHWADDR, &request) < 0)
+		return error_errno(err, "set the hardware address of %s", name);
+	return 0;
+}
+
 static int set_address(int fd, const char *name, const struct identity *id, struct error *err)
 {
 	struct in_addr mask = { htonl(UINT32_MAX << (32 - id->prefix)) };
@@ -103,12 +135,7 @@ static int set_address(int fd, const char *name, const struct identity *id, stru
 	request.ifr_netmask = inet_sockaddr(mask);
 	if (ioctl(fd, SIOCSIFNETMASK, &request) < 0)
 		return error_errno(err, "set the netmask of %s", name);
-	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-		return error_errno(err, "read the flags of %s", name);
-	request.ifr_flags |= IFF_UP | IFF_RUNNING;
-	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		return error_errno(err, "bring up %s", name);
-	return 0;
+	return bring_up(fd, name, err);
 }
 
 static int set_default_route(int fd, struct in_addr gateway, struct error *err)
@@ -137,6 +164,22 @@ int network_apply(const struct identity *identity, int64_t timeout_ms, struct er
 	if (rc == 0)
 		rc = refuse_ipv6(name, err);
 	if (rc == 0)
+		rc = set_mac(fd, name, identity, err);
+	if (rc == 0)
 		rc = set_address(fd, name, identity, err);
 	return rc < 0 ? rc : set_default_route(fd, identity->gateway, err);
+}
+
+int network_prepare(int64_t timeout_ms, struct error *err)
+{
+	OWNED_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char name[IFNAMSIZ];
+	int rc;
+
+	if (fd < 0)
+		return error_errno(err, "open a socket");
+	rc = wait_for_interface(name, timeout_ms, err);
+	if (rc == 0)
+		rc = refuse_ipv6(name, err);
+	return rc < 0 ? rc : bring_up(fd, name, err);
 }

@@ -10,4 +10,7 @@
 int network_apply(const struct identity *identity, int64_t timeout_ms,
 		  struct error *err) MUST_CHECK;
 
+/* The part of it that tells nothing of an identity: waits for the card and brings it up. */
+int network_prepare(int64_t timeout_ms, struct error *err) MUST_CHECK;
+
 #endif

@@ -6,6 +6,8 @@
 #define GUEST_PORT_NAME "org.genkan.guest.0"
 #define GUEST_RUN_DIR "/run/genkan"
 #define GUEST_RECORD_FILE GUEST_RUN_DIR "/identity.json"
+#define GUEST_TEMPLATE_FILE GUEST_RUN_DIR "/template"	/* the RDP server may run, without logins */
+#define GUEST_WARM_PROGRAM "/usr/lib/genkan/warm"
 #define GUEST_USED_DIR GUEST_RUN_DIR "/used"	/* one empty file per consumed nonce */
 #define GUEST_SESSION_SOCKET GUEST_RUN_DIR "/guest.sock"
 #define GUEST_RDP_DIR GUEST_RUN_DIR "/rdp"

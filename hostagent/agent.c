@@ -9,11 +9,13 @@
 #include "hostagent/agent.h"
 #include "hostagent/desktop.h"
 #include "hostagent/images.h"
+#include "hostagent/memory.h"
 #include "hostagent/spec_file.h"
 #include "hostagent/sync.h"
 #include "hostagent/sync_message.h"
+#include "hostagent/templates.h"
 
-enum { JOBS_MAX = 8192, HOST_SIZE = 256 };
+enum { JOBS_MAX = 8192, CHECK_THREADS = 8, HOST_SIZE = 256 };
 
 struct agent {
 	struct desktop_host host;
@@ -30,17 +32,6 @@ struct agent {
 };
 
 /* --- what is told to the broker --- */
-
-static int64_t memory_free(void)
-{
-	OWNED(buf_done) struct buf text = { 0 };
-	const char *line;
-
-	if (file_read("/proc/meminfo", 16384, &text, NULL) < 0)
-		return 0;
-	line = strstr(buf_text(&text), "MemAvailable:");
-	return line ? strtoll(line + strlen("MemAvailable:"), NULL, 10) * 1024 : 0;
-}
 
 static json_t *host_report(const struct agent *agent)
 {
@@ -62,8 +53,9 @@ static json_t *report(void *arg)
 
 	LIST_EACH(it, &agent->host.desktops)
 		json_array_append_new(desktops, desktop_report(desktop_of(it), now_ms));
-	return json_pack("{s:o, s:o, s:o}", "host", host_report(agent), "images",
-			 images_report(agent->images), "desktops", desktops);
+	return json_pack("{s:o, s:o, s:o, s:o}", "host", host_report(agent), "images",
+			 images_report(agent->images), "desktops", desktops, "templates",
+			 templates_report(agent->host.templates));
 }
 
 /* --- what the broker wants --- */
@@ -210,6 +202,7 @@ static void apply(struct agent *agent, struct sync_answer *answer)
 	images_set(agent->images, (const char(*)[VM_SHA256_SIZE])agent->wanted.images,
 		   agent->wanted.image_count);
 	reconcile(agent);
+	templates_tend(agent->host.templates);
 	if (!agent->swept)
 		sweep(agent);
 }
@@ -236,6 +229,8 @@ static void on_changed(void *arg)
 {
 	struct agent *agent = arg;
 
+	if (agent->host.templates)
+		templates_tend(agent->host.templates);
 	if (agent->sync)
 		sync_changed(agent->sync);
 }
@@ -246,6 +241,7 @@ static void on_forgotten(void *arg)
 	struct agent *agent = arg;
 
 	loop_timer_start(agent->again, 0);
+	templates_tend(agent->host.templates);
 }
 
 static void on_helper_gone(void *arg, pid_t pid, int status)
@@ -276,6 +272,8 @@ static int make_folders(const struct hostagent_config *config, struct error *err
 
 	if (rc == 0)
 		rc = file_make_dirs(host_path(config, HOST_VERIFIED).text, 0700, err);
+	if (rc == 0)
+		rc = file_make_dirs(host_path(config, HOST_TEMPLATES).text, 0711, err);
 	if (rc == 0 && config->overlay_dir[0])
 		rc = file_make_dirs(config->overlay_dir, 0711, err);
 	return rc;
@@ -295,6 +293,7 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	agent->accel = accel;
 	agent->host.jobs = work_new(loop, "host", 1, JOBS_MAX);
 	agent->host.image_jobs = work_new(loop, "images", 1, JOBS_MAX);
+	agent->host.checks = work_new(loop, "checks", CHECK_THREADS, JOBS_MAX);
 	agent->images = images_new(agent->host.image_jobs, config, on_changed, agent);
 	agent->again = loop_timer_new(loop, reconcile, agent);
 	if ((rc = load_relay(agent, config, err)) < 0 || (rc = make_folders(config, err)) < 0 ||
@@ -303,6 +302,7 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	if ((rc = loop_child_new(loop, priv_pid(priv), on_helper_gone, agent, &agent->helper)) < 0)
 		return error_set(err, -rc, "watch the privileged helper");
 	load_guest_key(agent);
+	agent->host.templates = templates_new(&agent->host, accel);
 	spec_each_id(config, adopt, &agent->host);
 	sync_start(agent->sync);
 	*out = STEAL(agent);
@@ -315,9 +315,12 @@ void agent_free(struct agent *agent)
 		return;
 	sync_free(agent->sync);
 	agent->sync = NULL;
+	templates_free(agent->host.templates);
+	agent->host.templates = NULL;
 	desktop_host_done(&agent->host);
 	work_free(agent->host.jobs);
 	work_free(agent->host.image_jobs);
+	work_free(agent->host.checks);
 	images_free(agent->images);
 	loop_timer_free(agent->again);
 	loop_child_free(agent->helper);

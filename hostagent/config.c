@@ -33,6 +33,14 @@ static const struct config_key keys[] = {
 	{ "hostagent", "boot_deadline", CONFIG_DURATION_MS,
 	  offsetof(struct hostagent_config, boot_deadline_ms), "180s",
 	  "longest wait for a guest to come up", false },
+	KEY(templates, CONFIG_BOOL, "yes", "freeze a running desktop of each kind and fork others from it"),
+	KEY(template_dir, CONFIG_TEXT, "", "RAM disk for the memory of templates; empty: run_dir/templates"),
+	{ "hostagent", "template_keep", CONFIG_DURATION_MS,
+	  offsetof(struct hostagent_config, template_keep_ms), "10m",
+	  "how long a template is kept that no desktop needs", false },
+	{ "hostagent", "memory_reserve", CONFIG_BYTES,
+	  offsetof(struct hostagent_config, memory_reserve_bytes), "512M",
+	  "memory of the host that desktops may not use", false },
 	KEY(log_level, CONFIG_TEXT, "info", "debug, info, warn or error"),
 };
 
@@ -83,6 +91,8 @@ static void check_folders(const char *path, const struct hostagent_config *confi
 			problem(problems, path, folders[i].key, "must be an absolute path");
 	if (config->overlay_dir[0] && config->overlay_dir[0] != '/')
 		problem(problems, path, "overlay_dir", "must be empty or an absolute path");
+	if (config->template_dir[0] && config->template_dir[0] != '/')
+		problem(problems, path, "template_dir", "must be empty or an absolute path");
 	if (!run_dir_fits(config))
 		problem(problems, path, "run_dir", "is too long for the name of a unix socket");
 }
@@ -154,6 +164,7 @@ struct path host_path(const struct hostagent_config *config, enum host_file file
 		[RELAY_CERTIFICATE] = "relay.crt", [RELAY_KEY] = "relay.key",
 		[HOST_LOCK] = "lock", [HOST_DESKTOPS] = "desktops", [HOST_VERIFIED] = "verified",
 		[HOST_GUEST_KEY] = "guest.pub", [HOST_RUN_DESKTOPS] = "desktops",
+		[HOST_TEMPLATES] = "templates",
 	};
 
 	return path_of("%s/%s", file == HOST_RUN_DESKTOPS ? config->run_dir : config->state_dir,
@@ -175,6 +186,27 @@ struct path desktop_path(const struct hostagent_config *config, const char *id,
 		return path_of("%s/%s.qcow2", config->overlay_dir, id);
 	return path_of("%s/desktops/%s%s",
 		       file >= DESKTOP_RUN ? config->run_dir : config->state_dir, id, names[file]);
+}
+
+struct path template_memory_dir(const struct hostagent_config *config)
+{
+	if (config->template_dir[0])
+		return path_of("%s", config->template_dir);
+	return path_of("%s/templates", config->run_dir);
+}
+
+struct path template_path(const struct hostagent_config *config, const char *id,
+			  enum template_file file)
+{
+	static const char *const names[] = {
+		[TEMPLATE_FILES] = "", [TEMPLATE_FILE_SPEC] = "/spec.json",
+		[TEMPLATE_FILE_DISK] = "/disk.qcow2", [TEMPLATE_FILE_BLANK] = "/blank.qcow2",
+		[TEMPLATE_FILE_MEMORY] = ".ram", [TEMPLATE_FILE_STATE] = ".state",
+	};
+
+	if (file >= TEMPLATE_FILE_MEMORY)
+		return path_of("%.3000s/%s%s", template_memory_dir(config).text, id, names[file]);
+	return path_of("%s/templates/%s%s", config->state_dir, id, names[file]);
 }
 
 struct path image_path(const struct hostagent_config *config, const char *sha256)

@@ -17,6 +17,10 @@ struct hostagent_config {
 	char *user;
 	char *log_level;
 	bool allow_tcg, production;
+	bool templates;
+	char *template_dir;
+	int64_t template_keep_ms;
+	int64_t memory_reserve_bytes;
 	int64_t vm_uid_first;
 	int64_t boot_deadline_ms;
 	struct vm_subnet subnet;	/* of bridge_address */
@@ -36,6 +40,7 @@ enum host_file {
 	HOST_VERIFIED,	/* folder: which images were checked */
 	HOST_GUEST_KEY,	/* public key of the broker that guests check credentials with */
 	HOST_RUN_DESKTOPS,
+	HOST_TEMPLATES,
 };
 enum desktop_file {
 	DESKTOP_FOLDER, DESKTOP_SPEC, DESKTOP_OVERLAY,
@@ -50,6 +55,16 @@ struct path {
 struct path host_path(const struct hostagent_config *config, enum host_file file);
 struct path desktop_path(const struct hostagent_config *config, const char *id,
 			 enum desktop_file file);
+enum template_file {
+	TEMPLATE_FILES, TEMPLATE_FILE_SPEC,
+	TEMPLATE_FILE_DISK,		/* overlay on the image; what its clones' overlays lie on */
+	TEMPLATE_FILE_BLANK,		/* an overlay on that, as every clone begins */
+	TEMPLATE_FILE_MEMORY, TEMPLATE_FILE_STATE,	/* of the privileged helper, on a RAM disk */
+};
+/* Where the last two are. */
+struct path template_memory_dir(const struct hostagent_config *config);
+struct path template_path(const struct hostagent_config *config, const char *id,
+			  enum template_file file);
 struct path image_path(const struct hostagent_config *config, const char *sha256);
 
 #endif

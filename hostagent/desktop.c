@@ -172,10 +172,11 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec)
 {
-	uint32_t address = desktop->spec.address;
+	struct vm_spec ours = desktop->spec;
 
 	desktop->spec = *spec;
-	desktop->spec.address = address;
+	desktop->spec.address = ours.address;
+	memcpy(desktop->spec.template_id, ours.template_id, VM_ID_SIZE);
 	desktop_event(desktop, VM_EV_NEW_EPOCH);
 }
 
@@ -194,8 +195,16 @@ static void entered_ready(struct desktop *desktop, int64_t now_ms)
 	desktop->reason[0] = '\0';
 	if (!desktop->started_ms)
 		return;
-	desktop->host->expected_boot_ms = now_ms - desktop->started_ms;
+	const struct desktop_times *times = &desktop->times;
+
+	if (!desktop->resumed)
+		desktop->host->expected_boot_ms = now_ms - desktop->started_ms;
 	log_info("desktop_ready", kv_str("desktop", desktop->spec.id),
+		 kv_str("way", desktop->resumed ? "clone" : "boot"),
+		 kv_int("overlay_ms", times->cloned_ms - times->wanted_ms),
+		 kv_int("spawn_ms", times->spawned_ms - times->cloned_ms),
+		 kv_int("identity_ms", times->identified_ms - times->spawned_ms),
+		 kv_int("rdp_ms", now_ms - times->identified_ms),
 		 kv_int("boot_ms", now_ms - desktop->started_ms));
 	desktop->started_ms = 0;
 }
@@ -212,6 +221,10 @@ static void enter(struct desktop *desktop, enum vm_state before)
 		count_failure(desktop, before, now_ms);
 	if (desktop->state == VM_READY)
 		entered_ready(desktop, now_ms);
+	if (desktop->state == VM_QUEUED)
+		desktop->times.wanted_ms = now_ms;
+	if (desktop->state == VM_STARTING)
+		desktop->times.cloned_ms = now_ms;
 	if (desktop->state == VM_BOOTING)
 		loop_timer_start(desktop->progress, PROGRESS_MS);
 	desktop->since_ms = now_ms;

@@ -12,6 +12,7 @@
 #include "hostagent/vm/reconcile.h"
 
 struct desktop;
+struct templates;
 
 /* What all desktops of a host share. Owned by the agent, which fills it in. */
 struct desktop_host {
@@ -20,6 +21,8 @@ struct desktop_host {
 	struct priv *priv;
 	struct work *jobs;		/* one thread: overlays, spec files, the helper */
 	struct work *image_jobs;	/* one thread: hashes of images */
+	struct work *checks;		/* some threads: connections to RDP servers of desktops */
+	struct templates *templates;
 	struct list desktops;
 	uint8_t guest_key[GUEST_KEY_LEN];
 	bool has_guest_key;

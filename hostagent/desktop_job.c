@@ -7,7 +7,12 @@
 #include "common/sys/log.h"
 #include "hostagent/desktop_parts.h"
 #include "hostagent/image/image.h"
+#include "hostagent/memory.h"
+#include "hostagent/rdp_check.h"
 #include "hostagent/spec_file.h"
+#include "hostagent/templates.h"
+
+enum { RDP_CHECK_MS = 60000 };
 
 struct job {
 	struct desktop_host *host;
@@ -15,6 +20,8 @@ struct job {
 	unsigned attempt;
 	enum vm_event done, failed;	/* VM_EVENTS: say nothing */
 	int (*work)(struct job *job, struct error *err);
+	bool clone;			/* forked, not booted */
+	char template_id[VM_ID_SIZE];	/* that it can be forked from */
 	pid_t pid;
 	int result;
 	struct error err;
@@ -27,6 +34,19 @@ static void run_job(void *arg)
 	job->result = job->work(job, &job->err);
 }
 
+static void spawned(struct desktop *desktop, const struct job *job)
+{
+	desktop->times.spawned_ms = clock_monotonic_ms();
+	desktop->waking = job->clone;
+	desktop_watch(desktop, job->pid);
+}
+
+static void cloned(struct desktop *desktop, const struct job *job)
+{
+	desktop->resumed = job->clone;
+	memcpy(desktop->spec.template_id, job->note.spec.template_id, VM_ID_SIZE);
+}
+
 static void finish(struct job *job, struct desktop *desktop)
 {
 	enum vm_event event = job->result < 0 ? job->failed : job->done;
@@ -34,7 +54,9 @@ static void finish(struct job *job, struct desktop *desktop)
 	if (job->result < 0 && event != VM_EVENTS)
 		desktop_set_reason(desktop, "%.250s", job->err.text);
 	else if (event == VM_EV_SPAWNED && desktop->state == VM_STARTING)
-		desktop_watch(desktop, job->pid);
+		spawned(desktop, job);
+	else if (event == VM_EV_CLONED)
+		cloned(desktop, job);
 	/* Watching a process that is gone already has told so, and may have ended the desktop. */
 	desktop = desktop_find(job->host, job->note.spec.id);
 	if (desktop && event != VM_EVENTS)
@@ -76,6 +98,9 @@ static void submit(struct desktop *desktop, struct work *queue,
 	job->work = work;
 	job->done = done;
 	job->failed = failed;
+	job->clone = desktop->resumed;
+	if (!templates_for(desktop->host->templates, &desktop->spec, job->template_id))
+		job->template_id[0] = '\0';
 	if (work_submit(queue, 0, run_job, job_done, job) < 0)
 		loop_post(desktop->host->loop, refuse, job);	/* not inside the caller */
 }
@@ -95,14 +120,23 @@ static int save(struct job *job, struct error *err)
 	return spec_file_write(job->host->config, &job->note, err);
 }
 
+/* Only a new overlay fits the memory of its template: what a desktop has run on is booted. */
 static int clone(struct job *job, struct error *err)
 {
-	struct path folder = desktop_path(job->host->config, job->note.spec.id, DESKTOP_FOLDER);
-	int rc = file_make_dirs(folder.text, 0700, err);
+	const struct hostagent_config *config = job->host->config;
+	struct vm_spec *spec = &job->note.spec;
+	struct path folder = desktop_path(config, spec->id, DESKTOP_FOLDER);
+	bool fresh = !overlay_exists(config, spec->id);
+	int rc;
 
-	if (rc < 0 || (rc = save(job, err)) < 0)
+	if (fresh)
+		memcpy(spec->template_id, job->template_id, VM_ID_SIZE);
+	job->clone = fresh && spec->template_id[0];
+	if ((rc = memory_admit(memory_free(), config->memory_reserve_bytes,
+			       memory_needed(spec, job->clone), err)) < 0 ||
+	    (rc = file_make_dirs(folder.text, 0700, err)) < 0 || (rc = save(job, err)) < 0)
 		return rc;
-	return overlay_create(job->host->config, &job->note.spec, err);
+	return fresh ? overlay_create(config, spec, err) : 0;
 }
 
 /* Addresses are taken where all desktops are known: on the loop, by the one that needs it. */
@@ -137,7 +171,8 @@ void desktop_job_clone(struct desktop *desktop)
 
 static int spawn(struct job *job, struct error *err)
 {
-	return priv_spawn(job->host->priv, &job->note.spec, &job->pid, err);
+	return priv_spawn(job->host->priv, &job->note.spec,
+			  job->clone ? VM_LAUNCH_CLONE : VM_LAUNCH_BOOT, &job->pid, err);
 }
 
 void desktop_job_spawn(struct desktop *desktop)
@@ -177,4 +212,16 @@ void desktop_job_clean(struct desktop *desktop)
 void desktop_job_save(struct desktop *desktop)
 {
 	submit(desktop, desktop->host->jobs, save, VM_EVENTS, VM_EVENTS);
+}
+
+static int check_rdp(struct job *job, struct error *err)
+{
+	return rdp_check(job->note.spec.address, job->note.rdp_certificate_sha256, RDP_CHECK_MS,
+			 err);
+}
+
+/* Ready is what answers: its port, with the certificate that the guest told. */
+void desktop_job_check_rdp(struct desktop *desktop)
+{
+	submit(desktop, desktop->host->checks, check_rdp, VM_EV_IDENTIFIED, VM_EV_REFUSED);
 }

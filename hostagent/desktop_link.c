@@ -7,11 +7,11 @@
 #include "common/base/secret.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
-#include "common/sys/file.h"
 #include "common/sys/log.h"
 #include "hostagent/desktop_parts.h"
+#include "hostagent/qemu_log.h"
 
-enum { RECONNECT_MS = 300, LOG_LIMIT = 65536 };
+enum { RECONNECT_MS = 300 };
 
 static struct path path_of(const struct desktop *desktop, enum desktop_file file)
 {
@@ -25,24 +25,16 @@ static void again_soon(struct desktop *desktop)
 
 /* --- the process --- */
 
-/* QEMU's last words: its log is small and lies on a RAM disk. */
 static void explain_exit(struct desktop *desktop)
 {
-	OWNED(buf_done) struct buf log = { 0 };
-	const char *text, *line;
+	char line[181];
 
 	if (desktop->exit_reason[0]) {
 		desktop_set_reason(desktop, "QEMU ended: %s", desktop->exit_reason);
 		return;
 	}
-	if (file_read(path_of(desktop, DESKTOP_QEMU_LOG).text, LOG_LIMIT, &log, NULL) < 0)
-		buf_reset(&log);
-	while (log.len > 0 && log.ptr[log.len - 1] == '\n')
-		buf_truncate(&log, log.len - 1);
-	text = buf_text(&log);
-	line = strrchr(text, '\n');
-	line = line ? line + 1 : text;
-	desktop_set_reason(desktop, "QEMU ended unexpectedly%s%.180s", *line ? ": " : "", line);
+	qemu_last_words(path_of(desktop, DESKTOP_QEMU_LOG).text, line, sizeof(line));
+	desktop_set_reason(desktop, "QEMU ended unexpectedly%s%s", *line ? ": " : "", line);
 }
 
 static void on_process_end(void *arg, pid_t pid, int status)
@@ -69,25 +61,79 @@ void desktop_watch(struct desktop *desktop, pid_t pid)
 
 /* --- QMP --- */
 
+static void on_state_loaded(void *arg, const json_t *result, const struct error *err)
+{
+	struct desktop *desktop = arg;
+
+	if (result || err->code == ECANCELED)
+		return;
+	desktop_set_reason(desktop, "wake up the clone: %.180s", err->text);
+	desktop_event(desktop, VM_EV_FAILED);
+}
+
+/* An agent that ended between start and order left one that will never wake up. */
+static void on_status(void *arg, const json_t *result, const struct error *err)
+{
+	const char *status = json_string_value(json_object_get(result, "status"));
+	struct desktop *desktop = arg;
+
+	if (!status || strcmp(status, "inmigrate") != 0 || desktop->resumed)
+		return;
+	desktop_set_reason(desktop, "a clone that was never woken up");
+	desktop_event(desktop, VM_EV_FAILED);
+}
+
+static void wake_up(struct desktop *desktop)
+{
+	int rc;
+
+	if (desktop->waking)
+		rc = qmp_load_state(desktop->qmp, VM_STATE_SET, on_state_loaded, desktop);
+	else
+		rc = qmp_execute(desktop->qmp, "query-status", NULL, on_status, desktop);
+	desktop->waking = false;
+	if (rc < 0)
+		log_warn("qemu_does_not_read", kv_str("desktop", desktop->spec.id));
+}
+
 static void on_qmp_ready(void *arg)
 {
 	struct desktop *desktop = arg;
 
 	desktop->qmp_ready = true;
+	wake_up(desktop);
 	desktop_connect(desktop);	/* the guest's daemon comes next */
 	desktop_event(desktop, VM_EV_QMP_READY);
+}
+
+static void on_load_failed(struct desktop *desktop)
+{
+	desktop_set_reason(desktop, "QEMU could not load its template's state");
+	desktop_event(desktop, VM_EV_FAILED);
+}
+
+static void on_reset(struct desktop *desktop)
+{
+	desktop->resumed = false;
+	desktop_event(desktop, VM_EV_RESET);
 }
 
 static void on_qmp_event(void *arg, const char *name, const json_t *data)
 {
 	struct desktop *desktop = arg;
 	const char *reason = json_string_value(json_object_get(data, "reason"));
+	const char *status = json_string_value(json_object_get(data, "status"));
 
 	if (strcmp(name, "SHUTDOWN") == 0)
 		snprintf(desktop->exit_reason, sizeof(desktop->exit_reason), "%.60s",
 			 reason ? reason : "shutdown");
+	else if (strcmp(name, "MIGRATION") == 0 && status && strcmp(status, "failed") == 0)
+		on_load_failed(desktop);
+	else if (strcmp(name, "RESUME") == 0)
+		log_debug("desktop_resumed", kv_str("desktop", desktop->spec.id),
+			  kv_int("ms", clock_monotonic_ms() - desktop->times.spawned_ms));
 	else if (strcmp(name, "RESET") == 0)
-		desktop_event(desktop, VM_EV_RESET);
+		on_reset(desktop);
 	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
 		log_warn("desktop_disk_error", kv_str("desktop", desktop->spec.id),
 			 kv_str("reason", reason));
@@ -109,9 +155,13 @@ static void on_qmp_closed(void *arg, const struct error *reason)
 
 /* --- the guest's daemon --- */
 
+/* A clone's guest greets before it reads what it was told; only a reboot makes that void. */
 static void on_guest_ready(void *arg)
 {
-	desktop_event(arg, VM_EV_GUEST_READY);
+	struct desktop *desktop = arg;
+
+	if (!desktop->resumed || desktop->state != VM_IDENTITY)
+		desktop_event(desktop, VM_EV_GUEST_READY);
 }
 
 static void on_guest_identified(void *arg, const struct guest_message *message)
@@ -121,7 +171,8 @@ static void on_guest_identified(void *arg, const struct guest_message *message)
 	if (message->ok && message->rdp_certificate_sha256[0]) {
 		memcpy(desktop->rdp_certificate_sha256, message->rdp_certificate_sha256,
 		       VM_SHA256_SIZE);
-		desktop_event(desktop, VM_EV_IDENTIFIED);
+		desktop->times.identified_ms = clock_monotonic_ms();
+		desktop_job_check_rdp(desktop);
 		return;
 	}
 	desktop_set_reason(desktop, "the guest refused its identity: %.180s",
@@ -198,16 +249,31 @@ static int connect_serial(struct desktop *desktop, struct error *err)
 			       path_of(desktop, DESKTOP_SERIAL_LOG).text, &desktop->serial, err);
 }
 
+/* A clone's guest needs no question whether it is there. */
+static int greet(struct desktop *desktop)
+{
+	if (!desktop->resumed || desktop->state == VM_READY)
+		return guest_link_ping(desktop->guest);
+	if (desktop->state == VM_IDENTITY)
+		desktop_send_identity(desktop);
+	else
+		desktop_event(desktop, VM_EV_RESUMED);
+	return 0;
+}
+
 static int connect_guest(struct desktop *desktop, struct error *err)
 {
 	static const struct guest_link_handler handler = {
-		on_guest_ready, on_guest_identified, on_guest_user, on_guest_closed,
+		.ready = on_guest_ready, .identified = on_guest_identified,
+		.user = on_guest_user, .closed = on_guest_closed,
 	};
 
-	if (desktop->guest || !desktop->qmp_ready)
+	if (desktop->guest || (!desktop->qmp_ready && !desktop->resumed))
 		return 0;
-	return guest_link_open(desktop->host->loop, path_of(desktop, DESKTOP_GUEST).text, &handler,
-			       desktop, &desktop->guest, err);
+	int rc = guest_link_open(desktop->host->loop, path_of(desktop, DESKTOP_GUEST).text,
+				 &handler, desktop, &desktop->guest, err);
+
+	return rc < 0 ? rc : greet(desktop);
 }
 
 void desktop_connect(struct desktop *desktop)
@@ -216,8 +282,9 @@ void desktop_connect(struct desktop *desktop)
 
 	if (!desktop->process)
 		return;
-	if (connect_qmp(desktop, &err) == 0 && connect_serial(desktop, &err) == 0 &&
-	    connect_guest(desktop, &err) == 0)
+	/* The guest first: all of these sockets listen before QEMU does anything. */
+	if (connect_guest(desktop, &err) == 0 && connect_qmp(desktop, &err) == 0 &&
+	    connect_serial(desktop, &err) == 0)
 		return;
 	log_debug("connect_refused", kv_str("desktop", desktop->spec.id), kv_error(&err));
 	again_soon(desktop);

@@ -8,6 +8,11 @@
 #include "hostagent/qmp/qmp.h"
 #include "hostagent/qmp/serial_log.h"
 
+/* Where the time of a start goes; monotonic. */
+struct desktop_times {
+	int64_t wanted_ms, cloned_ms, spawned_ms, identified_ms;
+};
+
 struct desktop {
 	struct list node;
 	struct desktop_host *host;
@@ -20,6 +25,8 @@ struct desktop {
 	int reported_percent;
 	bool refused;			/* in this state the guest has said why it is late */
 	char reason[256];		/* of the last error */
+	bool resumed;			/* this QEMU is a clone, and has not rebooted since */
+	struct desktop_times times;
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 
@@ -27,6 +34,7 @@ struct desktop {
 	struct loop_child *process;
 	struct qmp *qmp;
 	bool qmp_ready;
+	bool waking;			/* its QEMU waits to be told whose state to load */
 	struct guest_link *guest;
 	struct serial_log *serial;
 	struct loop_timer *deadline, *retry, *reconnect, *progress;
@@ -42,6 +50,7 @@ void desktop_job_spawn(struct desktop *desktop);
 void desktop_job_kill(struct desktop *desktop);
 void desktop_job_clean(struct desktop *desktop);
 void desktop_job_save(struct desktop *desktop);
+void desktop_job_check_rdp(struct desktop *desktop);
 
 /* desktop_link.c */
 void desktop_watch(struct desktop *desktop, pid_t pid);

@@ -9,6 +9,7 @@
 #include "hostagent/priv/cgroup.h"
 #include "hostagent/priv/priv.h"
 #include "hostagent/priv/process.h"
+#include "hostagent/priv/template_memory.h"
 #include "hostagent/spec_file.h"
 
 struct pass {
@@ -46,6 +47,30 @@ static void destroy_each(void *arg, const char *id)
 	}
 }
 
+static int destroy_template(const struct spawn_host *host, const char *id, struct error *err)
+{
+	struct vm_spec spec = { 0 };
+	int rc;
+
+	memcpy(spec.id, id, VM_ID_SIZE);
+	if ((rc = spawn_kill(host, id, err)) < 0 || (rc = priv_clean_here(host, &spec, err)) < 0 ||
+	    (rc = template_drop(host->config, id, err)) < 0)
+		return rc;
+	return file_remove_tree(template_path(host->config, id, TEMPLATE_FILES).text, err);
+}
+
+static void destroy_each_template(void *arg, const char *id)
+{
+	struct pass *pass = arg;
+	struct error err;
+	int rc = destroy_template(&pass->host, id, &err);
+
+	if (rc < 0 && pass->result == 0) {
+		pass->result = rc;
+		pass->err = err;
+	}
+}
+
 static void count_running(void *arg, const char *id)
 {
 	struct pass *pass = arg;
@@ -72,6 +97,7 @@ int destroy_all(const struct hostagent_config *config, struct error *err)
 	struct pass pass = { .host = { .config = config } };
 
 	spec_each_id(config, destroy_each, &pass);
+	template_each_id(config, destroy_each_template, &pass);
 	if (pass.result < 0)
 		return error_set(err, -pass.result, "%s", pass.err.text);
 	return destroy_network(config, err);

@@ -119,7 +119,8 @@ static int own(const struct spawn_host *host, const char *path, struct error *er
 static int own_state(const struct spawn_host *host, struct error *err)
 {
 	static const enum host_file files[] = { HOST_CERTIFICATE, HOST_KEY, RELAY_CERTIFICATE,
-						RELAY_KEY, HOST_DESKTOPS, HOST_VERIFIED };
+						RELAY_KEY, HOST_DESKTOPS, HOST_VERIFIED,
+						HOST_TEMPLATES };
 	int rc = own(host, host->config->state_dir, err);
 
 	for (size_t i = 0; i < ARRAY_LEN(files) && rc == 0; i++)

@@ -18,11 +18,11 @@ int spec_file_write(const struct hostagent_config *config, const struct spec_not
 
 	vm_address_text(spec->address, address);
 	OWNED(json_decref) json_t *object = json_pack(
-		"{s:s, s:s, s:I, s:s, s:I, s:I, s:s, s:b, s:s}", "id", spec->id, "name", spec->name,
+		"{s:s, s:s, s:I, s:s, s:I, s:I, s:s, s:b, s:s, s:s}", "id", spec->id, "name", spec->name,
 		"epoch", (json_int_t)spec->epoch, "image_sha256", spec->image_sha256, "cpus",
 		(json_int_t)spec->cpus, "memory_bytes", (json_int_t)spec->memory_bytes, "address",
 		address, "ready", note->ready, "rdp_certificate_sha256",
-		note->rdp_certificate_sha256);
+		note->rdp_certificate_sha256, "template", spec->template_id);
 
 	json_write(object, &text);
 	buf_put_u8(&text, '\n');
@@ -50,8 +50,12 @@ static int parse(const struct hostagent_config *config, const json_t *object,
 	    (rc = json_get_bool_or(object, "ready", false, &note->ready, err)) < 0 ||
 	    (rc = json_get_text_or(object, "rdp_certificate_sha256", "",
 				   note->rdp_certificate_sha256,
-				   sizeof(note->rdp_certificate_sha256), err)) < 0)
+				   sizeof(note->rdp_certificate_sha256), err)) < 0 ||
+	    (rc = json_get_text_or(object, "template", "", spec->template_id,
+				   sizeof(spec->template_id), err)) < 0)
 		return rc;
+	if (spec->template_id[0] && !vm_id_valid(spec->template_id))
+		return error_set(err, EINVAL, "template: not an id");
 	spec->cpus = (unsigned)cpus;
 	if (vm_address_parse(address, &spec->address) < 0 ||
 	    !vm_subnet_has(&config->subnet, spec->address))
@@ -79,19 +83,24 @@ int spec_file_read(const struct hostagent_config *config, const char *id, struct
 	return 0;
 }
 
-static void each_in(const char *folder, const char *unless_in, spec_each_fn *fn, void *arg)
+static bool is_in(const char *folder, const char *id)
+{
+	struct path path;
+
+	snprintf(path.text, sizeof(path.text), "%.3000s/%.16s", folder, id);
+	return folder[0] && access(path.text, F_OK) == 0;
+}
+
+static void each_in(const char *folder, const char *unless_in, const char *nor_in,
+		    spec_each_fn *fn, void *arg)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
-	struct path other;
 
-	while (dir && (entry = readdir(dir))) {
-		if (!vm_id_valid(entry->d_name))
-			continue;
-		snprintf(other.text, sizeof(other.text), "%.3000s/%.16s", unless_in, entry->d_name);
-		if (!unless_in[0] || access(other.text, F_OK) < 0)
+	while (dir && (entry = readdir(dir)))
+		if (vm_id_valid(entry->d_name) && !is_in(unless_in, entry->d_name) &&
+		    !is_in(nor_in, entry->d_name))
 			fn(arg, entry->d_name);
-	}
 	if (dir)
 		closedir(dir);
 }
@@ -101,6 +110,13 @@ void spec_each_id(const struct hostagent_config *config, spec_each_fn *fn, void 
 	struct path kept = host_path(config, HOST_DESKTOPS);
 	struct path running = host_path(config, HOST_RUN_DESKTOPS);
 
-	each_in(kept.text, "", fn, arg);
-	each_in(running.text, kept.text, fn, arg);
+	struct path templates = host_path(config, HOST_TEMPLATES);
+
+	each_in(kept.text, "", "", fn, arg);
+	each_in(running.text, kept.text, templates.text, fn, arg);
+}
+
+void template_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg)
+{
+	each_in(host_path(config, HOST_TEMPLATES).text, "", "", fn, arg);
 }

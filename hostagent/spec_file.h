@@ -20,5 +20,7 @@ int spec_file_read(const struct hostagent_config *config, const char *id, struct
 /* Calls `fn` for each id that has a folder of either kind, once. */
 typedef void spec_each_fn(void *arg, const char *id);
 void spec_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg);
+/* The same for templates, whose run folders lie among those of desktops. */
+void template_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg);
 
 #endif

@@ -16,9 +16,13 @@ int image_verify(const struct hostagent_config *config, const char *sha256,
 enum { IMAGE_HEADER_LEN = 80 };
 int image_header_check(struct span header, struct error *err) MUST_CHECK;
 
-/* Makes the desktop's overlay on the image unless it is there. Whole or not at all. */
+/* Makes the desktop's overlay, on its template's disk or on the image. Whole or not at all. */
 int overlay_create(const struct hostagent_config *config, const struct vm_spec *spec,
 		   struct error *err) MUST_CHECK;
+bool overlay_exists(const struct hostagent_config *config, const char *id);
+/* Makes a new file `overlay` on `backing`; an old one is replaced. */
+int overlay_make(const struct hostagent_config *config, const char *backing, const char *overlay,
+		 struct error *err) MUST_CHECK;
 /* Missing is fine. */
 int overlay_remove(const struct hostagent_config *config, const char *id, struct error *err);
 

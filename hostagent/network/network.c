@@ -110,8 +110,22 @@ static int tap_new(const char *name, struct error *err)
 	return steal_fd(&fd);
 }
 
-int network_tap_open(const struct hostagent_config *config, const struct nft_port *port, int *out,
-		     struct error *err)
+int network_tap_open(const char *id, int *out, struct error *err)
+{
+	char name[VM_TAP_SIZE];
+
+	vm_tap_name(id, name);
+	OWNED_FD int fd = tap_new(name, err);
+
+	if (fd < 0)
+		return fd;
+	ipv6_off(name);
+	*out = steal_fd(&fd);
+	return 0;
+}
+
+int network_tap_connect(const struct hostagent_config *config, const struct nft_port *port,
+			struct error *err)
 {
 	OWNED(buf_done) struct buf links = { 0 };
 	OWNED(buf_done) struct buf rules = { 0 };
@@ -123,19 +137,10 @@ int network_tap_open(const struct hostagent_config *config, const struct nft_por
 
 	if (rc < 0)
 		return rc;
-	OWNED_FD int fd = tap_new(name, err);
-
-	if (fd < 0)
-		return fd;
-	ipv6_off(name);
 	buf_printf(&links, "link set dev %s master %s\n", name, config->bridge);
 	buf_printf(&links, "link set dev %s type bridge_slave isolated on\n", name);
 	buf_printf(&links, "link set dev %s up\n", name);
-	rc = run_ip(&links, err);
-	if (rc < 0)
-		return rc;
-	*out = steal_fd(&fd);
-	return 0;
+	return run_ip(&links, err);
 }
 
 int network_port_remove(const struct nft_port *port, struct error *err)

@@ -14,9 +14,11 @@ int network_up(const struct hostagent_config *config, struct error *err) MUST_CH
 /* Removes the filter, and the bridge when network_up() made it. */
 int network_down(const struct hostagent_config *config, struct error *err) MUST_CHECK;
 
-/* A new tap on the bridge, isolated from the other ports, admitted with its MAC and address. */
-int network_tap_open(const struct hostagent_config *config, const struct nft_port *port, int *fd,
-		     struct error *err) MUST_CHECK;
+/* A new tap that leads nowhere. */
+int network_tap_open(const char *id, int *fd, struct error *err) MUST_CHECK;
+/* Puts it on the bridge, isolated from the other ports, admitted with its MAC and address. */
+int network_tap_connect(const struct hostagent_config *config, const struct nft_port *port,
+			struct error *err) MUST_CHECK;
 int network_port_remove(const struct nft_port *port, struct error *err) MUST_CHECK;
 int network_ports_replace(const struct nft_port *ports, size_t count, struct error *err) MUST_CHECK;
 

@@ -75,11 +75,13 @@ static void begin(struct priv *priv, enum priv_kind kind)
 	priv->request.kind = kind;
 }
 
-int priv_spawn(struct priv *priv, const struct vm_spec *spec, pid_t *pid, struct error *err)
+int priv_spawn(struct priv *priv, const struct vm_spec *spec, enum vm_launch launch, pid_t *pid,
+	       struct error *err)
 {
 	struct priv_reply reply;
 
 	begin(priv, PRIV_SPAWN);
+	priv->request.launch = launch;
 	priv->request.spec = *spec;
 	int rc = ask(priv, &reply, err);
 
@@ -88,13 +90,28 @@ int priv_spawn(struct priv *priv, const struct vm_spec *spec, pid_t *pid, struct
 	return rc;
 }
 
-int priv_kill(struct priv *priv, const char *id, struct error *err)
+static int ask_of_id(struct priv *priv, enum priv_kind kind, const char *id, struct error *err)
 {
 	struct priv_reply reply;
 
-	begin(priv, PRIV_KILL);
+	begin(priv, kind);
 	memcpy(priv->request.spec.id, id, VM_ID_SIZE);
 	return ask(priv, &reply, err);
+}
+
+int priv_kill(struct priv *priv, const char *id, struct error *err)
+{
+	return ask_of_id(priv, PRIV_KILL, id, err);
+}
+
+int priv_seal(struct priv *priv, const char *id, struct error *err)
+{
+	return ask_of_id(priv, PRIV_SEAL, id, err);
+}
+
+int priv_drop(struct priv *priv, const char *id, struct error *err)
+{
+	return ask_of_id(priv, PRIV_DROP, id, err);
 }
 
 int priv_clean(struct priv *priv, const struct vm_spec *spec, struct error *err)

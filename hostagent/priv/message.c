@@ -23,7 +23,8 @@ static bool strings_terminated(const struct vm_spec *spec)
 {
 	return terminated(spec->id, sizeof(spec->id)) &&
 	       terminated(spec->name, sizeof(spec->name)) &&
-	       terminated(spec->image_sha256, sizeof(spec->image_sha256));
+	       terminated(spec->image_sha256, sizeof(spec->image_sha256)) &&
+	       terminated(spec->template_id, sizeof(spec->template_id));
 }
 
 static int check_sweep(const struct priv_request *request, const struct vm_subnet *subnet,
@@ -35,6 +36,25 @@ static int check_sweep(const struct priv_request *request, const struct vm_subne
 	return 0;
 }
 
+/* A template has no address and no template; a clone has both. */
+static int check_spawn(const struct priv_request *request, const struct vm_subnet *subnet,
+		       struct error *err)
+{
+	const struct vm_spec *spec = &request->spec;
+	bool on_template = spec->template_id[0] != '\0';
+
+	if (request->launch > VM_LAUNCH_CLONE)
+		return error_set(err, EINVAL, "unknown launch %u", request->launch);
+	if (on_template && !vm_id_valid(spec->template_id))
+		return error_set(err, EINVAL, "bad template id");
+	if (request->launch == VM_LAUNCH_TEMPLATE ? spec->address || on_template :
+						    !vm_subnet_has(subnet, spec->address))
+		return error_set(err, EINVAL, "address outside the bridge's subnet");
+	if (request->launch == VM_LAUNCH_CLONE && !on_template)
+		return error_set(err, EINVAL, "a clone of nothing");
+	return vm_spec_check(spec, err);
+}
+
 int priv_request_check(const struct priv_request *request, size_t len,
 		       const struct vm_subnet *subnet, struct error *err)
 {
@@ -43,11 +63,11 @@ int priv_request_check(const struct priv_request *request, size_t len,
 		return error_set(err, EINVAL, "malformed request");
 	switch (request->kind) {
 	case PRIV_SPAWN:
-		if (!vm_subnet_has(subnet, request->spec.address))
-			return error_set(err, EINVAL, "address outside the bridge's subnet");
-		return vm_spec_check(&request->spec, err);
+		return check_spawn(request, subnet, err);
 	case PRIV_KILL:
 	case PRIV_CLEAN:
+	case PRIV_SEAL:
+	case PRIV_DROP:
 		if (!vm_id_valid(request->spec.id))
 			return error_set(err, EINVAL, "bad desktop id");
 		return 0;

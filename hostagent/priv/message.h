@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.h - what the agent may ask of its privileged helper: five requests, fixed in size, over
+/* message.h - what the agent may ask of its privileged helper: six requests, fixed in size, over
  * a SOCK_SEQPACKET pair. The helper trusts none of it: it takes values, never paths, commands or
  * process ids. */
 #ifndef GENKAN_PRIV_MESSAGE_H
@@ -14,6 +14,8 @@ enum priv_kind {
 	PRIV_KILL,	/* end it; also right when there is none */
 	PRIV_CLEAN,	/* remove its run folder, cgroup and packet filter entries */
 	PRIV_SWEEP,	/* forget the packet filter entries of all others */
+	PRIV_SEAL,	/* a template's memory and state become read-only, for its clones */
+	PRIV_DROP,	/* remove them; also right when there are none */
 };
 
 enum { PRIV_PORTS_MAX = 1024 };
@@ -21,7 +23,8 @@ enum { PRIV_PORTS_MAX = 1024 };
 struct priv_request {
 	uint32_t kind;
 	uint32_t port_count;			/* of PRIV_SWEEP */
-	struct vm_spec spec;			/* PRIV_KILL and PRIV_CLEAN: id (and address) */
+	uint32_t launch;			/* of PRIV_SPAWN: an enum vm_launch */
+	struct vm_spec spec;			/* all but PRIV_SPAWN: id (and address) */
 	struct nft_port ports[PRIV_PORTS_MAX];	/* only port_count of them are sent */
 };
 

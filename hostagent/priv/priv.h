@@ -15,12 +15,15 @@ void priv_free(struct priv *priv);
 pid_t priv_pid(const struct priv *priv);
 
 /* Blocking, one thread at a time: the host's work queue. */
-int priv_spawn(struct priv *priv, const struct vm_spec *spec, pid_t *pid,
+int priv_spawn(struct priv *priv, const struct vm_spec *spec, enum vm_launch launch, pid_t *pid,
 	       struct error *err) MUST_CHECK;
 int priv_kill(struct priv *priv, const char *id, struct error *err) MUST_CHECK;
 int priv_clean(struct priv *priv, const struct vm_spec *spec, struct error *err) MUST_CHECK;
 int priv_sweep(struct priv *priv, const struct nft_port *ports, size_t count,
 	       struct error *err) MUST_CHECK;
+/* A template's memory and state: closed for writing, or removed. */
+int priv_seal(struct priv *priv, const char *id, struct error *err) MUST_CHECK;
+int priv_drop(struct priv *priv, const char *id, struct error *err) MUST_CHECK;
 
 /* What the helper does for PRIV_CLEAN; also the clean-up commands, which run as root. */
 int priv_clean_here(const struct spawn_host *host, const struct vm_spec *spec,

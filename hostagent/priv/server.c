@@ -10,6 +10,7 @@
 #include "hostagent/priv/priv.h"
 #include "hostagent/priv/process.h"
 #include "hostagent/priv/server.h"
+#include "hostagent/priv/template_memory.h"
 
 int priv_clean_here(const struct spawn_host *host, const struct vm_spec *spec, struct error *err)
 {
@@ -36,13 +37,17 @@ static int answer(const struct spawn_host *host, const struct priv_request *requ
 {
 	switch (request->kind) {
 	case PRIV_SPAWN:
-		return spawn_qemu(host, &request->spec, pid, err);
+		return spawn_qemu(host, &request->spec, request->launch, pid, err);
 	case PRIV_KILL:
 		return spawn_kill(host, request->spec.id, err);
 	case PRIV_CLEAN:
 		return priv_clean_here(host, &request->spec, err);
 	case PRIV_SWEEP:
 		return network_ports_replace(request->ports, request->port_count, err);
+	case PRIV_SEAL:
+		return template_seal(host->config, request->spec.id, err);
+	case PRIV_DROP:
+		return template_drop(host->config, request->spec.id, err);
 	}
 	return error_set(err, EINVAL, "unknown request");
 }

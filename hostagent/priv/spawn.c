@@ -20,6 +20,7 @@
 #include "hostagent/priv/cgroup.h"
 #include "hostagent/priv/process.h"
 #include "hostagent/priv/spawn.h"
+#include "hostagent/priv/template_memory.h"
 
 enum { FIRST_SPARE_FD = 32, TERM_MS = 3000, KILL_MS = 10000 };
 
@@ -93,14 +94,12 @@ static int open_sockets(const struct spawn_host *host, const char *id, struct la
 	return 0;
 }
 
-/* The overlay lies below a folder of the unprivileged agent: no link on the way from there, and
- * nothing but a plain file of its own. */
-static int open_overlay(const struct spawn_host *host, const char *id, struct error *err)
+/* A disk lies below a folder of the unprivileged agent: no link on the way from there, and nothing
+ * but a plain file of its own. */
+static int open_beneath(const struct spawn_host *host, const char *base, struct path path,
+			uint64_t access, struct error *err)
 {
-	const struct hostagent_config *config = host->config;
-	const char *base = config->overlay_dir[0] ? config->overlay_dir : config->state_dir;
-	struct path path = desktop_path(config, id, DESKTOP_OVERLAY);
-	struct open_how how = { .flags = O_RDWR | O_CLOEXEC | O_NONBLOCK,
+	struct open_how how = { .flags = access | O_CLOEXEC | O_NONBLOCK,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	struct stat st;
 	OWNED_FD int folder = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -114,27 +113,53 @@ static int open_overlay(const struct spawn_host *host, const char *id, struct er
 	return steal_fd(&fd);
 }
 
+static int open_overlay(const struct spawn_host *host, const struct vm_spec *spec,
+			enum vm_launch how, struct error *err)
+{
+	const struct hostagent_config *config = host->config;
+
+	if (how == VM_LAUNCH_TEMPLATE)
+		return open_beneath(host, config->state_dir,
+				    template_path(config, spec->id, TEMPLATE_FILE_DISK), O_RDWR, err);
+	return open_beneath(host, config->overlay_dir[0] ? config->overlay_dir : config->state_dir,
+			    desktop_path(config, spec->id, DESKTOP_OVERLAY), O_RDWR, err);
+}
+
 static int open_disks(const struct spawn_host *host, const struct vm_spec *spec,
-		      struct launch *launch, struct error *err)
+		      enum vm_launch how, struct launch *launch, struct error *err)
 {
 	struct path image = image_path(host->config, spec->image_sha256);
+	struct path template = template_path(host->config, spec->template_id, TEMPLATE_FILE_DISK);
 
-	launch->fds[VM_FD_OVERLAY] = open_overlay(host, spec->id, err);
+	launch->fds[VM_FD_OVERLAY] = open_overlay(host, spec, how, err);
 	if (launch->fds[VM_FD_OVERLAY] < 0)
 		return launch->fds[VM_FD_OVERLAY];
+	if (spec->template_id[0]) {
+		launch->fds[VM_FD_TEMPLATE] = open_beneath(host, host->config->state_dir, template,
+							   O_RDONLY, err);
+		if (launch->fds[VM_FD_TEMPLATE] < 0)
+			return launch->fds[VM_FD_TEMPLATE];
+	}
 	launch->fds[VM_FD_IMAGE] = open(image.text, O_RDONLY | O_CLOEXEC);
 	if (launch->fds[VM_FD_IMAGE] < 0)
 		return error_errno(err, "open %s", image.text);
 	return 0;
 }
 
-static int open_tap(const struct spawn_host *host, const struct vm_spec *spec,
-		    struct launch *launch, struct error *err)
+static int open_memory(const struct spawn_host *host, const struct vm_spec *spec,
+		       enum vm_launch how, struct launch *launch, struct error *err)
 {
-	struct nft_port port = { .address = spec->address };
+	int *memory = &launch->fds[VM_FD_MEMORY], *state = &launch->fds[VM_FD_STATE];
 
-	memcpy(port.id, spec->id, sizeof(port.id));
-	return network_tap_open(host->config, &port, &launch->fds[VM_FD_TAP], err);
+	switch (how) {
+	case VM_LAUNCH_BOOT:
+		break;
+	case VM_LAUNCH_TEMPLATE:
+		return template_create(host->config, spec, launch->uid, memory, state, err);
+	case VM_LAUNCH_CLONE:
+		return template_open(host->config, spec, memory, state, err);
+	}
+	return 0;
 }
 
 static void choose_identity(const struct spawn_host *host, const struct vm_spec *spec,
@@ -150,23 +175,24 @@ static void choose_identity(const struct spawn_host *host, const struct vm_spec 
 		launch->kvm_gid = kvm.st_gid;
 }
 
-static int prepare(const struct spawn_host *host, const struct vm_spec *spec,
+static int prepare(const struct spawn_host *host, const struct vm_spec *spec, enum vm_launch how,
 		   struct launch *launch, struct error *err)
 {
 	struct path log = desktop_path(host->config, spec->id, DESKTOP_QEMU_LOG);
 	int rc = make_run_folder(host, spec->id, err);
 
+	choose_identity(host, spec, launch);
 	if (rc < 0 || (rc = open_sockets(host, spec->id, launch, err)) < 0 ||
-	    (rc = open_disks(host, spec, launch, err)) < 0 ||
-	    (rc = open_tap(host, spec, launch, err)) < 0)
+	    (rc = open_disks(host, spec, how, launch, err)) < 0 ||
+	    (rc = open_memory(host, spec, how, launch, err)) < 0 ||
+	    (rc = network_tap_open(spec->id, &launch->fds[VM_FD_TAP], err)) < 0)
 		return rc;
 	launch->log = open(log.text, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (launch->log < 0 || fchown(launch->log, host->agent_uid, host->agent_gid) < 0)
 		return error_errno(err, "open %s", log.text);
 	launch->cgroup = cgroup_open(spec);
 	memcpy(launch->pid_path, desktop_path(host->config, spec->id, DESKTOP_PID).text, PATH_MAX);
-	choose_identity(host, spec, launch);
-	vm_argv_build(spec, host->accel, host->config->qemu, &launch->argv);
+	vm_argv_build(spec, how, host->accel, host->config->qemu, &launch->argv);
 	return 0;
 }
 
@@ -196,12 +222,14 @@ static bool place_descriptors(struct launch *launch)
 	unsigned status = (unsigned)launch->status;
 
 	for (int i = VM_FD_QMP; i < VM_FD_END; i++)
-		if (!move_up(&launch->fds[i]))
+		if (launch->fds[i] >= 0 && !move_up(&launch->fds[i]))
 			return false;
 	if (!move_up(&launch->log) || !move_up(&null))
 		return false;
 	for (int i = VM_FD_QMP; i < VM_FD_END; i++)
-		if (dup2(launch->fds[i], i) < 0)
+		if (launch->fds[i] < 0)
+			close(i);
+		else if (dup2(launch->fds[i], i) < 0)
 			return false;
 	return dup2(null, 0) >= 0 && dup2(launch->log, 1) >= 0 && dup2(launch->log, 2) >= 0 &&
 	       syscall(SYS_close_range, VM_FD_END, status - 1, 0) == 0 &&
@@ -310,8 +338,24 @@ static int run(struct launch *launch, const char *id, pid_t *pid, struct error *
 	return read_outcome(from, id, pid, err);
 }
 
-int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, pid_t *pid,
-	       struct error *err)
+/* Its first packet comes long after: until here its port is not on the bridge. A template's never
+ * is. */
+static int connect_port(const struct spawn_host *host, const struct vm_spec *spec,
+			struct error *err)
+{
+	struct nft_port port = { .address = spec->address };
+	struct error ignored;
+
+	memcpy(port.id, spec->id, sizeof(port.id));
+	int rc = network_tap_connect(host->config, &port, err);
+
+	if (rc < 0 && spawn_kill(host, spec->id, &ignored) < 0)
+		return error_prefix(err, "%.100s", ignored.text);
+	return rc;
+}
+
+int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, enum vm_launch how,
+	       pid_t *pid, struct error *err)
 {
 	OWNED(launch_done) struct launch launch = { .cgroup = -1, .log = -1, .status = -1 };
 	OWNED_FD int already = process_find(host->config, spec->id, pid, NULL);
@@ -320,9 +364,11 @@ int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, pid_t 
 		launch.fds[i] = -1;
 	if (already >= 0)
 		return error_set(err, EEXIST, "desktop %s: its QEMU runs already", spec->id);
-	int rc = prepare(host, spec, &launch, err);
+	int rc = prepare(host, spec, how, &launch, err);
 
-	return rc < 0 ? rc : run(&launch, spec->id, pid, err);
+	if (rc == 0)
+		rc = run(&launch, spec->id, pid, err);
+	return rc < 0 || how == VM_LAUNCH_TEMPLATE ? rc : connect_port(host, spec, err);
 }
 
 int spawn_kill(const struct spawn_host *host, const char *id, struct error *err)

@@ -15,8 +15,8 @@ struct spawn_host {
 	gid_t agent_gid;
 };
 
-int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, pid_t *pid,
-	       struct error *err) MUST_CHECK;
+int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, enum vm_launch launch,
+	       pid_t *pid, struct error *err) MUST_CHECK;
 /* Ends the desktop's QEMU and waits; 0 when there is none. */
 int spawn_kill(const struct spawn_host *host, const char *id, struct error *err) MUST_CHECK;
 

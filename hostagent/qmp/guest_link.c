@@ -11,7 +11,7 @@ struct guest_link {
 	const struct guest_link_handler *handler;
 	void *arg;
 	int64_t last_id;
-	int64_t ping_id, identity_id;	/* what is waited for; 0 = nothing */
+	int64_t ping_id, identity_id, freeze_id;	/* what is waited for; 0 = nothing */
 	int64_t ready_at_ms, user_at_ms;
 };
 
@@ -40,6 +40,9 @@ static void handle_answer(struct guest_link *link, const struct guest_message *a
 	} else if (answer->id == link->identity_id && link->identity_id) {
 		link->identity_id = 0;
 		link->handler->identified(link->arg, answer);
+	} else if (answer->id == link->freeze_id && link->freeze_id) {
+		link->freeze_id = 0;
+		link->handler->frozen(link->arg, answer);
 	}
 }
 
@@ -72,12 +75,21 @@ static void on_closed(void *arg, const struct error *reason)
 	link->handler->closed(link->arg, reason);
 }
 
-static int send_ping(struct guest_link *link)
+int guest_link_ping(struct guest_link *link)
 {
 	OWNED(buf_done) struct buf line = { 0 };
 
 	link->ping_id = ++link->last_id;
 	guest_ping_write(link->ping_id, &line);
+	return line_socket_send(link->socket, buf_text(&line));
+}
+
+int guest_link_freeze(struct guest_link *link)
+{
+	OWNED(buf_done) struct buf line = { 0 };
+
+	link->freeze_id = ++link->last_id;
+	guest_freeze_write(link->freeze_id, &line);
 	return line_socket_send(link->socket, buf_text(&line));
 }
 
@@ -94,8 +106,6 @@ int guest_link_open(struct loop *loop, const char *path, const struct guest_link
 	int rc = line_socket_open(loop, path, GUEST_LINE_MAX, &socket_handler, link, &link->socket,
 				  err);
 
-	if (rc == 0)
-		rc = send_ping(link);
 	if (rc < 0) {
 		guest_link_free(link);
 		return rc;

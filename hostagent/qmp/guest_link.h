@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* guest_link.h - the line to Genkan's daemon inside one guest. Loop thread only.
- * Sends a ping when opened, so that a guest that spoke long ago answers now. */
+/* guest_link.h - the line to Genkan's daemon inside one guest. Loop thread only. */
 #ifndef GENKAN_QMP_GUEST_LINK_H
 #define GENKAN_QMP_GUEST_LINK_H
 
@@ -13,6 +12,7 @@ struct guest_link_handler {
 	/* The object may be freed inside each of these. */
 	void (*ready)(void *arg);	/* its daemon lives; heard at most once a second */
 	void (*identified)(void *arg, const struct guest_message *answer);
+	void (*frozen)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*user)(void *arg, const struct guest_message *event);	/* logon, logoff */
 	void (*closed)(void *arg, const struct error *reason);
 };
@@ -21,6 +21,9 @@ int guest_link_open(struct loop *loop, const char *path, const struct guest_link
 		    void *arg, struct guest_link **out, struct error *err) MUST_CHECK;
 void guest_link_free(struct guest_link *link);
 
+/* A guest that spoke long ago answers now: `ready`. */
+int guest_link_ping(struct guest_link *link) MUST_CHECK;
+int guest_link_freeze(struct guest_link *link) MUST_CHECK;
 /* Only the answer to the newest identity counts. */
 int guest_link_send_identity(struct guest_link *link,
 			     const struct guest_identity *identity) MUST_CHECK;

@@ -67,32 +67,45 @@ struct guest_message guest_message_parse(struct span line)
 	return json_object_get(message, "event") ? parse_event(message) : parse_answer(message);
 }
 
-void guest_ping_write(int64_t id, struct buf *out)
+static void command_write(const char *command, int64_t id, struct buf *out)
 {
-	OWNED(json_decref) json_t *message = json_pack("{s:s, s:I}", "cmd", "ping", "id",
+	OWNED(json_decref) json_t *message = json_pack("{s:s, s:I}", "cmd", command, "id",
 						       (json_int_t)id);
 
 	json_write(message, out);
+}
+
+void guest_ping_write(int64_t id, struct buf *out)
+{
+	command_write("ping", id, out);
+}
+
+void guest_freeze_write(int64_t id, struct buf *out)
+{
+	command_write("freeze", id, out);
 }
 
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)
 {
 	OWNED(buf_done) struct buf seed = { 0 };
 	OWNED(buf_done) struct buf key = { 0 };
-	char address[VM_ADDRESS_SIZE], gateway[VM_ADDRESS_SIZE], machine_id[33];
+	char address[VM_ADDRESS_SIZE], gateway[VM_ADDRESS_SIZE], machine_id[33],
+		mac[VM_MAC_SIZE];
 
 	base64_encode(span_of(identity->seed, GUEST_SEED_LEN), &seed);
 	base64_encode(span_of(identity->public_key, GUEST_KEY_LEN), &key);
 	hex_encode(span_of(identity->machine_id, sizeof(identity->machine_id)), machine_id);
 	vm_address_text(identity->spec->address, address);
 	vm_address_text(identity->subnet->gateway, gateway);
+	vm_mac(identity->spec->address, mac);
 	OWNED(json_decref) json_t *message = json_pack(
-		"{s:s, s:I, s:s, s:I, s:s, s:s, s:i, s:s, s:[], s:s, s:s, s:I, s:s}",
+		"{s:s, s:I, s:s, s:I, s:s, s:s, s:i, s:s, s:[], s:s, s:s, s:I, s:s, s:s}",
 		"cmd", "identity", "id", (json_int_t)id, "desktop", identity->spec->id,
 		"epoch", (json_int_t)identity->spec->epoch, "hostname", identity->spec->name,
 		"address", address, "prefix", (int)identity->subnet->prefix, "gateway", gateway,
 		"dns", "machine_id", machine_id, "seed", buf_text(&seed),
-		"time_ms", (json_int_t)identity->time_ms, "guest_public_key", buf_text(&key));
+		"time_ms", (json_int_t)identity->time_ms, "guest_public_key", buf_text(&key),
+		"mac", mac);
 
 	json_write(message, out);
 	memory_wipe(seed.ptr, seed.len);

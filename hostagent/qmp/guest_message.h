@@ -39,6 +39,7 @@ struct guest_identity {
 
 /* One line without its newline. */
 void guest_ping_write(int64_t id, struct buf *out);
+void guest_freeze_write(int64_t id, struct buf *out);
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include "common/base/list.h"
 #include "hostagent/qmp/line_socket.h"
 #include "hostagent/qmp/qmp.h"
@@ -176,4 +177,29 @@ int qmp_execute(struct qmp *qmp, const char *command, const json_t *arguments, q
 	list_append(&qmp->commands, &waiting->node);
 	qmp->waiting++;
 	return 0;
+}
+
+/* Both at once: QEMU answers in order, and a refused first makes the second fail, too. */
+static int move_state(struct qmp *qmp, const char *command, int set, qmp_answer_fn *fn, void *arg)
+{
+	char uri[48];
+
+	snprintf(uri, sizeof(uri), "file:/dev/fdset/%d", set);
+	OWNED(json_decref) json_t *arguments = json_pack("{s:s}", "uri", uri);
+	OWNED(json_decref) json_t *abilities = json_pack(
+		"{s:[{s:s, s:b}, {s:s, s:b}]}", "capabilities", "capability", "x-ignore-shared",
+		"state", 1, "capability", "events", "state", 1);
+	int rc = qmp_execute(qmp, "migrate-set-capabilities", abilities, NULL, NULL);
+
+	return rc < 0 ? rc : qmp_execute(qmp, command, arguments, fn, arg);
+}
+
+int qmp_save_state(struct qmp *qmp, int set, qmp_answer_fn *fn, void *arg)
+{
+	return move_state(qmp, "migrate", set, fn, arg);
+}
+
+int qmp_load_state(struct qmp *qmp, int set, qmp_answer_fn *fn, void *arg)
+{
+	return move_state(qmp, "migrate-incoming", set, fn, arg);
 }

@@ -26,7 +26,36 @@ static void PRINTF_LIKE(2, 3) add(struct vm_argv *argv, const char *fmt, ...)
 	argv->items[argv->count++] = xstrdup(text);
 }
 
-static void add_machine(struct vm_argv *argv, const struct vm_spec *spec, enum vm_accel accel)
+/* A file on a RAM disk that the clones of a template map privately. It is reopened by its number:
+ * this backend knows no descriptor sets. */
+static void add_memory(struct vm_argv *argv, int64_t bytes, enum vm_launch launch)
+{
+	long long size = (long long)bytes;
+
+	add(argv, "-object");
+	if (launch == VM_LAUNCH_BOOT)
+		add(argv, "memory-backend-ram,id=ram0,size=%lldB,merge=off,dump=off", size);
+	else
+		add(argv, "memory-backend-file,id=ram0,size=%lldB,merge=off,dump=off,"
+			  "mem-path=/proc/self/fd/%d,%s", size, VM_FD_MEMORY,
+		    launch == VM_LAUNCH_TEMPLATE ? "share=on" :
+						   "share=off,readonly=on,rom=off");
+}
+
+static void add_state(struct vm_argv *argv, enum vm_launch launch)
+{
+	if (launch == VM_LAUNCH_BOOT)
+		return;
+	add(argv, "-add-fd");
+	add(argv, "fd=%d,set=%d", VM_FD_STATE, VM_STATE_SET);
+	if (launch == VM_LAUNCH_TEMPLATE)
+		return;
+	add(argv, "-incoming");
+	add(argv, "defer");
+}
+
+static void add_machine(struct vm_argv *argv, const struct vm_spec *spec, enum vm_launch launch,
+			enum vm_accel accel)
 {
 	long long memory = (long long)spec->memory_bytes;
 
@@ -42,8 +71,7 @@ static void add_machine(struct vm_argv *argv, const struct vm_spec *spec, enum v
 	add(argv, "%u", spec->cpus);
 	add(argv, "-m");
 	add(argv, "size=%lldB", memory);
-	add(argv, "-object");
-	add(argv, "memory-backend-ram,id=ram0,size=%lldB,merge=off,dump=off", memory);
+	add_memory(argv, spec->memory_bytes, launch);
 	add(argv, "-rtc");
 	add(argv, "base=utc");
 	add(argv, "-boot");
@@ -55,21 +83,30 @@ static void add_machine(struct vm_argv *argv, const struct vm_spec *spec, enum v
 }
 
 /* The overlay's own header is not asked where its backing file is: the image is named here. */
-static void add_disk(struct vm_argv *argv)
+static void add_image(struct vm_argv *argv, const char *name, int set, enum vm_fd fd,
+		      const char *backing)
+{
+	add(argv, "-add-fd");
+	add(argv, "fd=%d,set=%d", (int)fd, set);
+	add(argv, "-blockdev");
+	add(argv, "driver=file,node-name=%s-file,filename=/dev/fdset/%d,read-only=on", name, set);
+	add(argv, "-blockdev");
+	add(argv, "driver=qcow2,node-name=%s,file=%s-file,read-only=on%s%s", name, name,
+	    backing ? ",backing=" : "", backing ? backing : "");
+}
+
+static void add_disk(struct vm_argv *argv, bool on_template)
 {
 	add(argv, "-add-fd");
 	add(argv, "fd=%d,set=1", VM_FD_OVERLAY);
-	add(argv, "-add-fd");
-	add(argv, "fd=%d,set=2", VM_FD_IMAGE);
-	add(argv, "-blockdev");
-	add(argv, "driver=file,node-name=image-file,filename=/dev/fdset/2,read-only=on");
-	add(argv, "-blockdev");
-	add(argv, "driver=qcow2,node-name=image,file=image-file,read-only=on");
+	add_image(argv, "image", 2, VM_FD_IMAGE, NULL);
+	if (on_template)
+		add_image(argv, "template", 3, VM_FD_TEMPLATE, "image");
 	add(argv, "-blockdev");
 	add(argv, "driver=file,node-name=disk-file,filename=/dev/fdset/1,discard=unmap");
 	add(argv, "-blockdev");
-	add(argv, "driver=qcow2,node-name=disk,file=disk-file,backing=image,discard=unmap,"
-		  "detect-zeroes=unmap");
+	add(argv, "driver=qcow2,node-name=disk,file=disk-file,backing=%s,discard=unmap,"
+		  "detect-zeroes=unmap", on_template ? "template" : "image");
 	add(argv, "-device");
 	add(argv, "virtio-blk-pci,drive=disk,bus=rp0,bootindex=0,werror=stop,rerror=stop");
 }
@@ -129,8 +166,8 @@ static void add_helpers(struct vm_argv *argv)
 	add(argv, "none");
 }
 
-void vm_argv_build(const struct vm_spec *spec, enum vm_accel accel, const char *qemu,
-		   struct vm_argv *out)
+void vm_argv_build(const struct vm_spec *spec, enum vm_launch launch, enum vm_accel accel,
+		   const char *qemu, struct vm_argv *out)
 {
 	*out = (struct vm_argv){ 0 };
 	add(out, "%s", qemu);
@@ -138,11 +175,12 @@ void vm_argv_build(const struct vm_spec *spec, enum vm_accel accel, const char *
 	add(out, "guest=genkan-%s,debug-threads=on", spec->id);
 	add(out, "-sandbox");
 	add(out, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-	add_machine(out, spec, accel);
-	add_disk(out);
+	add_machine(out, spec, launch, accel);
+	add_disk(out, spec->template_id[0] != '\0');
 	add_network(out, spec);
 	add_channels(out);
 	add_helpers(out);
+	add_state(out, launch);
 }
 
 bool vm_argv_matches(const char *cmdline, size_t len, const char *id)

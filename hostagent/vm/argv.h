@@ -10,6 +10,13 @@
 
 enum vm_accel { VM_ACCEL_NONE, VM_ACCEL_KVM, VM_ACCEL_TCG };
 
+/* How a QEMU begins. */
+enum vm_launch {
+	VM_LAUNCH_BOOT,		/* from its disk */
+	VM_LAUNCH_TEMPLATE,	/* from its disk, with memory that others will map */
+	VM_LAUNCH_CLONE,	/* in the middle of the template's life */
+};
+
 enum vm_fd {
 	VM_FD_QMP = 3,		/* listening unix sockets */
 	VM_FD_GUEST,
@@ -18,10 +25,16 @@ enum vm_fd {
 	VM_FD_TAP,
 	VM_FD_OVERLAY,		/* read-write */
 	VM_FD_IMAGE,		/* read-only */
+	VM_FD_TEMPLATE,		/* disk of the template, read-only; on the image */
+	VM_FD_MEMORY,		/* of a template: read-write; of its clones: read-only */
+	VM_FD_STATE,		/* devices of a template: written by it, read by its clones */
 	VM_FD_END,
 };
 
-enum { VM_ARGV_MAX = 120 };
+enum {
+	VM_ARGV_MAX = 140,
+	VM_STATE_SET = 4,	/* descriptor set of VM_FD_STATE, as QMP names it */
+};
 
 struct vm_argv {
 	char *items[VM_ARGV_MAX + 1];	/* NULL-ended, as execv wants it */
@@ -31,8 +44,8 @@ struct vm_argv {
 void vm_argv_done(struct vm_argv *argv);
 DEFINE_OWNED_VALUE(vm_argv_done, struct vm_argv);
 
-void vm_argv_build(const struct vm_spec *spec, enum vm_accel accel, const char *qemu,
-		   struct vm_argv *out);
+void vm_argv_build(const struct vm_spec *spec, enum vm_launch launch, enum vm_accel accel,
+		   const char *qemu, struct vm_argv *out);
 /* `cmdline` is /proc/PID/cmdline: NUL-separated. True for the QEMU of this desktop only. */
 bool vm_argv_matches(const char *cmdline, size_t len, const char *id);
 const char *vm_accel_name(enum vm_accel accel);

@@ -26,6 +26,7 @@ struct vm_spec {
 	int64_t memory_bytes;
 	unsigned cpus;
 	uint32_t address;		/* IPv4 in host byte order; 0 = none yet */
+	char template_id[VM_ID_SIZE];	/* whose disk the overlay lies on; "" = the image itself */
 };
 
 bool vm_id_valid(const char *id);

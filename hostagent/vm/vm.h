@@ -2,6 +2,7 @@
 /* vm.h - the life of one desktop's virtual machine, as a table.
  *
  *	absent -> queued -> cloning -> starting -> booting -> identity -> ready
+ *	                                  a clone: starting -> identity
  *	                      ^                                            |
  *	          error ------+     (restart, the overlay is kept)         |
  *	            any state -> stopping -> cleaning -> absent <----------+
@@ -39,6 +40,7 @@ enum vm_event {
 	VM_EV_CLONED,
 	VM_EV_SPAWNED,		/* QEMU is a process */
 	VM_EV_QMP_READY,
+	VM_EV_RESUMED,		/* a clone: its template's guest is at the other end of the link */
 	VM_EV_GUEST_READY,	/* the guest's daemon spoke: it has started, or the link was opened */
 	VM_EV_RESET,		/* the guest reboots: what it knew of itself is gone */
 	VM_EV_IDENTIFIED,

@@ -51,6 +51,41 @@ static void identity_is_read(void **state)
 	assert_int_equal(request.identity.public_key[31], 31);
 }
 
+static void a_card_address_may_come_along(void **state)
+{
+	static const char *const bad[] = { "52:54:0a:4d:00", "52-54-0a-4d-00-05",
+					   "52:54:0a:4d:00:0g", "53:54:0a:4d:00:05" };
+	struct link_request request;
+	OWNED(json_decref) json_t *without = identity_line();
+
+	assert_int_equal(parse(without, &request, NULL), 0);
+	assert_false(request.identity.has_mac);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		OWNED(json_decref) json_t *line = identity_line();
+		struct error err = { 0 };
+
+		json_object_set_new(line, "mac", json_string(bad[i]));
+		assert_int_equal(parse(line, &request, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "mac: "));
+	}
+	OWNED(json_decref) json_t *line = identity_line();
+
+	json_object_set_new(line, "mac", json_string("52:54:0a:4d:00:05"));
+	assert_int_equal(parse(line, &request, NULL), 0);
+	assert_true(request.identity.has_mac);
+	assert_memory_equal(request.identity.mac, "\x52\x54\x0a\x4d\x00\x05", 6);
+}
+
+static void freeze_is_a_command(void **state)
+{
+	OWNED(json_decref) json_t *line = json_pack("{s:s, s:i}", "cmd", "freeze", "id", 7);
+	struct link_request request;
+
+	assert_int_equal(parse(line, &request, NULL), 0);
+	assert_int_equal(request.command, LINK_FREEZE);
+	assert_int_equal(request.id, 7);
+}
+
 static void each_bad_member_is_named(void **state)
 {
 	static const struct {
@@ -151,7 +186,9 @@ static void full_names_fit_into_passwd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(identity_is_read), cmocka_unit_test(each_bad_member_is_named),
+		cmocka_unit_test(identity_is_read), cmocka_unit_test(freeze_is_a_command),
+		cmocka_unit_test(a_card_address_may_come_along),
+		cmocka_unit_test(each_bad_member_is_named),
 		cmocka_unit_test(id_survives_a_bad_command),
 		cmocka_unit_test(answers_are_single_lines),
 		cmocka_unit_test(record_remembers_who_we_are),

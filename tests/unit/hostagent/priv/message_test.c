@@ -23,6 +23,27 @@ static int setup(void **state)
 	return 0;
 }
 
+static void clones_need_a_template_and_templates_no_address(void **state)
+{
+	request.launch = VM_LAUNCH_CLONE;
+	assert_int_equal(check(), -EINVAL);
+	memcpy(request.spec.template_id, "fedcba9876543210", VM_ID_SIZE);
+	assert_int_equal(check(), 0);
+	memcpy(request.spec.template_id, "../../etc/shadow", VM_ID_SIZE);
+	assert_int_equal(check(), -EINVAL);
+	memset(request.spec.template_id, 'a', VM_ID_SIZE);	/* no end */
+	assert_int_equal(check(), -EINVAL);
+	memset(request.spec.template_id, 0, VM_ID_SIZE);
+	request.launch = VM_LAUNCH_TEMPLATE;
+	assert_int_equal(check(), -EINVAL);
+	request.spec.address = 0;
+	assert_int_equal(check(), 0);
+	request.launch = VM_LAUNCH_CLONE + 1;
+	assert_int_equal(check(), -EINVAL);
+	request.launch = VM_LAUNCH_BOOT;
+	assert_int_equal(check(), -EINVAL);
+}
+
 static void good_ones_pass(void **state)
 {
 	assert_int_equal(check(), 0);
@@ -77,6 +98,7 @@ static void sweeps_are_checked_to_the_last_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(clones_need_a_template_and_templates_no_address, setup),
 		cmocka_unit_test_setup(good_ones_pass, setup),
 		cmocka_unit_test_setup(foreign_values_are_refused, setup),
 		cmocka_unit_test_setup(lengths_must_fit, setup),

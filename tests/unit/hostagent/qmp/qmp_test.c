@@ -199,8 +199,10 @@ static void on_guest_closed(void *arg, const struct error *reason)
 	loop_stop(s->loop);
 }
 
-static const struct guest_link_handler guest_handler = { on_guest_ready, on_identified, on_user,
-							 on_guest_closed };
+static const struct guest_link_handler guest_handler = {
+	.ready = on_guest_ready, .identified = on_identified, .user = on_user,
+	.closed = on_guest_closed,
+};
 
 static void only_the_newest_identity_is_answered(void **state)
 {
@@ -214,6 +216,7 @@ static void only_the_newest_identity_is_answered(void **state)
 
 	pair(&s, path);
 	assert_int_equal(guest_link_open(s.loop, path, &guest_handler, &s, &s.link, NULL), 0);
+	assert_int_equal(guest_link_ping(s.link), 0);
 	accept_one(&s, path);
 	loop_run(s.loop);
 	assert_int_equal(guest_link_send_identity(s.link, &identity), 0);
@@ -231,6 +234,7 @@ static void a_guest_that_floods_is_cut_off(void **state)
 	flood[sizeof(flood) - 1] = '\0';
 	pair(&s, path);
 	assert_int_equal(guest_link_open(s.loop, path, &guest_handler, &s, &s.link, NULL), 0);
+	assert_int_equal(guest_link_ping(s.link), 0);
 	accept_one(&s, path);
 	say(&s, flood, 0);
 	loop_run(s.loop);

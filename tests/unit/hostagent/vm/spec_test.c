@@ -96,7 +96,7 @@ static void command_line_is_closed(void **state)
 {
 	OWNED(vm_argv_done) struct vm_argv argv;
 
-	vm_argv_build(&sample, VM_ACCEL_TCG, "/usr/bin/qemu", &argv);
+	vm_argv_build(&sample, VM_LAUNCH_BOOT, VM_ACCEL_TCG, "/usr/bin/qemu", &argv);
 	assert_string_equal(argv.items[0], "/usr/bin/qemu");
 	assert_null(argv.items[argv.count]);
 	assert_true(has(&argv, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
@@ -121,9 +121,34 @@ static void kvm_is_asked_for_by_name(void **state)
 {
 	OWNED(vm_argv_done) struct vm_argv argv;
 
-	vm_argv_build(&sample, VM_ACCEL_KVM, "/usr/bin/qemu", &argv);
+	vm_argv_build(&sample, VM_LAUNCH_BOOT, VM_ACCEL_KVM, "/usr/bin/qemu", &argv);
 	assert_true(has(&argv, "-accel", "kvm"));
 	assert_true(has(&argv, "-cpu", "host"));
+}
+
+static void clones_share_their_templates_memory(void **state)
+{
+	struct vm_spec clone = sample;
+	OWNED(vm_argv_done) struct vm_argv of_template, of_clone, booted;
+
+	memcpy(clone.template_id, "fedcba9876543210", VM_ID_SIZE);
+	vm_argv_build(&sample, VM_LAUNCH_TEMPLATE, VM_ACCEL_TCG, "/usr/bin/qemu", &of_template);
+	vm_argv_build(&clone, VM_LAUNCH_CLONE, VM_ACCEL_TCG, "/usr/bin/qemu", &of_clone);
+	vm_argv_build(&clone, VM_LAUNCH_BOOT, VM_ACCEL_TCG, "/usr/bin/qemu", &booted);
+	assert_true(has(&of_template, "-object", "memory-backend-file,id=ram0,size=1073741824B,"
+			"merge=off,dump=off,mem-path=/proc/self/fd/11,share=on"));
+	assert_false(has(&of_template, "-incoming", "defer"));
+	assert_true(has(&of_clone, "-object", "memory-backend-file,id=ram0,size=1073741824B,"
+			"merge=off,dump=off,mem-path=/proc/self/fd/11,share=off,readonly=on,rom=off"));
+	assert_true(has(&of_clone, "-incoming", "defer"));
+	assert_true(has(&of_clone, "-blockdev", "driver=qcow2,node-name=template,"
+			"file=template-file,read-only=on,backing=image"));
+	/* What a clone ran on is booted from the same disks, with memory of its own. */
+	assert_true(has(&booted, "-blockdev", "driver=qcow2,node-name=template,"
+			"file=template-file,read-only=on,backing=image"));
+	assert_false(has(&booted, "-incoming", "defer"));
+	for (size_t i = 0; i < booted.count; i++)
+		assert_null(strstr(booted.items[i], "mem-path"));
 }
 
 static void only_its_own_qemu_is_recognised(void **state)
@@ -143,6 +168,7 @@ static void only_its_own_qemu_is_recognised(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clones_share_their_templates_memory),
 		cmocka_unit_test(specs_are_checked),
 		cmocka_unit_test(names_follow_from_id_and_address),
 		cmocka_unit_test(subnets_are_parsed_strictly),

@@ -48,6 +48,19 @@ static void from_nothing_to_ready_and_away(void **state)
 		     VM_EV_EXITED, VM_EV_CLEANED);
 }
 
+static void a_clone_does_not_boot(void **state)
+{
+	EXPECT_TRACE(VM_CLONING,
+		     "cloned: starting spawn report\n"
+		     "spawned: starting connect\n"
+		     "resumed: identity identity save report\n"
+		     "qmp_ready: identity\n"
+		     "identified: ready save report\n"
+		     "reset: booting save report\n",
+		     VM_EV_CLONED, VM_EV_SPAWNED, VM_EV_RESUMED, VM_EV_QMP_READY, VM_EV_IDENTIFIED,
+		     VM_EV_RESET);
+}
+
 static void a_dead_qemu_is_started_again(void **state)
 {
 	EXPECT_TRACE(VM_READY,
@@ -181,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(from_nothing_to_ready_and_away),
+		cmocka_unit_test(a_clone_does_not_boot),
 		cmocka_unit_test(a_dead_qemu_is_started_again),
 		cmocka_unit_test(a_restarted_agent_takes_it_up),
 		cmocka_unit_test(a_reboot_and_a_newer_epoch_ask_for_identity),

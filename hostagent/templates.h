@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* templates.h - the frozen machines that this host's desktops are forked from: one for each kind of
+ * desktop that has come up here. Carries out what template_step() names. Loop thread only. */
+#ifndef GENKAN_HOSTAGENT_TEMPLATES_H
+#define GENKAN_HOSTAGENT_TEMPLATES_H
+
+#include "common/data/json.h"
+#include "hostagent/vm/argv.h"
+#include "hostagent/vm/template.h"
+
+struct desktop_host;
+struct templates;
+
+/* Takes up what an earlier agent left. `host` must outlive it; its desktops are looked at, too. */
+struct templates *templates_new(struct desktop_host *host, enum vm_accel accel);
+/* Lets go of all; what is being made runs on until the next agent removes it. */
+void templates_free(struct templates *templates);
+
+/* Something about the desktops changed: makes and drops templates soon. Cheap. */
+void templates_tend(struct templates *templates);
+/* Fills in the id of the template that this desktop can be forked from now; false: none. */
+bool templates_for(struct templates *templates, const struct vm_spec *desktop, char *id);
+/* One is being made that this desktop could be forked from. */
+bool templates_coming(struct templates *templates, const struct vm_spec *desktop);
+/* The element "templates" of a report. */
+json_t *templates_report(const struct templates *templates);
+
+#endif
