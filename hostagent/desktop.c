@@ -203,9 +203,12 @@ static void entered_ready(struct desktop *desktop, int64_t now_ms)
 		 kv_str("way", desktop->resumed ? "clone" : "boot"),
 		 kv_int("overlay_ms", times->cloned_ms - times->wanted_ms),
 		 kv_int("spawn_ms", times->spawned_ms - times->cloned_ms),
-		 kv_int("identity_ms", times->identified_ms - times->spawned_ms),
-		 kv_int("rdp_ms", now_ms - times->identified_ms),
-		 kv_int("boot_ms", now_ms - desktop->started_ms));
+		 kv_int("resume_ms", desktop->resumed ? times->resumed_ms - times->spawned_ms : 0),
+		 kv_int("identity_ms", times->identified_ms -
+				(desktop->resumed ? times->resumed_ms : times->spawned_ms)),
+		 kv_int("confirm_ms", times->confirmed_ms - times->identified_ms),
+		 kv_int("tls_ms", now_ms - times->confirmed_ms),
+		 kv_int("total_ms", now_ms - times->wanted_ms));
 	desktop->started_ms = 0;
 }
 

@@ -22,6 +22,7 @@ struct job {
 	int (*work)(struct job *job, struct error *err);
 	bool clone;			/* forked, not booted */
 	char template_id[VM_ID_SIZE];	/* that it can be forked from */
+	int64_t confirmed_ms;		/* when the RDP server answered */
 	pid_t pid;
 	int result;
 	struct error err;
@@ -57,6 +58,8 @@ static void finish(struct job *job, struct desktop *desktop)
 		spawned(desktop, job);
 	else if (event == VM_EV_CLONED)
 		cloned(desktop, job);
+	else if (event == VM_EV_IDENTIFIED)
+		desktop->times.confirmed_ms = job->confirmed_ms;
 	/* Watching a process that is gone already has told so, and may have ended the desktop. */
 	desktop = desktop_find(job->host, job->note.spec.id);
 	if (desktop && event != VM_EVENTS)
@@ -217,7 +220,7 @@ void desktop_job_save(struct desktop *desktop)
 static int check_rdp(struct job *job, struct error *err)
 {
 	return rdp_check(job->note.spec.address, job->note.rdp_certificate_sha256, RDP_CHECK_MS,
-			 err);
+			 &job->confirmed_ms, err);
 }
 
 /* Ready is what answers: its port, with the certificate that the guest told. */

@@ -130,8 +130,7 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 	else if (strcmp(name, "MIGRATION") == 0 && status && strcmp(status, "failed") == 0)
 		on_load_failed(desktop);
 	else if (strcmp(name, "RESUME") == 0)
-		log_debug("desktop_resumed", kv_str("desktop", desktop->spec.id),
-			  kv_int("ms", clock_monotonic_ms() - desktop->times.spawned_ms));
+		desktop->times.resumed_ms = clock_monotonic_ms();
 	else if (strcmp(name, "RESET") == 0)
 		on_reset(desktop);
 	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)

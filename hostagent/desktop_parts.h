@@ -10,7 +10,7 @@
 
 /* Where the time of a start goes; monotonic. */
 struct desktop_times {
-	int64_t wanted_ms, cloned_ms, spawned_ms, identified_ms;
+	int64_t wanted_ms, cloned_ms, spawned_ms, resumed_ms, identified_ms, confirmed_ms;
 };
 
 struct desktop {

@@ -64,20 +64,22 @@ static int compare_certificate(int fd, const char *wanted, struct error *err)
 	return 0;
 }
 
-static int try_once(uint32_t address, const char *sha256, struct error *err)
+static int try_once(uint32_t address, const char *sha256, int64_t *confirmed_ms, struct error *err)
 {
 	OWNED_FD int fd = dial(address, err);
 	int rc = fd < 0 ? fd : choose_tls(fd, err);
 
+	*confirmed_ms = clock_monotonic_ms();
 	return rc < 0 ? rc : compare_certificate(fd, sha256, err);
 }
 
-int rdp_check(uint32_t address, const char *sha256, int64_t timeout_ms, struct error *err)
+int rdp_check(uint32_t address, const char *sha256, int64_t timeout_ms, int64_t *confirmed_ms,
+	      struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 	int rc;
 
-	while ((rc = try_once(address, sha256, err)) < 0 && rc != -EBADMSG &&
+	while ((rc = try_once(address, sha256, confirmed_ms, err)) < 0 && rc != -EBADMSG &&
 	       clock_monotonic_ms() < deadline_ms)
 		poll(NULL, 0, RETRY_MS);	/* nothing tells when another machine listens */
 	return rc;

@@ -8,8 +8,9 @@
 #include "common/base/error.h"
 
 /* Port 3389 of `address` accepts, chooses TLS (MS-RDPBCGR 2.2.1.2) and shows the certificate with
- * this SHA-256 (lowercase hex). Tried again until the deadline, another certificate excepted. */
+ * this SHA-256 (lowercase hex). Tried again until the deadline, another certificate excepted.
+ * `confirmed_ms` is when it chose (monotonic). */
 int rdp_check(uint32_t address, const char *certificate_sha256, int64_t timeout_ms,
-	      struct error *err) MUST_CHECK;
+	      int64_t *confirmed_ms, struct error *err) MUST_CHECK;
 
 #endif
