@@ -81,13 +81,13 @@ def test_second_login_finds_the_windows_still_open(site, pictures):
     desktop = desktop_of(site, 'hanako')
     start_in_session(site, desktop['id'], 'hanako', 'mousepad')
     pids = wait_until('the editor runs', lambda: [
-        pid for pid, name in processes(site, desktop['id'], 'hanako').items() if name == 'mousepad'], 60, 1)
+        pid for pid, name in processes(site, desktop['id'], 'hanako').items() if name == 'mousepad'], 120, 1)
     # One client sees the window come up ...
     def window_shown():
         status, out = site.client('hanako', '--headless', '--screenshot', pictures / 'window.png')
         assert status == 0, out
         return difference(pictures / 'desktop.png', pictures / 'window.png') > 0.05
-    wait_until('the window is drawn', window_shown, 120, 1)
+    wait_until('the window is drawn', window_shown, 300, 1)
     # ... and the next one, elsewhere, sees the same window.
     status, out = site.client('hanako', '--headless', '--screenshot', pictures / 'moved.png', '--json')
     assert status == 0, out
