@@ -35,6 +35,8 @@ struct daemon {
 	struct buf in, out;
 	bool has_record;
 	bool sessions_begun;
+	char logged_on[64];	/* account; "" nobody */
+	int64_t logoffs;
 	struct identity_record record;
 };
 
@@ -140,6 +142,14 @@ static void say_event(struct daemon *d, const char *event, const char *user)
 	say(d, &line);
 }
 
+static void say_sessions(struct daemon *d)
+{
+	OWNED(buf_done) struct buf line = BUF_LIMIT(LINK_LINE_MAX);
+
+	link_write_sessions(&line, d->logged_on, d->logoffs);
+	say(d, &line);
+}
+
 static int take_identity(struct daemon *d, const struct identity *identity, struct error *err)
 {
 	int rc;
@@ -227,14 +237,24 @@ static void port_check_host(struct daemon *d)
 	struct pollfd p = { .fd = d->port, .events = POLLIN };
 	bool there = poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP);
 
-	if (there && !d->host_there)
+	if (there && !d->host_there) {
 		say_event(d, "ready", NULL);
+		say_sessions(d);
+	}
 	if (!there) {
 		buf_reset(&d->in);
 		buf_reset(&d->out);
 		d->discarding = false;
 	}
 	d->host_there = there;
+}
+
+static void take_session(struct daemon *d, bool logon, const char *user)
+{
+	snprintf(d->logged_on, sizeof(d->logged_on), "%s", logon ? user : "");
+	d->logoffs += !logon;
+	say_event(d, logon ? "logon" : "logoff", user);
+	say_sessions(d);
 }
 
 static void sessions_read(struct daemon *d)
@@ -250,7 +270,7 @@ static void sessions_read(struct daemon *d)
 		if (!user || !guest_account_name_valid(span_text(user + 1)))
 			continue;
 		d->sessions_begun = true;
-		say_event(d, str_starts(text, "logon ") ? "logon" : "logoff", user + 1);
+		take_session(d, str_starts(text, "logon "), user + 1);
 	}
 }
 

@@ -205,6 +205,12 @@ void link_write_event(struct buf *out, const char *event, const char *user)
 	write_line(out, object);
 }
 
+void link_write_sessions(struct buf *out, const char *user, int64_t logoffs)
+{
+	write_line(out, json_pack("{s:s, s:s, s:I}", "event", "sessions", "user", user, "logoffs",
+				  (json_int_t)logoffs));
+}
+
 void identity_record_write(const struct identity_record *record, struct buf *out)
 {
 	OWNED(buf_done) struct buf key = BUF_LIMIT(128);

@@ -45,6 +45,9 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256);
 void link_write_error(struct buf *out, int64_t id, const char *text);
 void link_write_event(struct buf *out, const char *event, const char *user);
+/* How it stands, whatever the host has heard: who is logged on ("" nobody), and how many have logged
+ * off since the daemon began. */
+void link_write_sessions(struct buf *out, const char *user, int64_t logoffs);
 
 /* What is kept in /run for pam-auth and for a restarted daemon. */
 struct identity_record {

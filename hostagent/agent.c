@@ -86,6 +86,9 @@ static void act(struct agent *agent, const struct vm_action *action)
 	case VM_UPDATE:
 		desktop_update(desktop, &action->desired->spec);
 		break;
+	case VM_RESTART:
+		desktop_restart(desktop, action->desired->spec.incarnation);
+		break;
 	case VM_DESTROY:
 		desktop_event(desktop, VM_EV_UNWANTED);
 		break;

@@ -35,6 +35,7 @@ static void desktop_free(struct desktop *desktop)
 	loop_timer_free(desktop->retry);
 	loop_timer_free(desktop->reconnect);
 	loop_timer_free(desktop->progress);
+	loop_timer_free(desktop->note);
 	free(desktop);
 }
 
@@ -137,6 +138,7 @@ static struct desktop *desktop_new(struct desktop_host *host, const struct vm_sp
 	desktop->retry = loop_timer_new(host->loop, on_retry, desktop);
 	desktop->reconnect = loop_timer_new(host->loop, on_reconnect, desktop);
 	desktop->progress = loop_timer_new(host->loop, on_progress, desktop);
+	desktop_stay_init(desktop);
 	list_append(&host->desktops, &desktop->node);
 	return desktop;
 }
@@ -160,6 +162,9 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 	OWNED_FD int pidfd = process_find(host->config, id, &pid, NULL);
 
 	memcpy(desktop->rdp_certificate_sha256, note.rdp_certificate_sha256, VM_SHA256_SIZE);
+	desktop->logoffs = note.logoffs;
+	desktop->resets = note.resets;
+	desktop->guest_logoffs = note.guest_logoffs;
 	if (pidfd < 0) {
 		desktop_set_reason(desktop, "QEMU was gone when the agent started");
 		desktop_event(desktop, VM_EV_FOUND_DEAD);
@@ -177,6 +182,8 @@ void desktop_update(struct desktop *desktop, const struct vm_spec *spec)
 	desktop->spec = *spec;
 	desktop->spec.address = ours.address;
 	memcpy(desktop->spec.template_id, ours.template_id, VM_ID_SIZE);
+	desktop->spec.incarnation = ours.incarnation;
+	desktop_restart(desktop, spec->incarnation);
 	desktop_event(desktop, VM_EV_NEW_EPOCH);
 }
 
@@ -301,9 +308,11 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 
 	if (desktop->spec.address)
 		vm_address_text(desktop->spec.address, address);
-	return json_pack("{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s}", "id", desktop->spec.id,
+	return json_pack("{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "id", desktop->spec.id,
 			 "epoch", (json_int_t)desktop->spec.epoch, "state", view.state, "stage",
 			 view.stage, "percent", view.percent, "reason", desktop->reason, "address",
 			 address, "rdp_certificate_sha256",
-			 ready ? desktop->rdp_certificate_sha256 : "");
+			 ready ? desktop->rdp_certificate_sha256 : "", "logged_on",
+			 desktop->logged_on, "logoffs", (json_int_t)desktop->logoffs, "resets",
+			 (json_int_t)desktop->resets);
 }

@@ -46,6 +46,8 @@ void desktop_create(struct desktop_host *host, const struct vm_spec *spec);
 void desktop_adopt(struct desktop_host *host, const char *id);
 /* The broker's newer order for a desktop that is here. */
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec);
+/* Resets the machine once, unless it is being started anyway. */
+void desktop_restart(struct desktop *desktop, int64_t incarnation);
 /* The key that guests check credentials with; told to those that wait for it. */
 void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN]);
 void desktop_event(struct desktop *desktop, enum vm_event event);

@@ -96,6 +96,9 @@ static void submit(struct desktop *desktop, struct work *queue,
 	job->host = desktop->host;
 	job->note.spec = desktop->spec;
 	job->note.ready = desktop->state == VM_READY;
+	job->note.logoffs = desktop->logoffs;
+	job->note.resets = desktop->resets;
+	job->note.guest_logoffs = desktop->guest_logoffs;
 	memcpy(job->note.rdp_certificate_sha256, desktop->rdp_certificate_sha256, VM_SHA256_SIZE);
 	job->attempt = desktop->attempt;
 	job->work = work;

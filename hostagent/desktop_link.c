@@ -103,6 +103,7 @@ static void on_qmp_ready(void *arg)
 	desktop->qmp_ready = true;
 	wake_up(desktop);
 	desktop_connect(desktop);	/* the guest's daemon comes next */
+	desktop_restart_if_due(desktop);
 	desktop_event(desktop, VM_EV_QMP_READY);
 }
 
@@ -112,10 +113,10 @@ static void on_load_failed(struct desktop *desktop)
 	desktop_event(desktop, VM_EV_FAILED);
 }
 
-static void on_reset(struct desktop *desktop)
+static void on_reset(struct desktop *desktop, bool by_itself)
 {
 	desktop->resumed = false;
-	desktop_event(desktop, VM_EV_RESET);
+	desktop_guest_rebooted(desktop, by_itself);
 }
 
 static void on_qmp_event(void *arg, const char *name, const json_t *data)
@@ -132,7 +133,7 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 	else if (strcmp(name, "RESUME") == 0)
 		desktop->times.resumed_ms = clock_monotonic_ms();
 	else if (strcmp(name, "RESET") == 0)
-		on_reset(desktop);
+		on_reset(desktop, json_is_true(json_object_get(data, "guest")));
 	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
 		log_warn("desktop_disk_error", kv_str("desktop", desktop->spec.id),
 			 kv_str("reason", reason));
@@ -184,10 +185,7 @@ static void on_guest_identified(void *arg, const struct guest_message *message)
 
 static void on_guest_user(void *arg, const struct guest_message *message)
 {
-	struct desktop *desktop = arg;
-
-	log_info(message->kind == GUEST_EVENT_LOGON ? "guest_logon" : "guest_logoff",
-		 kv_str("desktop", desktop->spec.id), kv_str("user", message->text));
+	desktop_take_user(arg, message);
 }
 
 static void on_guest_closed(void *arg, const struct error *reason)

@@ -27,6 +27,12 @@ struct desktop {
 	char reason[256];		/* of the last error */
 	bool resumed;			/* this QEMU is a clone, and has not rebooted since */
 	struct desktop_times times;
+	/* The user's stay, counted so that telling it twice does no harm. */
+	char logged_on[64];		/* account in the guest */
+	int64_t logoffs, resets;	/* since the desktop was made */
+	int64_t guest_logoffs;		/* the guest's own count, of its present boot */
+	int64_t restart_to;		/* incarnation that was ordered and not begun */
+	bool note_due;			/* `note` runs */
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 
@@ -37,7 +43,7 @@ struct desktop {
 	bool waking;			/* its QEMU waits to be told whose state to load */
 	struct guest_link *guest;
 	struct serial_log *serial;
-	struct loop_timer *deadline, *retry, *reconnect, *progress;
+	struct loop_timer *deadline, *retry, *reconnect, *progress, *note;
 };
 
 __attribute__((nonnull)) void PRINTF_LIKE(2, 3) desktop_set_reason(struct desktop *desktop,
@@ -51,6 +57,13 @@ void desktop_job_kill(struct desktop *desktop);
 void desktop_job_clean(struct desktop *desktop);
 void desktop_job_save(struct desktop *desktop);
 void desktop_job_check_rdp(struct desktop *desktop);
+
+/* desktop_stay.c */
+void desktop_stay_init(struct desktop *desktop);
+void desktop_take_user(struct desktop *desktop, const struct guest_message *message);
+void desktop_guest_rebooted(struct desktop *desktop, bool by_itself);
+/* Carries out a restart that was ordered, as soon as the machine can be told. */
+void desktop_restart_if_due(struct desktop *desktop);
 
 /* desktop_link.c */
 void desktop_watch(struct desktop *desktop, pid_t pid);

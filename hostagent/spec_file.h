@@ -8,6 +8,8 @@
 struct spec_note {
 	struct vm_spec spec;
 	bool ready;	/* it had its identity */
+	int64_t logoffs, resets;	/* what the broker was told */
+	int64_t guest_logoffs;		/* the guest's own count, of its present boot */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 };
 

@@ -13,6 +13,8 @@ static int parse_desktop(const json_t *object, struct vm_desired *out, struct er
 
 	if ((rc = json_get_text(object, "id", spec->id, sizeof(spec->id), err)) < 0 ||
 	    (rc = json_get_int(object, "epoch", 0, INT64_MAX, &spec->epoch, err)) < 0 ||
+	    (rc = json_get_int_or(object, "incarnation", 0, 0, INT64_MAX, &spec->incarnation,
+				  err)) < 0 ||
 	    (rc = json_get_text(object, "name", spec->name, sizeof(spec->name), err)) < 0 ||
 	    (rc = json_get_text(object, "image_sha256", spec->image_sha256,
 				sizeof(spec->image_sha256), err)) < 0 ||

@@ -107,6 +107,8 @@ static void on_guest_identified(void *arg, const struct guest_message *answer)
 
 static void on_guest_user(void *arg, const struct guest_message *event)
 {
+	if (event->kind == GUEST_EVENT_SESSIONS && !event->text[0] && event->id == 0)
+		return;		/* nobody is logged on, nobody ever was */
 	fail(arg, "somebody logged in to it");
 }
 

@@ -62,6 +62,9 @@ static void on_line(void *arg, struct span line)
 		if (!heard_lately(&link->user_at_ms, USER_PAUSE_MS))
 			link->handler->user(link->arg, &message);
 		break;
+	case GUEST_EVENT_SESSIONS:
+		link->handler->user(link->arg, &message);
+		break;
 	case GUEST_ANSWER:
 		handle_answer(link, &message);
 		break;

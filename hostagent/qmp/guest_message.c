@@ -27,6 +27,8 @@ static enum guest_message_kind event_kind(const char *name)
 		return GUEST_EVENT_LOGON;
 	if (strcmp(name, "logoff") == 0)
 		return GUEST_EVENT_LOGOFF;
+	if (strcmp(name, "sessions") == 0)
+		return GUEST_EVENT_SESSIONS;
 	return GUEST_NOISE;
 }
 
@@ -39,6 +41,9 @@ static struct guest_message parse_event(const json_t *message)
 		return out;
 	out.kind = event_kind(name);
 	take_text(message, "user", out.text, sizeof(out.text));
+	if (out.kind == GUEST_EVENT_SESSIONS &&
+	    json_get_int(message, "logoffs", 0, INT32_MAX, &out.id, NULL) < 0)
+		out.kind = GUEST_NOISE;
 	return out;
 }
 

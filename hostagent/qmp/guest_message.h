@@ -15,12 +15,13 @@ enum guest_message_kind {
 	GUEST_EVENT_READY,
 	GUEST_EVENT_LOGON,
 	GUEST_EVENT_LOGOFF,
+	GUEST_EVENT_SESSIONS,	/* how it stands: who is logged on, how many have logged off */
 	GUEST_ANSWER,
 };
 
 struct guest_message {
 	enum guest_message_kind kind;
-	int64_t id;		/* of an answer */
+	int64_t id;		/* of an answer; logoffs of GUEST_EVENT_SESSIONS */
 	bool ok;
 	char rdp_certificate_sha256[VM_SHA256_SIZE];	/* "" when not told */
 	char text[200];		/* the error of an answer, the user of an event; printable */

@@ -33,7 +33,9 @@ static enum vm_action_kind decide(const struct vm_desired *want, const struct vm
 		return VM_REFUSE;
 	if (!want->running || strcmp(want->spec.image_sha256, have->spec.image_sha256) != 0)
 		return VM_DESTROY;
-	return want->spec.epoch > have->spec.epoch ? VM_UPDATE : VM_KEEP;
+	if (want->spec.epoch > have->spec.epoch)
+		return VM_UPDATE;
+	return want->spec.incarnation > have->spec.incarnation ? VM_RESTART : VM_KEEP;
 }
 
 static void add(struct vm_action *out, size_t *count, enum vm_action_kind kind, const char *id,
@@ -74,6 +76,8 @@ const char *vm_action_name(enum vm_action_kind kind)
 		return "update";
 	case VM_DESTROY:
 		return "destroy";
+	case VM_RESTART:
+		return "restart";
 	case VM_REFUSE:
 		return "refuse";
 	}

@@ -21,6 +21,7 @@ enum vm_action_kind {
 	VM_KEEP,	/* as it should be */
 	VM_UPDATE,	/* newer epoch: take name, size and epoch; the guest is told */
 	VM_DESTROY,	/* not listed, wanted absent, or on another image now */
+	VM_RESTART,	/* newer incarnation: the machine is reset once */
 	VM_REFUSE,	/* the broker's epoch is older than ours: an order of the past */
 };
 

@@ -23,6 +23,7 @@ struct vm_spec {
 	char name[VM_NAME_SIZE];	/* also the guest's hostname */
 	char image_sha256[VM_SHA256_SIZE];
 	int64_t epoch;
+	int64_t incarnation;		/* how often it was restarted by order */
 	int64_t memory_bytes;
 	unsigned cpus;
 	uint32_t address;		/* IPv4 in host byte order; 0 = none yet */

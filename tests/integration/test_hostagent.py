@@ -6,15 +6,19 @@ see it start, survive, be taken up again and be destroyed. Those that need a gue
 image and skip without one."""
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 import time
 
 import pytest
 
+from certificates import Ca
 from fake_sync_broker import FakeSyncBroker
 from guest_exec import GuestAgent
 from netns import NetNs, cable, wait_until
@@ -412,6 +416,137 @@ def test_hostile_lines_on_the_guest_link_change_nothing(booting):
     report = booting.broker.wait_desktop(DESKTOP, epoch=1)
     assert report['state'] != 'ready', 'an answer nobody asked for is none'
     assert alive(pid) and booting.agent.poll() is None
+
+
+class ToldGuest:
+    """Takes the place of a guest's socket and says what the test tells it to. Its RDP server, which
+    the agent looks for, is on the host itself."""
+
+    def __init__(self, host, address):
+        path = host.run_dir / 'desktops' / DESKTOP / 'guest.sock'
+        path.unlink()
+        made = Ca(host.folder / 'guest').self_signed('guest', 'DNS:guest')
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(made.crt, made.key)
+        self.sha256 = hashlib.sha256(ssl.PEM_cert_to_DER_cert(made.crt.read_text())).hexdigest()
+        host.ns.ip('addr', 'add', f'{address}/32', 'dev', 'lo')
+        with host.ns.entered():
+            self.rdp = socket.create_server((address, 3389))
+        threading.Thread(target=self._serve_rdp, daemon=True).start()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(8)
+        self.link, self.user, self.logoffs = None, '', 0
+        self.repeats = True         # tells how it stands on each connection, as ours does
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def say(self, **message):
+        with contextlib.suppress(OSError, AttributeError):
+            self.link.sendall(json.dumps(message).encode() + b'\n')
+
+    def say_sessions(self):
+        self.say(event='sessions', user=self.user, logoffs=self.logoffs)
+
+    def logon(self, user):
+        self.user = user
+        self.say(event='logon', user=user)
+        self.say_sessions()
+
+    def logoff(self):
+        user, self.user = self.user, ''
+        self.logoffs += 1
+        self.say(event='logoff', user=user)
+        self.say_sessions()
+
+    def _serve(self):
+        while True:
+            try:
+                self.link, _ = self.listener.accept()
+            except OSError:
+                return
+            self.say(event='ready')
+            if self.repeats:
+                self.say_sessions()
+            with contextlib.suppress(OSError, ValueError):
+                for line in self.link.makefile('rb'):
+                    request = json.loads(line)
+                    more = {'rdp_certificate_sha256': self.sha256} \
+                        if request['cmd'] == 'identity' else {}
+                    self.say(id=request['id'], ok=True, **more)
+
+    def _serve_rdp(self):
+        """Chooses TLS and shows the certificate: MS-RDPBCGR 2.2.1.2."""
+        while True:
+            try:
+                client, _ = self.rdp.accept()
+            except OSError:
+                return
+            with client, contextlib.suppress(OSError):
+                client.settimeout(10)
+                client.recv(19, socket.MSG_WAITALL)
+                client.sendall(bytes.fromhex('030000130ed000001234000200080001000000'))
+                self.tls.wrap_socket(client, server_side=True).close()
+
+    def close(self):
+        self.listener.close()
+        self.rdp.close()
+        if self.link:
+            self.link.close()
+
+
+@pytest.fixture
+def told(booting):
+    """A desktop that is ready by the word of the test's own guest."""
+    address = booting.broker.reported(DESKTOP)['address']
+    booting.kill()
+    booting.guest = ToldGuest(booting, address)
+    booting.broker.newest = None
+    booting.start()
+    booting.broker.wait_desktop(DESKTOP, state='ready')
+    yield booting
+    booting.guest.close()
+
+
+def test_logoffs_are_counted_once_each_whatever_happens_between(told):
+    told.guest.logon('hanako')
+    told.broker.wait_desktop(DESKTOP, logged_on='hanako', logoffs=0)
+    told.guest.logoff()
+    told.broker.wait_desktop(DESKTOP, logged_on='', logoffs=1)
+    told.guest.logon('hanako')
+    told.broker.wait_desktop(DESKTOP, logged_on='hanako', logoffs=1)
+
+    told.kill()
+    told.guest.logoff()         # nobody listens
+    told.broker.newest = None
+    told.start()
+    told.broker.wait_desktop(DESKTOP, state='ready', logged_on='', logoffs=2)
+    for _ in range(3):
+        told.guest.say_sessions()
+    told.kill()
+    told.broker.newest = None
+    told.start()
+    told.broker.wait_desktop(DESKTOP, state='ready', logged_on='', logoffs=2, resets=0)
+
+
+def test_restart_by_order_is_carried_out_once_and_is_no_reboot_of_the_guest(told):
+    pid = told.pid()
+    order = dict(desktop(told.image), incarnation=1)
+    told.broker.want(order)
+    told.broker.wait_desktop(DESKTOP, stage='booting', resets=0)
+    assert told.pid() == pid and alive(pid), 'the machine is reset, not replaced'
+    time.sleep(1.1)             # a guest is heard once a second
+    told.guest.say(event='ready')
+    told.broker.wait_desktop(DESKTOP, state='ready', resets=0)
+
+    seen = len(told.broker.reports)
+    told.broker.want(order)     # the same again, and to an agent that has begun anew
+    told.kill()
+    told.broker.newest = None
+    told.start()
+    told.broker.wait('some reports', lambda: len(told.broker.reports) > seen + 4)
+    assert told.broker.reported(DESKTOP)['state'] == 'ready'
+    assert (told.state_dir / 'desktops' / DESKTOP / 'spec.json').read_text().count(
+        '"incarnation":1') == 1
 
 
 # --- with a guest that answers ---

@@ -9,7 +9,7 @@
 #define HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define DESKTOP                                                                                    \
-	"{\"id\":\"00c0ffee00c0ffee\",\"epoch\":3,\"name\":\"gold-001\",\"image_sha256\":\"" HASH      \
+	"{\"id\":\"00c0ffee00c0ffee\",\"epoch\":3,\"incarnation\":4,\"name\":\"gold-001\",\"image_sha256\":\"" HASH      \
 	"\",\"cpus\":2,\"memory_bytes\":1073741824,\"want\":\"running\"}"
 #define IMAGE "{\"name\":\"debian\",\"sha256\":\"" HASH "\",\"size_bytes\":5}"
 #define ANSWER(images, desktops)                                                                   \
@@ -36,6 +36,7 @@ static void answers_become_values(void **state)
 	assert_int_equal(answer.desktop_count, 1);
 	assert_string_equal(answer.desktops[0].spec.name, "gold-001");
 	assert_int_equal(answer.desktops[0].spec.epoch, 3);
+	assert_int_equal(answer.desktops[0].spec.incarnation, 4);
 	assert_true(answer.desktops[0].running);
 	assert_int_equal(answer.guest_key[31], 31);
 }

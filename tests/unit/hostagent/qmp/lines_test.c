@@ -58,6 +58,12 @@ static void guests_are_understood(void **state)
 	m = PARSE("{\"event\":\"logon\",\"user\":\"hana\\nko\"}");
 	assert_int_equal(m.kind, GUEST_EVENT_LOGON);
 	assert_string_equal(m.text, "hana?ko");
+	m = PARSE("{\"event\":\"sessions\",\"user\":\"hanako\",\"logoffs\":3}");
+	assert_int_equal(m.kind, GUEST_EVENT_SESSIONS);
+	assert_int_equal(m.id, 3);
+	assert_string_equal(m.text, "hanako");
+	assert_int_equal(PARSE("{\"event\":\"sessions\",\"logoffs\":-1}").kind, GUEST_NOISE);
+	assert_int_equal(PARSE("{\"event\":\"sessions\"}").kind, GUEST_NOISE);
 	m = PARSE("{\"id\":7,\"ok\":true,\"rdp_certificate_sha256\":\"" HASH "\"}");
 	assert_int_equal(m.kind, GUEST_ANSWER);
 	assert_int_equal(m.id, 7);

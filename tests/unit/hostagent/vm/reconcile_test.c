@@ -44,6 +44,22 @@ static void each_desktop_gets_one_action(void **state)
 	      "create a, keep b, update c, destroy d, keep e, destroy f");
 }
 
+static void a_newer_incarnation_restarts_once(void **state)
+{
+	struct vm_desired desired = { spec('a', 1, '1'), true };
+	struct vm_present present = { spec('a', 1, '1'), VM_READY };
+
+	desired.spec.incarnation = 2;
+	check(&desired, 1, &present, 1, "restart a");
+	present.spec.incarnation = 2;
+	check(&desired, 1, &present, 1, "keep a");
+	present.spec.incarnation = 3;	/* an older broker's word brings nothing back */
+	check(&desired, 1, &present, 1, "keep a");
+	present.spec.incarnation = 0;
+	desired.running = false;
+	check(&desired, 1, &present, 1, "destroy a");
+}
+
 static void nothing_listed_means_nothing_kept(void **state)
 {
 	const struct vm_present present[] = { { spec('a', 7, '1'), VM_READY },
@@ -84,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_desktop_gets_one_action),
+		cmocka_unit_test(a_newer_incarnation_restarts_once),
 		cmocka_unit_test(nothing_listed_means_nothing_kept),
 		cmocka_unit_test(an_older_epoch_is_refused_whatever_it_wants),
 		cmocka_unit_test(another_image_replaces_in_two_passes),
