@@ -124,6 +124,11 @@ static int read_progress(const json_t *body, struct connect_answer *out, struct 
 	if (!rc)
 		rc = json_get_int_or(body, "retry_after_ms", 0, 0, 600000, &out->retry_after_ms,
 				     err);
+	if (!rc)
+		rc = json_get_int_or(body, "position", 0, 0, 1000000, &out->position, err);
+	if (!rc)
+		rc = json_get_int_or(body, "estimate_ms", -1, 0, 365 * INT64_C(86400000),
+				     &out->estimate_ms, err);
 	out->percent = (int)percent;
 	return rc;
 }

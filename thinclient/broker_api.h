@@ -37,6 +37,8 @@ struct connect_answer {
 	/* not yet */
 	char stage[32];
 	int percent;
+	int64_t position;		/* in line, 1 is next; 0: a desktop is being started */
+	int64_t estimate_ms;		/* -1: nobody knows */
 	int64_t retry_after_ms;
 };
 

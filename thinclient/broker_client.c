@@ -109,13 +109,15 @@ int broker_sign_in(struct broker_client *client, const char *user, const struct 
 }
 
 int broker_connect(struct broker_client *client, const char *id, const char *seen,
-		   struct connect_answer *out, struct problem *problem)
+		   int64_t seen_position, struct connect_answer *out, struct problem *problem)
 {
 	struct error err = { 0 };
 	OWNED(http_result_done) struct http_result result = { 0 };
 	OWNED(buf_done) struct buf path = { 0 };
 	int wait_ms = *seen ? WAIT_MS : 0;
-	OWNED(json_decref) json_t *body = json_pack("{s:i, s:s}", "wait_ms", wait_ms, "seen", seen);
+	OWNED(json_decref) json_t *body = json_pack("{s:i, s:s, s:I}", "wait_ms", wait_ms, "seen",
+						    seen, "seen_position",
+						    (json_int_t)seen_position);
 
 	buf_printf(&path, "/v1/desktops/%s/connect", id);
 	int rc = post(client, buf_text(&path), body, wait_ms + WAIT_SLACK_MS, &result, problem);

@@ -24,9 +24,10 @@ void broker_client_cancel(struct broker_client *client);
 int broker_sign_in(struct broker_client *client, const char *user, const struct secret *password,
 		   struct sign_in_answer *out, struct request_time *time,
 		   struct problem *problem) MUST_CHECK;
-/* Waits up to 20 s for a stage other than `seen` ("" = answer at once). */
+/* Waits up to 20 s for a stage other than `seen` ("" = answer at once) or another place in line. */
 int broker_connect(struct broker_client *client, const char *id, const char *seen,
-		   struct connect_answer *out, struct problem *problem) MUST_CHECK;
+		   int64_t seen_position, struct connect_answer *out,
+		   struct problem *problem) MUST_CHECK;
 /* Best effort: forgets the token here in any case. */
 void broker_sign_out(struct broker_client *client);
 

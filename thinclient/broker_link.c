@@ -12,6 +12,7 @@ struct link_request {
 	char user[256];
 	struct secret password;
 	char id[64], seen[32];
+	int64_t seen_position;
 };
 
 struct broker_link {
@@ -47,8 +48,8 @@ static void run(struct broker_link *link, const struct link_request *request,
 		secret_wipe(&result->sign_in.token);
 		break;
 	case LINK_CONNECT:
-		rc = broker_connect(link->client, request->id, request->seen, &result->connect,
-				    &result->problem);
+		rc = broker_connect(link->client, request->id, request->seen,
+				    request->seen_position, &result->connect, &result->problem);
 		break;
 	case LINK_SIGN_OUT:
 		broker_sign_out(link->client);
@@ -158,9 +159,10 @@ unsigned broker_link_sign_in(struct broker_link *link, const char *user,
 	return submit(link, &request);
 }
 
-unsigned broker_link_connect(struct broker_link *link, const char *id, const char *seen)
+unsigned broker_link_connect(struct broker_link *link, const char *id, const char *seen,
+			     int64_t seen_position)
 {
-	struct link_request request = { .kind = LINK_CONNECT };
+	struct link_request request = { .kind = LINK_CONNECT, .seen_position = seen_position };
 
 	snprintf(request.id, sizeof(request.id), "%s", id);
 	snprintf(request.seen, sizeof(request.seen), "%s", seen);

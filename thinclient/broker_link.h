@@ -33,7 +33,8 @@ DEFINE_OWNED(broker_link_free, struct broker_link);
 /* Each replaces a request that has not begun, cancels one that runs, and returns the serial. */
 unsigned broker_link_sign_in(struct broker_link *link, const char *user,
 			     const struct secret *password);
-unsigned broker_link_connect(struct broker_link *link, const char *id, const char *seen);
+unsigned broker_link_connect(struct broker_link *link, const char *id, const char *seen,
+			     int64_t seen_position);
 unsigned broker_link_sign_out(struct broker_link *link);
 
 bool broker_link_take(struct broker_link *link, struct link_result *out);

@@ -68,12 +68,15 @@ static int wait_for_desktop(struct run *run, const char *id, bool answered)
 	int rc = 0;
 
 	if (!answered)
-		rc = broker_connect(run->broker, id, "", &run->answer, &run->problem);
+		rc = broker_connect(run->broker, id, "", 0, &run->answer, &run->problem);
 	while (!rc && !run->answer.ready) {
 		log_info("desktop_preparing", kv_str("desktop", run->answer.desktop_id),
-			 kv_str("stage", run->answer.stage), kv_int("percent", run->answer.percent));
+			 kv_str("stage", run->answer.stage), kv_int("percent", run->answer.percent),
+			 kv_int("position", run->answer.position),
+			 kv_int("estimate_ms", run->answer.estimate_ms));
 		memcpy(seen, run->answer.stage, sizeof(seen));
-		rc = broker_connect(run->broker, id, seen, &run->answer, &run->problem);
+		rc = broker_connect(run->broker, id, seen, run->answer.position, &run->answer,
+				    &run->problem);
 	}
 	return rc;
 }

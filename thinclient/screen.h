@@ -41,6 +41,8 @@ struct screen {
 	char title[128];		/* of the desktop */
 	char stage[32];
 	int percent;
+	int64_t position;		/* in line; 0: not there */
+	int64_t estimate_ms;		/* -1: nobody knows */
 };
 
 /* Rectangles in logical pixels; those that the state does not have are empty. */

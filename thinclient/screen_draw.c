@@ -266,18 +266,20 @@ static void draw_progress(const struct painter *p, bool connecting)
 {
 	const struct screen *s = p->screen;
 	struct screen_rect bar = p->layout->bar;
-	char percent[16];
+	char right[96], stage[128];
 
 	draw_headline(p, connecting ? STR_CONNECTING : STR_PREPARING);
 	canvas_text_fit(p->canvas, TEXT_TITLE, INK, bar.x, bar.y - 76, bar.w, s->title);
 	if (connecting) {
 		draw_sweep(p, sdl_rect(bar));
 	} else {
-		snprintf(percent, sizeof(percent), "%d %%", s->percent);
+		texts_progress(s->language, s->stage, s->position, stage, sizeof(stage));
+		texts_estimate(s->language, s->percent, s->position, s->estimate_ms, right,
+			       sizeof(right));
 		canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_LEFT, bar.x, bar.y - 26,
-			    texts_stage(s->language, s->stage));
+			    stage);
 		canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_RIGHT, bar.x + bar.w, bar.y - 26,
-			    percent);
+			    right);
 		draw_bar(p, s->percent);
 	}
 	draw_cancel(p);

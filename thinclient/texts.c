@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "thinclient/texts.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/base/cleanup.h"
@@ -46,6 +48,10 @@ static const struct {
 	{ "no_host", { "No server can run your desktop at the moment.",
 		       "現在デスクトップを実行できるサーバーがありません。" } },
 	{ "pool_full", { "All desktops are in use.", "すべてのデスクトップが使用中です。" } },
+	{ "too_many_desktops", { "You have as many desktops as you may have.",
+				 "利用できるデスクトップの数の上限に達しています。" } },
+	{ "hosts_full", { "All servers are full at the moment.",
+			  "現在すべてのサーバーに空きがありません。" } },
 	{ "desktop_failed", { "Your desktop did not start.", "デスクトップを起動できませんでした。" } },
 	{ "session_expired", { "Your sign-in has expired. Please sign in again.",
 			       "サインインの有効期限が切れました。もう一度サインインしてください。" } },
@@ -118,4 +124,32 @@ const char *texts_stage(enum language language, const char *stage)
 		if (strcmp(stage, stages[i].stage) == 0)
 			return table[stages[i].id][language];
 	return table[STR_STAGE_QUEUED][language];
+}
+
+void texts_progress(enum language language, const char *stage, int64_t position, char *out,
+		    size_t size)
+{
+	if (position <= 0)
+		snprintf(out, size, "%s", texts_stage(language, stage));
+	else if (language == LANGUAGE_JA)
+		snprintf(out, size, "順番を待っています（%lld 番目）", (long long)position);
+	else
+		snprintf(out, size, "Waiting for a place: number %lld in line", (long long)position);
+}
+
+/* Rounded up, and coarser the longer it is: more would promise more than is known. */
+void texts_estimate(enum language language, int percent, int64_t position, int64_t estimate_ms,
+		    char *out, size_t size)
+{
+	bool japanese = language == LANGUAGE_JA;
+	long long seconds = (long long)((estimate_ms + 999) / 1000);
+
+	if (position <= 0)
+		snprintf(out, size, "%d %%", percent);
+	else if (estimate_ms < 0)
+		snprintf(out, size, "%s", "");
+	else if (seconds <= 60)
+		snprintf(out, size, japanese ? "約 %lld 秒" : "about %lld s", seconds);
+	else
+		snprintf(out, size, japanese ? "約 %lld 分" : "about %lld min", (seconds + 59) / 60);
 }

@@ -3,6 +3,9 @@
 #ifndef GENKAN_THINCLIENT_TEXTS_H
 #define GENKAN_THINCLIENT_TEXTS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 enum language { LANGUAGE_EN, LANGUAGE_JA, LANGUAGES };
 
 enum string_id {
@@ -37,5 +40,12 @@ const char *texts_get(enum language language, enum string_id id);
 const char *texts_reason(enum language language, const char *code);
 /* The text of a preparation stage as the broker names it. */
 const char *texts_stage(enum language language, const char *stage);
+
+/* The stage, or the place in line (position > 0). */
+void texts_progress(enum language language, const char *stage, int64_t position, char *out,
+		    size_t size);
+/* How much longer: a time when there is an estimate, else the percentage of a start, else "". */
+void texts_estimate(enum language language, int percent, int64_t position, int64_t estimate_ms,
+		    char *out, size_t size);
 
 #endif

@@ -72,7 +72,8 @@ static void sign_in(struct view *view)
 
 static void ask_for_desktop(struct view *view)
 {
-	view->serial = broker_link_connect(view->link, view->answer.desktop_id, view->answer.stage);
+	view->serial = broker_link_connect(view->link, view->answer.desktop_id, view->answer.stage,
+					   view->answer.position);
 }
 
 static void open_session(struct view *view)
@@ -191,6 +192,8 @@ static void take_connect(struct view *view, const struct connect_answer *answer)
 	snprintf(screen->title, sizeof(screen->title), "%s", answer->title);
 	snprintf(screen->stage, sizeof(screen->stage), "%s", answer->stage);
 	screen->percent = answer->percent;
+	screen->position = answer->position;
+	screen->estimate_ms = answer->estimate_ms;
 	step(view, answer->ready ? FLOW_EV_TICKET : FLOW_EV_WAIT);
 }
 
@@ -204,6 +207,8 @@ static void choose(struct view *view, size_t i)
 	snprintf(screen->title, sizeof(screen->title), "%s", entry->title);
 	snprintf(screen->stage, sizeof(screen->stage), "queued");
 	screen->percent = 0;
+	screen->position = 0;
+	screen->estimate_ms = -1;
 	step(view, FLOW_EV_CHOSEN);
 }
 

@@ -44,9 +44,30 @@ static void the_environment_chooses_the_language(void **state)
 	assert_int_equal(texts_language("ja"), LANGUAGE_JA);
 }
 
+static void places_and_times_are_told(void **state)
+{
+	char text[128];
+
+	texts_progress(LANGUAGE_EN, "booting", 0, text, sizeof(text));
+	assert_string_equal(text, texts_stage(LANGUAGE_EN, "booting"));
+	texts_progress(LANGUAGE_EN, "waiting", 12, text, sizeof(text));
+	assert_string_equal(text, "Waiting for a place: number 12 in line");
+	texts_progress(LANGUAGE_JA, "waiting", 12, text, sizeof(text));
+	assert_non_null(strstr(text, "12"));
+	texts_estimate(LANGUAGE_EN, 40, 0, 5000, text, sizeof(text));
+	assert_string_equal(text, "40 %");
+	texts_estimate(LANGUAGE_EN, 0, 3, 5001, text, sizeof(text));
+	assert_string_equal(text, "about 6 s");
+	texts_estimate(LANGUAGE_JA, 0, 3, 61000, text, sizeof(text));
+	assert_string_equal(text, "約 2 分");
+	texts_estimate(LANGUAGE_EN, 0, 3, -1, text, sizeof(text));
+	assert_string_equal(text, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(places_and_times_are_told),
 		cmocka_unit_test(every_text_exists_in_both_languages),
 		cmocka_unit_test(codes_of_the_login_have_their_own_sentence),
 		cmocka_unit_test(the_environment_chooses_the_language),
