@@ -110,11 +110,11 @@ static void broker_close(struct broker *broker)
 }
 DEFINE_OWNED_VALUE(broker_close, struct broker);
 
-static void on_change(void *arg)
+static void on_change(void *arg, bool moved)
 {
 	struct broker *broker = arg;
 
-	conductor_changed(broker->conductor);
+	conductor_changed(broker->conductor, moved);
 }
 
 static int open_rooms(struct broker *broker, struct error *err)

@@ -12,7 +12,7 @@
 struct group {
 	struct state_queue *queue;
 	struct list jobs;
-	bool touched;
+	bool touched, moved;
 };
 
 struct state_queue {
@@ -53,16 +53,22 @@ static void fail_group(struct group *group, int rc, const struct error *err)
 	group->touched = false;
 }
 
-static void replenish(struct state_queue *queue)
+/* Whether anything was changed. */
+static bool replenish(struct state_queue *queue)
 {
 	struct error err = { 0 };
 	int64_t now_ms = clock_wall_ms(), changed = 0;
+	struct store_replenish how = {
+		.silent_before_ms = now_ms - queue->config.host_silent_ms,
+		.week_minute = clock_week_minute(now_ms),
+		.now_ms = now_ms,
+	};
 
-	if (store_pools_replenish(queue->store, now_ms - queue->config.host_silent_ms, now_ms,
-				  &changed, &err) < 0)
+	if (store_pools_replenish(queue->store, &how, &changed, &err) < 0)
 		log_warn("spares_not_replenished", kv_error(&err));
 	else if (changed)
 		log_info("spares_replenished", kv_int("desktops", changed));
+	return changed > 0;
 }
 
 static int run_group(struct group *group, struct error *err)
@@ -82,13 +88,14 @@ static int run_group(struct group *group, struct error *err)
 
 		job->rc = job->run(queue->store, job, &job->err);
 		group->touched |= job->touched;
+		group->moved |= job->moved;
 		if (job->rc == -EIO) {	/* never go on after a failed write or flush */
 			*err = job->err;
 			return -EIO;
 		}
 	}
 	if (group->touched)
-		replenish(queue);
+		group->moved |= replenish(queue);
 	return store_commit(queue->store, err);
 }
 
@@ -130,7 +137,7 @@ static void group_done(void *arg, int status)
 		job->done(job, job->rc, &job->err);
 	}
 	if (group->touched && !queue->closing)
-		queue->config.on_change(queue->config.arg);
+		queue->config.on_change(queue->config.arg, group->moved);
 	free(group);
 	start_group(queue);
 }

@@ -28,6 +28,7 @@ struct state_job {	/* embedded at the front of each kind of job */
 	state_run_fn *run;
 	state_done_fn *done;
 	bool touched;
+	bool moved;	/* people in line may have come nearer */
 	int rc;
 	struct error err;
 };
@@ -36,7 +37,7 @@ struct state_queue_config {
 	const char *path;
 	unsigned max_queued;
 	int64_t host_silent_ms;
-	void (*on_change)(void *arg);
+	void (*on_change)(void *arg, bool moved);	/* moved: spares came, went or were given */
 	void *arg;
 };
 

@@ -47,6 +47,8 @@ int pool_diff(struct ctl *ctl, struct error *err);
 int pool_list(struct ctl *ctl, struct error *err);
 int desktop_list(struct ctl *ctl, struct error *err);
 int desktop_delete(struct ctl *ctl, struct error *err);
+int desktop_restart(struct ctl *ctl, struct error *err);
+int desktop_reset(struct ctl *ctl, struct error *err);
 int host_list(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);

@@ -48,7 +48,8 @@ static int id_of(struct ctl *ctl, const char *wanted, char *id, size_t size, str
 	return error_set(err, ENOENT, "%s: no such desktop", wanted);
 }
 
-int desktop_delete(struct ctl *ctl, struct error *err)
+/* POST /v1/admin/desktops/{id}/VERB */
+static int change(struct ctl *ctl, const char *verb, const char *said, struct error *err)
 {
 	OWNED(json_decref) json_t *answer = NULL;
 	char id[32], path[96];
@@ -56,12 +57,27 @@ int desktop_delete(struct ctl *ctl, struct error *err)
 
 	if (rc < 0)
 		return rc;
-	snprintf(path, sizeof(path), "/v1/admin/desktops/%s/delete", id);
+	snprintf(path, sizeof(path), "/v1/admin/desktops/%s/%s", id, verb);
 	if ((rc = ctl_request(ctl, "POST", path, NULL, &answer, err)) < 0)
 		return rc;
 	if (ctl->args.json)
 		ctl_print_json(answer);
 	else
-		printf("%s: will be destroyed by its host\n", ctl->args.values[0]);
+		printf("%s: %s\n", ctl->args.values[0], said);
 	return 0;
+}
+
+int desktop_delete(struct ctl *ctl, struct error *err)
+{
+	return change(ctl, "delete", "will be destroyed by its host", err);
+}
+
+int desktop_restart(struct ctl *ctl, struct error *err)
+{
+	return change(ctl, "restart", "will be restarted by its host", err);
+}
+
+int desktop_reset(struct ctl *ctl, struct error *err)
+{
+	return change(ctl, "reset", "will be exchanged for a new one", err);
 }

@@ -26,6 +26,18 @@ static void print_desktop(const json_t *desktop)
 		printf("    because:  %s\n", ctl_text(desktop, "reason"));
 }
 
+static void print_waiting(const json_t *waiting)
+{
+	int64_t estimate_ms = ctl_int(waiting, "estimate_ms");
+
+	if (!json_is_object(waiting))
+		return;
+	printf("    waiting:  number %lld in line, %s: %s\n", (long long)ctl_int(waiting, "position"),
+	       ctl_text(waiting, "why"), meaning(ctl_text(waiting, "why")));
+	if (estimate_ms >= 0)
+		printf("    estimate: %lld s\n", (long long)((estimate_ms + 999) / 1000));
+}
+
 static void print_policy(const json_t *policy)
 {
 	const char *item;
@@ -49,6 +61,7 @@ static void print_pool(const json_t *pool)
 	printf("    image:    %s\n", ctl_text(pool, "image"));
 	print_policy(json_object_get(pool, "policy"));
 	print_desktop(json_object_get(pool, "desktop"));
+	print_waiting(json_object_get(pool, "waiting"));
 }
 
 static void print_answer(const json_t *answer)

@@ -27,7 +27,7 @@ _genkanctl() {
 	case $noun in
 	'') next='apply diff pool desktop host image session audit explain revoke' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
-	desktop) [ -n "$verb" ] || next='list delete' ;;
+	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
 	host) [ -n "$verb" ] || next='list token' ;;
 	image)
 		[ -n "$verb" ] || next='list publish'

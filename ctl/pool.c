@@ -26,6 +26,7 @@ static void row(struct table *table, const json_t *p)
 	table_int(table, ctl_int(counts, "assigned"));
 	table_int(table, ctl_int(counts, "spare_ready"));
 	table_int(table, ctl_int(counts, "spare_coming"));
+	table_int(table, ctl_int(counts, "waiting"));
 	table_int(table, ctl_int(counts, "failed"));
 	table_int(table, ctl_int(size, "max"));
 }
@@ -33,7 +34,7 @@ static void row(struct table *table, const json_t *p)
 int pool_list(struct ctl *ctl, struct error *err)
 {
 	static const char *const titles[] = { "POOL",  "TITLE",	   "ASSIGNMENT", "IMAGE", "ASSIGNED",
-					      "READY", "COMING", "FAILED",	"MAX", NULL };
+					      "READY", "COMING", "WAITING", "FAILED",	"MAX", NULL };
 
 	return ctl_list(ctl, "/v1/admin/pools", "pools", titles, row, err);
 }

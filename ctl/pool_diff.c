@@ -10,14 +10,20 @@ static void put_value(const json_t *value, struct buf *out)
 	buf_put_text(out, text ? text : "(none)");
 }
 
-/* Keys that go away; "counts" is the state of a pool, not part of its definition. */
+/* The state of a pool, not part of its definition. */
+static bool is_state(const char *key)
+{
+	return strcmp(key, "counts") == 0 || strcmp(key, "troubles") == 0;
+}
+
+/* Keys that go away. */
 static void removed(const char *path, const json_t *before, const json_t *after, struct buf *out)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach((json_t *)before, key, value) {
-		if (json_object_get(after, key) || strcmp(key, "counts") == 0)
+		if (json_object_get(after, key) || is_state(key))
 			continue;
 		buf_printf(out, "  %s%s%s: ", path, *path ? "." : "", key);
 		put_value(value, out);

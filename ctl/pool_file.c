@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "common/data/config.h"
 #include "common/sys/file.h"
 
 #define FILE_LIMIT (128 * 1024)	/* the parser has its own, with a better message */
@@ -18,12 +19,41 @@ static int parse_assignment(const struct yamlf_field *field, const char *text, v
 	return 0;
 }
 
+static int parse_on_logoff(const struct yamlf_field *field, const char *text, void *slot,
+			   struct error *err)
+{
+	if (pool_on_logoff_parse(text, slot) < 0)
+		return error_set(err, EINVAL, "must be refresh, keep or delete");
+	return 0;
+}
+
+static int parse_timeout(const struct yamlf_field *field, const char *text, void *slot,
+			 struct error *err)
+{
+	int64_t ms = strcmp(text, "0") == 0 ? 0 : config_parse_duration(text);
+
+	if (ms < 0)
+		return error_set(err, EINVAL, "must be a time such as 30m or 8h, or 0 for never");
+	*(int64_t *)slot = ms;
+	return 0;
+}
+
+static int parse_allow(const struct yamlf_field *field, const char *text, void *slot,
+		       struct error *err)
+{
+	*(bool *)slot = strcmp(text, "allow") == 0;
+	if (!*(bool *)slot && strcmp(text, "deny") != 0)
+		return error_set(err, EINVAL, "must be allow or deny");
+	return 0;
+}
+
 static int parse_policy(const struct yamlf_field *field, const char *text, void *slot,
 			struct error *err)
 {
 	return policy_set(slot, field->key, text, err);
 }
 
+#define ON_LOGOFF_NOT_SAID ((enum pool_on_logoff)99)
 #define AT(member) offsetof(struct pool, member)
 
 static const struct yamlf_field entitled_fields[] = {
@@ -50,6 +80,16 @@ static const struct yamlf_field size_fields[] = {
 	  .help = "most desktops, spares included" },
 	{ "spare", YAMLF_INT, AT(size_spare), .min = 0, .max = POOL_DESKTOPS_MAX,
 	  .help = "desktops kept ready ahead of users" },
+	{ "start", YAMLF_INT, AT(size_start), .min = 0, .max = POOL_DESKTOPS_MAX,
+	  .help = "fewest desktops there are, used ones included" },
+	{ "grow", YAMLF_INT, AT(size_grow), .min = 0, .max = POOL_DESKTOPS_MAX,
+	  .help = "most starts under way at one time" },
+	{ 0 },
+};
+
+static const struct yamlf_field self_service_fields[] = {
+	{ "restart", YAMLF_WORD, AT(self_restart), .parse = parse_allow, .help = "allow or deny" },
+	{ "reset", YAMLF_WORD, AT(self_reset), .parse = parse_allow, .help = "allow or deny" },
 	{ 0 },
 };
 
@@ -88,6 +128,17 @@ const struct yamlf_field pool_fields[] = {
 	{ "assignment", YAMLF_WORD, AT(assignment), .parse = parse_assignment, .required = true,
 	  .help = "floating or dedicated" },
 	{ "size", YAMLF_MAP, .fields = size_fields, .required = true, .help = "how many" },
+	{ "schedule", YAMLF_TEXTS, AT(schedule), .size = POOL_SCHEDULE_SIZE,
+	  .max = POOL_SCHEDULE_MAX, .count_offset = AT(schedule_count),
+	  .help = "other numbers of spares at some hours" },
+	{ "max_per_user", YAMLF_INT, AT(max_per_user), .min = 0, .max = POOLS_MAX,
+	  .help = "who has so many desktops gets no more" },
+	{ "on_logoff", YAMLF_WORD, AT(on_logoff), .parse = parse_on_logoff,
+	  .help = "refresh, keep or delete" },
+	{ "disconnect_timeout", YAMLF_WORD, AT(disconnect_timeout_ms), .parse = parse_timeout,
+	  .help = "how long a desktop waits for its disconnected user" },
+	{ "self_service", YAMLF_MAP, .fields = self_service_fields,
+	  .help = "what users may do with their own desktop" },
 	{ "desktop", YAMLF_MAP, .fields = desktop_fields, .required = true,
 	  .help = "hardware of each desktop" },
 	{ "policy", YAMLF_MAP, .fields = policy_fields, .help = "what a session may redirect" },
@@ -119,11 +170,15 @@ int pool_file_parse(const char *name, struct span text, struct pool *out, struct
 	OWNED(yamlf_free) struct yamlf_doc *doc = NULL;
 	OWNED(free) struct pool *pool = xnew(struct pool);
 
+	pool->on_logoff = ON_LOGOFF_NOT_SAID;
+	pool->disconnect_timeout_ms = POOL_DISCONNECT_DEFAULT_MS;
 	if (yamlf_parse(name, text, &doc, problems) < 0 ||
 	    yamlf_fill(doc, pool_fields, pool, problems) < 0)
 		return -EINVAL;
 	if (!pool->channel[0] && !pool->publication)
 		strcpy(pool->channel, "stable");
+	if (pool->on_logoff == ON_LOGOFF_NOT_SAID)
+		pool->on_logoff = pool_on_logoff_default(pool->assignment);
 	if (check(doc, pool, problems) < 0)
 		return -EINVAL;
 	*out = *pool;

@@ -9,7 +9,8 @@
 	"d.stage, d.percent, d.reason, d.user_state, COALESCE(a.person, ''), "                     \
 	"COALESCE(u.name, ''), d.image_sha256, d.cpus, d.memory_bytes, d.disk_bytes, d.address, "  \
 	"d.rdp_certificate_sha256, d.created_at_ms, COALESCE(a.assigned_at_ms, 0), "               \
-	"d.changed_at_ms, d.want_generation "                                                      \
+	"d.changed_at_ms, d.incarnation, d.logoffs, d.resets, d.logged_on, d.use_since_ms, "       \
+	"d.ready_at_ms, p.on_logoff, p.start_ms, d.want_generation "                               \
 	"FROM desktop d JOIN pool p ON p.name = d.pool "                                           \
 	"LEFT JOIN assignment a ON a.desktop = d.id LEFT JOIN person u ON u.key = a.person "
 
@@ -20,7 +21,8 @@
 
 #define POOL_SELECT                                                                                \
 	"SELECT name, title, image, channel, publication, assignment, size_max, size_spare, "      \
-	"cpus, memory_bytes, disk_bytes, policy, deleted FROM pool "
+	"cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, schedule, max_per_user, "  \
+	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, deleted FROM pool "
 
 #define IMAGE_SELECT                                                                               \
 	"SELECT i.name, i.publication, i.sha256, i.size_bytes, i.published_at_ms, "                \
@@ -46,14 +48,21 @@
 	X(POOLS, POOL_SELECT "ORDER BY name")                                                      \
 	X(POOL_FIND, POOL_SELECT "WHERE name = $1")                                                \
 	X(POOL_PUT, "INSERT INTO pool (name, title, image, channel, publication, assignment, "     \
-	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, deleted, changed_at_ms) " \
-	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13) "                    \
+	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, "  \
+	  "schedule, max_per_user, on_logoff, disconnect_timeout_ms, self_restart, self_reset, "   \
+	  "deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "    \
+	  "$13, $14, $15, $16, $17, $18, $19, $20, 0, $21) "                                       \
 	  "ON CONFLICT (name) DO UPDATE SET title = excluded.title, image = excluded.image, "      \
 	  "channel = excluded.channel, publication = excluded.publication, "                       \
 	  "assignment = excluded.assignment, size_max = excluded.size_max, "                       \
 	  "size_spare = excluded.size_spare, cpus = excluded.cpus, "                               \
 	  "memory_bytes = excluded.memory_bytes, disk_bytes = excluded.disk_bytes, "               \
-	  "policy = excluded.policy, deleted = 0, changed_at_ms = excluded.changed_at_ms")         \
+	  "policy = excluded.policy, size_start = excluded.size_start, "                           \
+	  "size_grow = excluded.size_grow, schedule = excluded.schedule, "                         \
+	  "max_per_user = excluded.max_per_user, on_logoff = excluded.on_logoff, "                 \
+	  "disconnect_timeout_ms = excluded.disconnect_timeout_ms, "                               \
+	  "self_restart = excluded.self_restart, self_reset = excluded.self_reset, "               \
+	  "deleted = 0, changed_at_ms = excluded.changed_at_ms")                                   \
 	X(POOL_MARK_DELETED, "UPDATE pool SET deleted = 1, changed_at_ms = $1 WHERE name = $2")    \
 	X(POOLS_PURGE, "DELETE FROM pool WHERE deleted = 1 "                                       \
 	  "AND NOT EXISTS (SELECT 1 FROM desktop d WHERE d.pool = pool.name)")                     \
@@ -73,8 +82,37 @@
 	  "AND d.state NOT IN ('ready', 'error') THEN 1 ELSE 0 END), 0), "                         \
 	  "COALESCE(SUM(CASE WHEN d.want = 'running' AND a.desktop IS NULL "                       \
 	  "AND d.state = 'error' THEN 1 ELSE 0 END), 0), "                                         \
-	  "COALESCE(SUM(CASE WHEN d.want = 'absent' THEN 1 ELSE 0 END), 0) "                       \
+	  "COALESCE(SUM(CASE WHEN d.want = 'absent' THEN 1 ELSE 0 END), 0), "                      \
+	  "COALESCE(SUM(CASE WHEN d.want = 'running' "                                             \
+	  "AND d.state NOT IN ('ready', 'error') THEN 1 ELSE 0 END), 0), "                         \
+	  "(SELECT COUNT(*) FROM waiter w WHERE w.pool = $1) "                                     \
 	  "FROM desktop d LEFT JOIN assignment a ON a.desktop = d.id WHERE d.pool = $1")           \
+	X(POOL_PACE, "SELECT start_ms FROM pool WHERE name = $1")                                  \
+	X(POOL_PACE_PUT, "UPDATE pool SET start_ms = CASE WHEN start_ms = 0 THEN $1 "              \
+	  "ELSE (start_ms * 3 + $1) / 4 END WHERE name = $2")                                      \
+	/* the line of a pool */                                                                   \
+	X(WAITER_FIND, "SELECT place FROM waiter WHERE person = $1 AND pool = $2")                 \
+	X(WAITER_SEEN, "UPDATE waiter SET seen_ms = CASE WHEN seen_ms > $1 THEN seen_ms "          \
+	  "ELSE $1 END WHERE person = $2 AND pool = $3")                                           \
+	X(PLACE_NEXT, "UPDATE counter SET value = value + 1 WHERE name = 'place' "                 \
+	  "RETURNING value")                                                                       \
+	X(WAITER_PUT, "INSERT INTO waiter (person, pool, place, since_ms, seen_ms) "               \
+	  "VALUES ($1, $2, $3, $4, $5)")                                                           \
+	X(WAITERS_AHEAD, "SELECT COUNT(*) FROM waiter WHERE pool = $1 AND place < $2")             \
+	X(WAITER_NEXT, "SELECT person FROM waiter WHERE pool = $1 ORDER BY place LIMIT 1")         \
+	X(WAITER_DROP, "DELETE FROM waiter WHERE person = $1 AND pool = $2")                       \
+	X(WAITERS_DROP_OF, "DELETE FROM waiter WHERE person = $1")                                 \
+	X(WAITERS_PURGE, "DELETE FROM waiter WHERE seen_ms < $1")                                  \
+	/* starts that fail */                                                                     \
+	X(TROUBLE_FIND, "SELECT failures, paused_until_ms FROM start_trouble "                     \
+	  "WHERE host = $1 AND image_sha256 = $2")                                                 \
+	X(TROUBLE_PUT, "INSERT INTO start_trouble (host, image_sha256, failures, "                 \
+	  "paused_until_ms, reason) VALUES ($1, $2, $3, $4, $5) "                                  \
+	  "ON CONFLICT (host, image_sha256) DO UPDATE SET failures = excluded.failures, "          \
+	  "paused_until_ms = excluded.paused_until_ms, reason = excluded.reason")                  \
+	X(TROUBLE_DROP, "DELETE FROM start_trouble WHERE host = $1 AND image_sha256 = $2")         \
+	X(TROUBLES_OF, "SELECT host, failures, paused_until_ms, reason FROM start_trouble "        \
+	  "WHERE image_sha256 = $1 ORDER BY host")                                                 \
 	/* images */                                                                               \
 	X(IMAGES, IMAGE_SELECT "ORDER BY i.name, i.publication DESC")                              \
 	X(IMAGE_FIND, IMAGE_SELECT "WHERE i.name = $1 AND i.sha256 = $2")                          \
@@ -129,8 +167,10 @@
 	X(PLACEMENT, "SELECT h.name, h.state, h.last_seen_ms, h.cpus, h.memory_bytes, "            \
 	  "h.memory_free_bytes, COALESCE(SUM(d.cpus), 0), COALESCE(SUM(d.memory_bytes), 0), "      \
 	  "COALESCE(SUM(CASE WHEN d.state = 'ready' THEN 0 ELSE d.memory_bytes END), 0), "         \
-	  "COALESCE(MAX(i.ready), -1) FROM host h LEFT JOIN desktop d ON d.host = h.name "         \
+	  "COALESCE(MAX(i.ready), -1), COALESCE(MAX(t.paused_until_ms), 0) "                       \
+	  "FROM host h LEFT JOIN desktop d ON d.host = h.name "                                    \
 	  "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                           \
+	  "LEFT JOIN start_trouble t ON t.host = h.name AND t.image_sha256 = $1 "                  \
 	  "GROUP BY h.name ORDER BY h.name")                                                       \
 	/* desktops */                                                                             \
 	X(DESKTOPS, DESKTOP_SELECT "ORDER BY d.pool, d.name")                                      \
@@ -138,6 +178,10 @@
 	X(DESKTOPS_OF_HOST, DESKTOP_SELECT "WHERE d.host = $1 ORDER BY d.name")                    \
 	X(DESKTOPS_OF_PERSON, DESKTOP_SELECT "WHERE a.person = $1 ORDER BY d.pool")                \
 	X(DESKTOP_OF_PERSON, DESKTOP_SELECT "WHERE a.person = $1 AND a.pool = $2")                 \
+	X(DESKTOPS_UNUSED, DESKTOP_SELECT "WHERE a.desktop IS NOT NULL AND d.want = 'running' "    \
+	  "AND p.assignment = 'floating' AND d.user_state <> 'connected' "                         \
+	  "AND ((p.disconnect_timeout_ms > 0 AND d.use_since_ms + p.disconnect_timeout_ms < $1) "  \
+	  "OR (d.user_state = 'assigned' AND d.use_since_ms < $2)) ORDER BY d.id")                 \
 	X(DESKTOP_SPARE_BEST, DESKTOP_SELECT "JOIN host h ON h.name = d.host "                     \
 	  "WHERE d.pool = $1 AND a.desktop IS NULL AND d.want = 'running' "                        \
 	  "AND d.state <> 'error' AND h.state = 'active' AND h.last_seen_ms >= $2 "                \
@@ -154,15 +198,19 @@
 	X(DESKTOP_NAMES, "SELECT name FROM desktop WHERE pool = $1")                               \
 	X(DESKTOP_PUT, "INSERT INTO desktop (id, name, pool, host, epoch, want, want_generation, " \
 	  "state, stage, percent, reason, user_state, image_sha256, cpus, memory_bytes, "          \
-	  "disk_bytes, address, rdp_certificate_sha256, created_at_ms, changed_at_ms) "            \
+	  "disk_bytes, address, rdp_certificate_sha256, created_at_ms, changed_at_ms, "            \
+	  "use_since_ms) "                                                                         \
 	  "VALUES ($1, $2, $3, $4, $5, 'running', $6, 'absent', 'queued', 0, '', 'spare', $7, "    \
-	  "$8, $9, $10, '', '', $11, $11)")                                                        \
+	  "$8, $9, $10, '', '', $11, $11, $11)")                                                      \
 	X(DESKTOP_REPORT, "UPDATE desktop SET state = $1, stage = $2, percent = $3, "              \
-	  "reason = $4, address = $5, rdp_certificate_sha256 = $6, changed_at_ms = $7 "            \
-	  "WHERE id = $8")                                                                         \
+	  "reason = $4, address = $5, rdp_certificate_sha256 = $6, changed_at_ms = $7, "           \
+	  "ready_at_ms = CASE WHEN ready_at_ms = 0 AND $1 = 'ready' THEN $7 ELSE ready_at_ms END, " \
+	  "logged_on = $8, logoffs = $9, resets = $10 WHERE id = $11")                             \
+	X(DESKTOP_RESTART, "UPDATE desktop SET incarnation = incarnation + 1, "                    \
+	  "want_generation = $1, changed_at_ms = $2 WHERE id = $3")                                \
 	X(DESKTOP_LET_GO, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "        \
 	  "want_generation = $1, changed_at_ms = $2 WHERE id = $3")                                \
-	X(DESKTOP_USER_STATE, "UPDATE desktop SET user_state = $1, changed_at_ms = $2 "            \
+	X(DESKTOP_USER_STATE, "UPDATE desktop SET user_state = $1, use_since_ms = $2 "             \
 	  "WHERE id = $3")                                                                         \
 	X(DESKTOP_DROP, "DELETE FROM desktop WHERE id = $1")                                       \
 	X(EPOCH_NEXT, "UPDATE counter SET value = value + 1 WHERE name = 'epoch' "                 \

@@ -24,6 +24,7 @@
 #include "pool/desktop.h"
 #include "pool/pool.h"
 #include "pool/reason.h"
+#include "pool/stay.h"
 
 #define STORE_ID_SIZE 17	/* 16 lowercase hex digits: desktops, RDP sessions */
 #define STORE_KEY_SIZE 65	/* a user's immutable directory id (entryUUID) */
@@ -113,17 +114,40 @@ int store_pool_find(struct store *store, const char *name, struct pool *out,
 
 struct store_pool_count {	/* for `pool list` */
 	int64_t assigned, spare_ready, spare_coming, failed, leaving;
+	int64_t starting;	/* of all: on the way up */
+	int64_t waiting;	/* users in line */
 };
 int store_pool_count(struct store *store, const char *name, struct store_pool_count *out,
 		     struct error *err) MUST_CHECK;
 
-/* Brings every pool to its wanted number of spares (planner_plan): orders new ones on hosts with
- * room, lets surplus and failed ones go. `changed` counts desktops ordered or let go. A pool for
- * which no host has room is simply left short. Hosts silent since before `silent_before_ms` get
- * nothing new. A failed spare is replaced a minute after it failed, not at once, so that a broken
- * image does not make hosts spin. Idempotent; call after logins, reports and applies. */
-int store_pools_replenish(struct store *store, int64_t silent_before_ms, int64_t now_ms,
+struct store_replenish {
+	int64_t silent_before_ms;	/* hosts not heard of since then get nothing new */
+	int week_minute;		/* local time, for schedules: pool/schedule.h */
+	int64_t now_ms;
+};
+/* Brings every pool to its wanted number of spares (planner_plan_site): orders new ones on hosts
+ * with room, lets surplus and failed ones go, and gives those that are there to the users in line.
+ * `changed` counts desktops ordered, let go or given. A pool for which no host has room is simply
+ * left short. A failed spare is replaced a minute after it failed, not at once. Idempotent; call
+ * after logins, reports and applies. */
+int store_pools_replenish(struct store *store, const struct store_replenish *replenish,
 			  int64_t *changed, struct error *err) MUST_CHECK;
+
+/* Starts of a pool's image that failed on a host. From the second failure in a row on the host is
+ * spared more of them for a while that doubles; one that becomes ready ends the trouble. */
+struct store_trouble {
+	char host[STORE_NAME_SIZE];
+	int64_t failures, paused_until_ms;
+	char reason[STORE_TEXT_SIZE];
+};
+struct store_trouble_list {
+	struct store_trouble *items;	/* by host */
+	size_t count;
+};
+void store_trouble_list_done(struct store_trouble_list *list);
+DEFINE_OWNED_VALUE(store_trouble_list_done, struct store_trouble_list);
+int store_pool_troubles(struct store *store, const char *pool, struct store_trouble_list *out,
+			struct error *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------------------------ images */
 
@@ -220,6 +244,13 @@ struct store_desktop {
 	char address[STORE_ADDRESS_SIZE];
 	char rdp_certificate_sha256[STORE_SHA256_SIZE];
 	int64_t created_at_ms, assigned_at_ms, changed_at_ms;
+	int64_t incarnation;		/* how often a restart was ordered */
+	int64_t logoffs, resets;	/* as the host has counted them */
+	char logged_on[STORE_NAME_SIZE];	/* account in the guest; "" nobody */
+	int64_t use_since_ms;		/* when `use` became what it is */
+	int64_t ready_at_ms;		/* the first time; 0: not yet */
+	enum pool_on_logoff on_logoff;	/* of the pool */
+	int64_t start_ms;		/* what a start takes in this pool; 0: none was seen */
 };
 struct store_desktop_list {
 	struct store_desktop *items;	/* by name */
@@ -236,10 +267,20 @@ int store_desktop_find(struct store *store, const char *id, struct store_desktop
  * destroyed. The row stays until its host confirms. -ENOENT: no such desktop. */
 int store_desktop_delete(struct store *store, const char *id, int64_t now_ms,
 			 struct error *err) MUST_CHECK;
-/* The user logged off inside the guest: a floating desktop goes back to its image, which is as
- * store_desktop_delete(); a dedicated one stays. */
-int store_desktop_logged_off(struct store *store, const char *id, int64_t now_ms,
-			     struct error *err) MUST_CHECK;
+/* The user's stay has ended: what pool_after_stay() says is done. A desktop without a user is left
+ * alone. */
+int store_desktop_stay_ended(struct store *store, const char *id, enum pool_stay_end how,
+			     int64_t now_ms, struct error *err) MUST_CHECK;
+/* Back to the image: its user gets a new one, first in turn for whatever is there. */
+int store_desktop_reset(struct store *store, const char *id, int64_t now_ms,
+			struct error *err) MUST_CHECK;
+/* Restarted by its host, once, whatever happens in between: the incarnation grows. */
+int store_desktop_restart(struct store *store, const char *id, int64_t now_ms,
+			  struct error *err) MUST_CHECK;
+/* Floating desktops nobody was connected to for longer than their pool allows, and those that
+ * were assigned and never used, are given up. `count` = how many. */
+int store_desktops_expire(struct store *store, int64_t now_ms, int64_t *count,
+			  struct error *err) MUST_CHECK;
 
 /* What one host should have. */
 struct store_desired_image {
@@ -276,6 +317,8 @@ struct store_report_desktop {
 	enum desktop_stage stage;
 	int64_t percent;
 	const char *reason, *address, *rdp_certificate_sha256;
+	const char *logged_on;		/* account */
+	int64_t logoffs, resets;	/* so many since the desktop was made */
 };
 struct store_report {
 	const char *host;
@@ -312,16 +355,33 @@ struct store_take {
 	int64_t silent_before_ms;	/* hosts not heard of since then get nothing new */
 	int64_t now_ms;
 };
+struct store_place {
+	int64_t position;	/* 1: next */
+	int64_t estimate_ms;	/* -1: nobody can know */
+	bool joined;		/* just now */
+	enum reason why;	/* POOL_FULL, HOSTS_FULL, STARTS_LIMITED or IN_LINE */
+};
 struct store_taken {
-	enum reason reason;	/* REASON_OK, or POOL_FULL, NO_HOST, NO_IMAGE, NOT_FOUND (pool) */
+	/* REASON_OK, or WAITING (look at `place`), NO_HOST, NO_IMAGE, TOO_MANY_DESKTOPS,
+	 * NOT_FOUND (pool) */
+	enum reason reason;
 	enum reason how;	/* DESKTOP_OWN, DESKTOP_SPARE or DESKTOP_ORDERED; OK otherwise */
 	struct store_desktop desktop;	/* with REASON_OK; look at its state: it may be preparing */
+	struct store_place place;	/* with REASON_WAITING */
 };
 
+#define STORE_LINE_STALE_MS 30000
 /* The user's desktop in the pool, in one transaction: the one they have (dedicated, or floating and
- * still assigned), else a spare (ready ones first), else a new one ordered on the best host. */
+ * still assigned), else a spare (ready ones first), else a new one ordered on the best host. Who
+ * cannot be served, or comes when others wait already, stands in line: who was first is first.
+ * Asking again keeps the place; who has not asked for STORE_LINE_STALE_MS has left. */
 int store_assignment_take(struct store *store, const struct store_take *take,
 			  struct store_taken *out, struct error *err) MUST_CHECK;
+/* The place of somebody who stands in line already; -ENOENT: does not. */
+int store_place_find(struct store *store, const char *user_key, const char *pool,
+		     struct store_place *out, struct error *err) MUST_CHECK;
+/* The user waits for nothing any more. */
+int store_places_leave(struct store *store, const char *user_key, struct error *err) MUST_CHECK;
 /* What the user has in the pool, without changing anything; -ENOENT: nothing. */
 int store_assignment_find(struct store *store, const char *user_key, const char *pool,
 			  struct store_desktop *out, struct error *err) MUST_CHECK;

@@ -39,40 +39,20 @@ int store_assignments(struct store *store, const char *user_key, struct store_de
 	return 0;
 }
 
-static int find_spare(struct store *store, const struct store_take *take, char id[STORE_ID_SIZE],
-		      struct error *err)
+int store_spare_find(struct store *store, const char *pool, int64_t silent_before_ms,
+		     char id[STORE_ID_SIZE], struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_DESKTOP_SPARE_BEST);
 	struct store_desktop spare = { 0 };
 	int rc;
 
-	query_text(&q, take->pool);
-	query_int(&q, take->silent_before_ms);
+	query_text(&q, pool);
+	query_int(&q, silent_before_ms);
 	if ((rc = query_row(&q, err)) <= 0)
 		return rc < 0 ? rc : -ENOENT;
 	if ((rc = store_read_desktop(&q, &spare, NULL, err)) == 0)
 		memcpy(id, spare.id, STORE_ID_SIZE);
 	return rc;
-}
-
-/* -ENOENT with a reason when the pool has no place or no host has room. */
-static int order(struct store *store, const struct store_take *take, char id[STORE_ID_SIZE],
-		 enum reason *reason, struct error *err)
-{
-	OWNED(free) struct pool *pool = xnew(struct pool);
-	struct store_pool_count count;
-	int rc;
-
-	if ((rc = store_pool_find(store, take->pool, pool, err)) < 0 ||
-	    (rc = store_count_pool(store, take->pool, &count, err)) < 0)
-		return rc;
-	if (count.assigned + count.spare_ready + count.spare_coming + count.failed +
-		    count.leaving >= pool->size_max) {
-		*reason = REASON_POOL_FULL;
-		return -ENOENT;
-	}
-	rc = store_desktop_order(store, pool, take->silent_before_ms, take->now_ms, id, reason, err);
-	return rc < 0 ? rc : *reason == REASON_OK ? 0 : -ENOENT;
 }
 
 static int set_user_state(struct store *store, const char *id, enum desktop_use use,
@@ -86,21 +66,23 @@ static int set_user_state(struct store *store, const char *id, enum desktop_use 
 	return query_run(&q, err);
 }
 
-static int assign(struct store *store, const struct store_take *take, const char *id,
-		  struct error *err)
+int store_assign(struct store *store, const char *desktop, const char *user_key, const char *pool,
+		 int64_t now_ms, struct error *err)
 {
 	int rc;
 	{
 		OWNED(query_done) struct query q = query(store, ST_ASSIGNMENT_PUT);
 
-		query_text(&q, id);
-		query_text(&q, take->user_key);
-		query_text(&q, take->pool);
-		query_int(&q, take->now_ms);
+		query_text(&q, desktop);
+		query_text(&q, user_key);
+		query_text(&q, pool);
+		query_int(&q, now_ms);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
 	}
-	return set_user_state(store, id, DESKTOP_ASSIGNED, take->now_ms, err);
+	if ((rc = set_user_state(store, desktop, DESKTOP_ASSIGNED, now_ms, err)) < 0)
+		return rc;
+	return store_line_leave(store, user_key, pool, err);
 }
 
 static bool replaceable(const struct store_take *take, const struct store_desktop *own)
@@ -109,26 +91,95 @@ static bool replaceable(const struct store_take *take, const struct store_deskto
 	       own->state == DESKTOP_ERROR;
 }
 
-/* Chooses and assigns; `taken` gets reason and how. -ENOENT: the answer is "no". */
-static int take_new(struct store *store, const struct store_take *take, struct store_taken *taken,
-		    char id[STORE_ID_SIZE], struct error *err)
+/* Whether the pool may start one more now: REASON_OK or why not. */
+static enum reason may_grow(const struct pool *pool, const struct store_pool_count *count)
 {
-	int rc = find_spare(store, take, id, err);
+	if (count->assigned + count->spare_ready + count->spare_coming + count->failed +
+		    count->leaving >= pool->size_max)
+		return REASON_POOL_FULL;
+	if (pool->size_grow && count->starting >= pool->size_grow)
+		return REASON_STARTS_LIMITED;
+	return REASON_OK;
+}
+
+static int has_too_many(struct store *store, const struct store_take *take, const struct pool *pool,
+			bool *out, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list own = { 0 };
+	int rc = pool->max_per_user ? store_assignments(store, take->user_key, &own, err) : 0;
+
+	*out = pool->max_per_user && (int64_t)own.count >= pool->max_per_user;
+	return rc;
+}
+
+/* Chooses and assigns; `taken` gets reason and how, and id is written when the reason is OK. */
+static int take_new(struct store *store, const struct store_take *take, const struct pool *pool,
+		    struct store_taken *taken, char id[STORE_ID_SIZE], struct error *err)
+{
+	struct store_pool_count count;
+	int rc = store_spare_find(store, take->pool, take->silent_before_ms, id, err);
 
 	taken->how = REASON_DESKTOP_SPARE;
 	if (rc == -ENOENT) {
 		taken->how = REASON_DESKTOP_ORDERED;
-		rc = order(store, take, id, &taken->reason, err);
+		if ((rc = store_count_pool(store, take->pool, &count, err)) < 0)
+			return rc;
+		taken->reason = may_grow(pool, &count);
+		if (taken->reason == REASON_OK)
+			rc = store_desktop_order(store, pool, take->silent_before_ms, take->now_ms,
+						 id, &taken->reason, err);
 	}
-	return rc < 0 ? rc : assign(store, take, id, err);
+	if (rc < 0 || taken->reason != REASON_OK)
+		return rc;
+	return store_assign(store, id, take->user_key, take->pool, take->now_ms, err);
 }
 
-/* The pool must be there and not on its way out. */
-static int pool_exists(struct store *store, const char *name, struct error *err)
+/* Into the line, or on in it: reasons that pass with time become REASON_WAITING. */
+static int wait_in_line(struct store *store, const struct store_take *take,
+			struct store_taken *taken, struct error *err)
+{
+	enum reason why = taken->reason;
+	int rc, joined;
+
+	if (why != REASON_POOL_FULL && why != REASON_HOSTS_FULL && why != REASON_STARTS_LIMITED &&
+	    why != REASON_IN_LINE)
+		return store_line_leave(store, take->user_key, take->pool, err);
+	if ((joined = rc = store_line_join(store, take->user_key, take->pool, take->now_ms,
+					   take->now_ms, err)) < 0 ||
+	    (rc = store_place_find(store, take->user_key, take->pool, &taken->place, err)) < 0)
+		return rc;
+	if (why != REASON_IN_LINE)
+		taken->place.why = why;
+	taken->place.joined = joined == 1;
+	taken->reason = REASON_WAITING;
+	return 0;
+}
+
+static int take_or_wait(struct store *store, const struct store_take *take,
+			struct store_taken *taken, char id[STORE_ID_SIZE], struct error *err)
 {
 	OWNED(free) struct pool *pool = xnew(struct pool);
+	int64_t ahead = 0;
+	bool too_many = false;
+	int rc = store_pool_find(store, take->pool, pool, err);
 
-	return store_pool_find(store, name, pool, err);
+	if (rc == -ENOENT) {	/* not there, or on its way out */
+		taken->reason = REASON_NOT_FOUND;
+		return 0;
+	}
+	if (rc < 0 || (rc = has_too_many(store, take, pool, &too_many, err)) < 0)
+		return rc;
+	if (too_many) {
+		taken->reason = REASON_TOO_MANY_DESKTOPS;
+		return 0;
+	}
+	if ((rc = store_line_purge(store, take->now_ms, err)) < 0 ||
+	    (rc = store_line_ahead(store, take->user_key, take->pool, &ahead, err)) < 0)
+		return rc;
+	taken->reason = ahead ? REASON_IN_LINE : REASON_OK;
+	if (!ahead && (rc = take_new(store, take, pool, taken, id, err)) < 0)
+		return rc;
+	return wait_in_line(store, take, taken, err);
 }
 
 int store_assignment_take(struct store *store, const struct store_take *take,
@@ -154,13 +205,9 @@ int store_assignment_take(struct store *store, const struct store_take *take,
 	if (replace && (rc = store_desktop_let_go(store, failed.id, failed.host, take->now_ms,
 						  err)) < 0)
 		return rc;
-	rc = pool_exists(store, take->pool, err);
-	if (rc == -ENOENT)
-		taken.reason = REASON_NOT_FOUND;
-	else if (rc == 0)
-		rc = take_new(store, take, &taken, id, err);
-	if (rc < 0 && (rc != -ENOENT || taken.reason == REASON_OK))
+	if ((rc = take_or_wait(store, take, &taken, id, err)) < 0)
 		return rc;
+	memset(&taken.desktop, 0, sizeof(taken.desktop));
 	if (taken.reason == REASON_OK &&
 	    (rc = store_desktop_find(store, id, &taken.desktop, err)) < 0)
 		return rc;

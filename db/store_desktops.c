@@ -41,6 +41,14 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 	out->created_at_ms = get_int(q);
 	out->assigned_at_ms = get_int(q);
 	out->changed_at_ms = get_int(q);
+	out->incarnation = get_int(q);
+	out->logoffs = get_int(q);
+	out->resets = get_int(q);
+	get_text(q, out->logged_on, sizeof(out->logged_on));
+	out->use_since_ms = get_int(q);
+	out->ready_at_ms = get_int(q);
+	get_word(q, pool_on_logoff_parse, &out->on_logoff);
+	out->start_ms = get_int(q);
 	int64_t generation = get_int(q);
 	if (want_generation)
 		*want_generation = generation;
@@ -100,8 +108,8 @@ static int64_t least(int64_t a, int64_t b)
 
 /* Memory is bounded twice: by what desktops were promised of the whole host, and by what the host
  * says is free now less what desktops on their way up will still take. */
-static void read_candidate(struct query *q, int64_t silent_before_ms, struct placement_host *h,
-			   char name[STORE_NAME_SIZE])
+static void read_candidate(struct query *q, int64_t silent_before_ms, int64_t now_ms,
+			   struct placement_host *h, char name[STORE_NAME_SIZE])
 {
 	char state[16];
 
@@ -120,10 +128,11 @@ static void read_candidate(struct query *q, int64_t silent_before_ms, struct pla
 	h->memory_free_bytes = least(h->memory_bytes - promised, free_now - coming);
 	h->image_ready = image == 1;
 	h->image_bad = image == 0;
+	h->paused = get_int(q) > now_ms;
 }
 
 static int read_candidates(struct store *store, const char *image_sha256, int64_t silent_before_ms,
-			   struct candidates *out, struct error *err)
+			   int64_t now_ms, struct candidates *out, struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_PLACEMENT);
 	int rc;
@@ -132,7 +141,7 @@ static int read_candidates(struct store *store, const char *image_sha256, int64_
 	while ((rc = query_row(&q, err)) > 0) {
 		out->items = store_grow(out->items, out->count, sizeof(*out->items));
 		out->names = store_grow(out->names, out->count, sizeof(*out->names));
-		read_candidate(&q, silent_before_ms, &out->items[out->count],
+		read_candidate(&q, silent_before_ms, now_ms, &out->items[out->count],
 			       out->names[out->count]);
 		out->count++;
 		if (query_sound(&q, err) < 0)
@@ -143,8 +152,8 @@ static int read_candidates(struct store *store, const char *image_sha256, int64_
 	return rc;
 }
 
-static int image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
-			 struct error *err)
+int store_image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
+			struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_IMAGE_OF_POOL);
 	int rc;
@@ -233,22 +242,50 @@ int store_desktop_order(struct store *store, const struct pool *pool, int64_t si
 {
 	OWNED(candidates_done) struct candidates hosts = { 0 };
 	char image[STORE_SHA256_SIZE];
-	int rc = image_of_pool(store, pool->name, image, err);
+	int rc = store_image_of_pool(store, pool->name, image, err);
 
 	if (rc == -ENOENT) {
 		*reason = REASON_NO_IMAGE;
 		return 0;
 	}
-	if (rc < 0 || (rc = read_candidates(store, image, silent_before_ms, &hosts, err)) < 0)
+	if (rc < 0 || (rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts,
+					    err)) < 0)
 		return rc;
 
 	ssize_t best = placement_choose(hosts.items, hosts.count, &pool->desktop, NULL);
 	if (best < 0) {
-		*reason = REASON_NO_HOST;
+		*reason = placement_is_full(hosts.items, hosts.count, &pool->desktop) ?
+				  REASON_HOSTS_FULL :
+				  REASON_NO_HOST;
 		return 0;
 	}
 	*reason = REASON_OK;
 	return put_desktop(store, pool, hosts.names[best], image, now_ms, id, err);
+}
+
+int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
+		     int64_t now_ms, int64_t *memory_free_bytes, bool *possible,
+		     struct error *err)
+{
+	OWNED(candidates_done) struct candidates hosts = { 0 };
+	char image[STORE_SHA256_SIZE];
+	int64_t free_bytes = 0;
+	int rc = store_image_of_pool(store, pool->name, image, err);
+
+	*memory_free_bytes = 0;
+	*possible = false;
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	if ((rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts, err)) < 0)
+		return rc;
+	for (size_t i = 0; i < hosts.count; i++)
+		if (hosts.items[i].active && !hosts.items[i].silent &&
+		    hosts.items[i].memory_free_bytes > 0)
+			free_bytes += hosts.items[i].memory_free_bytes;
+	*memory_free_bytes = free_bytes;
+	*possible = placement_choose(hosts.items, hosts.count, &pool->desktop, NULL) >= 0 ||
+		    placement_is_full(hosts.items, hosts.count, &pool->desktop);
+	return 0;
 }
 
 /* ---------------------------------------------------------------------------------- leaving */
@@ -319,15 +356,126 @@ static int set_logged_off(struct store *store, const char *id, int64_t now_ms, s
 	return rc < 0 ? rc : 0;
 }
 
-int store_desktop_logged_off(struct store *store, const char *id, int64_t now_ms,
-			     struct error *err)
-{
-	struct store_desktop desktop;
-	int rc = store_desktop_find(store, id, &desktop, err);
+/* An exchanged desktop's user keeps a claim that outlives the usual patience: nobody may be there
+ * to ask for the new one. */
+#define EXCHANGE_CLAIM_MS 3600000
 
-	if (rc < 0 || !desktop.user_key[0])
+static int exchange(struct store *store, const struct store_desktop *d, int64_t now_ms,
+		    struct error *err)
+{
+	int rc = store_desktop_let_go(store, d->id, d->host, now_ms, err);
+
+	if (rc >= 0)
+		rc = store_line_join(store, d->user_key, d->pool, now_ms,
+				     now_ms + EXCHANGE_CLAIM_MS, err);
+	return rc < 0 ? rc : 0;
+}
+
+static int carry_out(struct store *store, const struct store_desktop *d, enum pool_after_stay after,
+		     int64_t now_ms, struct error *err)
+{
+	switch (after) {
+	case POOL_AFTER_NOTHING:
+		return 0;
+	case POOL_AFTER_KEEP:
+		return set_logged_off(store, d->id, now_ms, err);
+	case POOL_AFTER_RELEASE:
+		return store_desktop_let_go(store, d->id, d->host, now_ms, err);
+	case POOL_AFTER_EXCHANGE:
+		return exchange(store, d, now_ms, err);
+	}
+	return 0;
+}
+
+int store_desktop_stay_ended(struct store *store, const char *id, enum pool_stay_end how,
+			     int64_t now_ms, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	struct store_desktop d;
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = store_desktop_find(store, id, &d, err)) < 0)
 		return rc;
-	if (desktop.assignment == POOL_FLOATING)
-		return store_desktop_delete(store, id, now_ms, err);
-	return set_logged_off(store, id, now_ms, err);
+	if (d.user_key[0] && d.want == DESKTOP_WANT_RUNNING)
+		rc = carry_out(store, &d, pool_after_stay(d.assignment, d.on_logoff, how), now_ms,
+			       err);
+	return rc < 0 ? rc : tx_commit(&tx, err);
+}
+
+int store_desktop_reset(struct store *store, const char *id, int64_t now_ms, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	struct store_desktop d;
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = store_desktop_find(store, id, &d, err)) < 0)
+		return rc;
+	if (d.want == DESKTOP_WANT_ABSENT)
+		return 0;	/* on its way already */
+	rc = carry_out(store, &d, d.user_key[0] ? POOL_AFTER_EXCHANGE : POOL_AFTER_RELEASE, now_ms,
+		       err);
+	return rc < 0 ? rc : tx_commit(&tx, err);
+}
+
+int store_desktop_restart(struct store *store, const char *id, int64_t now_ms, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	struct store_desktop d;
+	int64_t generation = 0;
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = store_desktop_find(store, id, &d, err)) < 0)
+		return rc;
+	if (d.want == DESKTOP_WANT_ABSENT)
+		return error_set(err, ENOENT, "desktop %s: is being destroyed", id);
+	if ((rc = store_bump_host(store, d.host, &generation, err)) < 0)
+		return rc;
+	{
+		OWNED(query_done) struct query q = query(store, ST_DESKTOP_RESTART);
+
+		query_int(&q, generation);
+		query_int(&q, now_ms);
+		query_text(&q, id);
+		if ((rc = query_run(&q, err)) < 0)
+			return rc;
+	}
+	return tx_commit(&tx, err);
+}
+
+/* Assigned and never connected to: whoever asked for it has gone. */
+#define CLAIM_MS 600000
+
+static int read_unused(struct store *store, int64_t now_ms, struct store_desktop_list *out,
+		       struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOPS_UNUSED);
+	int rc;
+
+	query_int(&q, now_ms);
+	query_int(&q, now_ms - CLAIM_MS);
+	while ((rc = query_row(&q, err)) > 0)
+		if (store_read_desktop(&q, STORE_APPEND(out), NULL, err) < 0)
+			return -EBADMSG;
+	return rc;
+}
+
+int store_desktops_expire(struct store *store, int64_t now_ms, int64_t *count, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
+	OWNED(tx_done) struct tx tx = { 0 };
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 || (rc = read_unused(store, now_ms, &list, err)) < 0)
+		return rc;
+	for (size_t i = 0; i < list.count; i++)
+		if ((rc = store_desktop_stay_ended(store, list.items[i].id, POOL_STAY_UNUSED, now_ms,
+						   err)) < 0)
+			return rc;
+	if ((rc = tx_commit(&tx, err)) < 0)
+		return rc;
+	*count = (int64_t)list.count;
+	return 0;
 }

@@ -90,13 +90,46 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 int store_bump_host(struct store *store, const char *host, int64_t *generation,
 		    struct error *err) MUST_CHECK;
 int store_bump_all_hosts(struct store *store, struct error *err) MUST_CHECK;
-/* A new row on the best host. `reason`: OK, NO_HOST, NO_IMAGE. */
+/* A new row on the best host. `reason`: OK, NO_HOST, HOSTS_FULL, NO_IMAGE. */
 int store_desktop_order(struct store *store, const struct pool *pool, int64_t silent_before_ms,
 			int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
 			struct error *err) MUST_CHECK;
 /* Ends assignment, tickets and sessions; the host is told to destroy it. */
 int store_desktop_let_go(struct store *store, const char *id, const char *host, int64_t now_ms,
 			 struct error *err) MUST_CHECK;
+/* Up to `limit` spares, healthy or failed ones, that have not changed since `changed_before_ms`;
+ * those first that cost least. Returns how many went. */
+int store_let_spares_go(struct store *store, const char *pool, bool failed,
+			int64_t changed_before_ms, int64_t limit, int64_t now_ms,
+			struct error *err) MUST_CHECK;
+int store_purge_deleted(struct store *store, struct error *err) MUST_CHECK;
+/* The id of the best spare of the pool; -ENOENT: there is none. */
+int store_spare_find(struct store *store, const char *pool, int64_t silent_before_ms,
+		     char id[STORE_ID_SIZE], struct error *err) MUST_CHECK;
+int store_assign(struct store *store, const char *desktop, const char *user_key, const char *pool,
+		 int64_t now_ms, struct error *err) MUST_CHECK;
+/* What hosts may still give, all together; and whether any could take this need at all. */
+int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
+		     int64_t now_ms, int64_t *memory_free_bytes, bool *possible,
+		     struct error *err) MUST_CHECK;
+/* The line of a pool. Joining: 1 when the user is new there, 0 when the place was kept. */
+int store_line_join(struct store *store, const char *user_key, const char *pool, int64_t now_ms,
+		    int64_t seen_ms, struct error *err) MUST_CHECK;
+int store_line_ahead(struct store *store, const char *user_key, const char *pool, int64_t *out,
+		     struct error *err) MUST_CHECK;
+int store_line_leave(struct store *store, const char *user_key, const char *pool,
+		     struct error *err) MUST_CHECK;
+/* Whose turn it is; -ENOENT: nobody waits. */
+int store_line_next(struct store *store, const char *pool, char user_key[STORE_KEY_SIZE],
+		    struct error *err) MUST_CHECK;
+int store_line_purge(struct store *store, int64_t now_ms, struct error *err) MUST_CHECK;
+/* A start failed, or succeeded in `start_ms`. */
+int store_start_failed(struct store *store, const char *host, const char *image_sha256,
+		       const char *reason, int64_t now_ms, struct error *err) MUST_CHECK;
+int store_start_succeeded(struct store *store, const char *host, const char *image_sha256,
+			  const char *pool, int64_t start_ms, struct error *err) MUST_CHECK;
+int store_image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
+			struct error *err) MUST_CHECK;
 int store_count_pool(struct store *store, const char *name, struct store_pool_count *out,
 		     struct error *err) MUST_CHECK;
 

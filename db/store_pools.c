@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/base/text.h"
-#include "pool/planner.h"
-
-/* A spare that failed stays for so long: what makes it fail would make its successor fail, too. */
-#define KEEP_FAILED_MS 60000
 
 static const char *const action_words[] = {
 	[STORE_NONE] = "none",
@@ -37,6 +33,34 @@ void store_pool_changes_done(struct store_pool_changes *changes)
 
 /* ----------------------------------------------------------------------------------- reading */
 
+/* The lines of a schedule, kept one below the other. */
+static void read_schedule(struct query *q, struct pool *out)
+{
+	char text[POOL_SCHEDULE_MAX * POOL_SCHEDULE_SIZE];
+	char *rest = NULL;
+
+	get_text(q, text, sizeof(text));
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (out->schedule_count == POOL_SCHEDULE_MAX ||
+		    str_copy(out->schedule[out->schedule_count++], POOL_SCHEDULE_SIZE, line) < 0) {
+			q->damaged = true;
+			return;
+		}
+	}
+}
+
+static void read_life(struct query *q, struct pool *out)
+{
+	out->size_start = get_int(q);
+	out->size_grow = get_int(q);
+	read_schedule(q, out);
+	out->max_per_user = get_int(q);
+	get_word(q, pool_on_logoff_parse, &out->on_logoff);
+	out->disconnect_timeout_ms = get_int(q);
+	out->self_restart = get_int(q) != 0;
+	out->self_reset = get_int(q) != 0;
+}
+
 static int read_pool(struct query *q, struct pool *out, bool *deleted, struct error *err)
 {
 	char policy[512];
@@ -53,6 +77,7 @@ static int read_pool(struct query *q, struct pool *out, bool *deleted, struct er
 	out->desktop.memory_bytes = get_int(q);
 	out->desktop.disk_bytes = get_int(q);
 	get_text(q, policy, sizeof(policy));
+	read_life(q, out);
 	*deleted = get_int(q) != 0;
 	/* A policy that is not understood must not become a lax one. */
 	if (policy_parse(policy, &out->policy, NULL) < 0)
@@ -186,6 +211,8 @@ int store_count_pool(struct store *store, const char *name, struct store_pool_co
 	count.spare_coming = get_int(&q);
 	count.failed = get_int(&q);
 	count.leaving = get_int(&q);
+	count.starting = get_int(&q);
+	count.waiting = get_int(&q);
 	if ((rc = query_sound(&q, err)) == 0)
 		*out = count;
 	return rc;
@@ -227,9 +254,12 @@ static int drop_entitlements(struct store *store, const char *pool, struct error
 static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, struct error *err)
 {
 	OWNED(buf_done) struct buf policy = BUF_LIMIT(512);
+	OWNED(buf_done) struct buf schedule = BUF_LIMIT(POOL_SCHEDULE_MAX * POOL_SCHEDULE_SIZE);
 	int rc;
 
 	policy_format(&p->policy, &policy);
+	for (size_t i = 0; i < p->schedule_count; i++)
+		buf_printf(&schedule, "%s%s", i ? "\n" : "", p->schedule[i]);
 	{
 		OWNED(query_done) struct query q = query(store, ST_POOL_PUT);
 
@@ -245,6 +275,14 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 		query_int(&q, p->desktop.memory_bytes);
 		query_int(&q, p->desktop.disk_bytes);
 		query_text(&q, buf_text(&policy));
+		query_int(&q, p->size_start);
+		query_int(&q, p->size_grow);
+		query_text(&q, buf_text(&schedule));
+		query_int(&q, p->max_per_user);
+		query_text(&q, pool_on_logoff_word(p->on_logoff));
+		query_int(&q, p->disconnect_timeout_ms);
+		query_int(&q, p->self_restart);
+		query_int(&q, p->self_reset);
 		query_int(&q, now_ms);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
@@ -257,7 +295,7 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 
 /* Up to `limit` spares, healthy or failed ones, that have not changed since `changed_before_ms`;
  * those first that cost least. Returns how many went. */
-static int let_spares_go(struct store *store, const char *pool, bool failed,
+int store_let_spares_go(struct store *store, const char *pool, bool failed,
 			 int64_t changed_before_ms, int64_t limit, int64_t now_ms,
 			 struct error *err)
 {
@@ -286,7 +324,7 @@ static int let_spares_go(struct store *store, const char *pool, bool failed,
 	return (int)list.count;
 }
 
-static int purge_deleted(struct store *store, struct error *err)
+int store_purge_deleted(struct store *store, struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_POOLS_PURGE);
 
@@ -305,9 +343,9 @@ static int delete_pool(struct store *store, const char *name, int64_t now_ms, st
 			return rc;
 	}
 	if ((rc = drop_entitlements(store, name, err)) < 0 ||
-	    (rc = let_spares_go(store, name, false, INT64_MAX, POOL_DESKTOPS_MAX, now_ms, err)) < 0)
+	    (rc = store_let_spares_go(store, name, false, INT64_MAX, POOL_DESKTOPS_MAX, now_ms, err)) < 0)
 		return rc;
-	return let_spares_go(store, name, true, INT64_MAX, POOL_DESKTOPS_MAX, now_ms, err);
+	return store_let_spares_go(store, name, true, INT64_MAX, POOL_DESKTOPS_MAX, now_ms, err);
 }
 
 static int by_name(const void *a, const void *b)
@@ -378,7 +416,7 @@ static int carry_out(struct store *store, const struct pool *pools, size_t count
 	}
 	if (rc < 0 || !any)
 		return rc;
-	if ((rc = purge_deleted(store, err)) < 0)
+	if ((rc = store_purge_deleted(store, err)) < 0)
 		return rc;
 	return store_bump_all_hosts(store, err);	/* their images may differ now */
 }
@@ -404,88 +442,5 @@ int store_pools_apply(struct store *store, const struct pool *pools, size_t coun
 		return rc;
 	*out = changes;
 	changes = (struct store_pool_changes){ 0 };
-	return 0;
-}
-
-/* --------------------------------------------------------------------------------- replenish */
-
-static int order_spares(struct store *store, const struct pool *pool, int64_t wanted,
-			int64_t silent_before_ms, int64_t now_ms, int64_t *changed,
-			struct error *err)
-{
-	for (; wanted > 0; wanted--) {
-		char id[STORE_ID_SIZE];
-		enum reason reason;
-		int rc = store_desktop_order(store, pool, silent_before_ms, now_ms, id, &reason, err);
-
-		if (rc < 0)
-			return rc;
-		if (reason != REASON_OK)
-			return 0;	/* no room or no image: the next call tries again */
-		++*changed;
-	}
-	return 0;
-}
-
-static int failed_lately(struct store *store, const char *pool, int64_t since_ms, int64_t *out,
-			 struct error *err)
-{
-	OWNED(query_done) struct query q = query(store, ST_FAILED_LATELY);
-	int rc;
-
-	query_text(&q, pool);
-	query_int(&q, since_ms);
-	if ((rc = query_row(&q, err)) < 0)
-		return rc;
-	*out = get_int(&q);
-	return query_sound(&q, err);
-}
-
-static int replenish(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-		     int64_t now_ms, int64_t *changed, struct error *err)
-{
-	int64_t failed_before_ms = now_ms - KEEP_FAILED_MS, lately = 0;
-	struct store_pool_count count;
-	int rc = store_count_pool(store, pool->name, &count, err);
-
-	if (rc < 0 || (rc = failed_lately(store, pool->name, failed_before_ms, &lately, err)) < 0)
-		return rc;
-
-	/* One that failed lately counts as if it were there: it is not replaced yet. */
-	struct planner_actions plan = planner_plan(
-		pool->size_max, pool->size_spare, false,
-		(struct planner_present){ .assigned = count.assigned,
-					  .spare_ready = count.spare_ready + count.spare_coming +
-							 lately,
-					  .spare_failed = count.failed - lately,
-					  .leaving = count.leaving });
-	if ((rc = let_spares_go(store, pool->name, true, failed_before_ms, plan.destroy_failed,
-				now_ms, err)) < 0)
-		return rc;
-	*changed += rc;
-	if ((rc = let_spares_go(store, pool->name, false, INT64_MAX, plan.destroy_spare, now_ms,
-				err)) < 0)
-		return rc;
-	*changed += rc;
-	return order_spares(store, pool, plan.create, silent_before_ms, now_ms, changed, err);
-}
-
-int store_pools_replenish(struct store *store, int64_t silent_before_ms, int64_t now_ms,
-			  int64_t *changed, struct error *err)
-{
-	OWNED(store_pool_list_done) struct store_pool_list pools = { 0 };
-	OWNED(tx_done) struct tx tx = { 0 };
-	int64_t count = 0;
-	int rc;
-
-	if ((rc = tx_begin(store, &tx, err)) < 0 ||
-	    (rc = read_pools(store, false, &pools, err)) < 0)
-		return rc;
-	for (size_t i = 0; i < pools.count; i++)
-		if ((rc = replenish(store, &pools.items[i], silent_before_ms, now_ms, &count, err)) < 0)
-			return rc;
-	if ((rc = purge_deleted(store, err)) < 0 || (rc = tx_commit(&tx, err)) < 0)
-		return rc;
-	*changed = count;
 	return 0;
 }

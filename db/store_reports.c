@@ -60,6 +60,8 @@ static const char *text_of(const char *text)
 static bool same(const struct store_desktop *d, const struct store_report_desktop *r)
 {
 	return d->state == r->state && d->stage == r->stage && d->percent == r->percent &&
+	       d->logoffs == r->logoffs && d->resets == r->resets &&
+	       !strcmp(d->logged_on, text_of(r->logged_on)) &&
 	       !strcmp(d->reason, text_of(r->reason)) && !strcmp(d->address, text_of(r->address)) &&
 	       !strcmp(d->rdp_certificate_sha256, text_of(r->rdp_certificate_sha256));
 }
@@ -68,7 +70,8 @@ static bool fits(const struct store_report_desktop *r)
 {
 	return strlen(text_of(r->reason)) < STORE_TEXT_SIZE &&
 	       strlen(text_of(r->address)) < STORE_ADDRESS_SIZE &&
-	       strlen(text_of(r->rdp_certificate_sha256)) < STORE_SHA256_SIZE && r->percent >= 0 &&
+	       strlen(text_of(r->rdp_certificate_sha256)) < STORE_SHA256_SIZE &&
+	       strlen(text_of(r->logged_on)) < STORE_NAME_SIZE && r->percent >= 0 &&
 	       r->percent <= 100;
 }
 
@@ -84,8 +87,37 @@ static int put_state(struct store *store, const char *id, const struct store_rep
 	query_text(&q, r->address);
 	query_text(&q, r->rdp_certificate_sha256);
 	query_int(&q, now_ms);
+	query_text(&q, r->logged_on);
+	query_int(&q, r->logoffs);
+	query_int(&q, r->resets);
 	query_text(&q, id);
 	return query_run(&q, err);
+}
+
+/* What the change tells of starts on this host: a failure, or the first time ready. */
+static int note_start(struct store *store, const struct store_desktop *d,
+		      const struct store_report_desktop *r, int64_t now_ms, struct error *err)
+{
+	if (r->state == DESKTOP_ERROR && d->state != DESKTOP_ERROR)
+		return store_start_failed(store, d->host, d->image_sha256, text_of(r->reason), now_ms,
+					  err);
+	if (r->state == DESKTOP_READY && d->ready_at_ms == 0)
+		return store_start_succeeded(store, d->host, d->image_sha256, d->pool,
+					     now_ms - d->created_at_ms, err);
+	return 0;
+}
+
+/* Counts only grow; one that is smaller is a host that has forgotten, and says nothing. */
+static int note_stay(struct store *store, const struct store_desktop *d,
+		     const struct store_report_desktop *r, int64_t now_ms, struct error *err)
+{
+	int rc = 0;
+
+	if (r->logoffs > d->logoffs)
+		rc = store_desktop_stay_ended(store, d->id, POOL_STAY_LOGOFF, now_ms, err);
+	if (rc == 0 && r->resets > d->resets)
+		rc = store_desktop_stay_ended(store, d->id, POOL_STAY_REBOOT, now_ms, err);
+	return rc;
 }
 
 static int drop_row(struct store *store, const char *id, struct error *err)
@@ -120,7 +152,11 @@ static int settle(struct store *store, const struct row *row, const struct store
 		return error_set(err, EINVAL, "report of %s: desktop %s: value out of range",
 				 report->host, d->id);
 	*changed = true;
-	return put_state(store, d->id, r, now_ms, err);
+
+	int rc = put_state(store, d->id, r, now_ms, err);
+	if (rc >= 0)
+		rc = note_start(store, d, r, now_ms, err);
+	return rc < 0 ? rc : note_stay(store, d, r, now_ms, err);
 }
 
 static int settle_desktops(struct store *store, const struct store_report *report, int64_t now_ms,

@@ -9,6 +9,8 @@ enum reason placement_fits(const struct placement_host *host, const struct deskt
 		return REASON_HOST_SILENT;
 	if (host->image_bad)
 		return REASON_HOST_IMAGE;
+	if (host->paused)
+		return REASON_HOST_PAUSED;
 	if (host->memory_free_bytes < need->memory_bytes)
 		return REASON_HOST_MEMORY;
 	/* One desktop may have at most as many processors as the host really has. */
@@ -52,4 +54,20 @@ ssize_t placement_choose(const struct placement_host *hosts, size_t count,
 		best_ready = ready;
 	}
 	return best;
+}
+
+bool placement_is_full(const struct placement_host *hosts, size_t count,
+		       const struct desktop_size *need)
+{
+	bool full = false;
+
+	for (size_t i = 0; i < count; i++) {
+		enum reason fits = placement_fits(&hosts[i], need);
+
+		if (fits == REASON_OK)
+			return false;
+		full |= (fits == REASON_HOST_MEMORY || fits == REASON_HOST_CPU) &&
+			hosts[i].memory_bytes >= need->memory_bytes && hosts[i].cpus >= need->cpus;
+	}
+	return full;
 }

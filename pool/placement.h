@@ -16,6 +16,7 @@ struct placement_host {
 	const char *name;
 	bool active;			/* takes new desktops */
 	bool silent;			/* has not reported lately */
+	bool paused;			/* starts of the needed image fail there */
 	bool image_bad;			/* reported the needed image as missing or bad */
 	bool image_ready;		/* reported it as ready; neither: not known yet */
 	int64_t cpus;			/* real ones */
@@ -32,5 +33,9 @@ enum reason placement_fits(const struct placement_host *host, const struct deskt
  * gets every host's reason. */
 ssize_t placement_choose(const struct placement_host *hosts, size_t count,
 			 const struct desktop_size *need, enum reason *why_not);
+
+/* Whether no host fits now but one could once others' desktops are gone. */
+bool placement_is_full(const struct placement_host *hosts, size_t count,
+		       const struct desktop_size *need);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "common/base/text.h"
+#include "pool/schedule.h"
 
 #define MIB (INT64_C(1) << 20)
 #define GIB (INT64_C(1) << 30)
@@ -31,6 +32,34 @@ int pool_assignment_parse(const char *word, enum pool_assignment *out)
 		return 0;
 	}
 	return -EINVAL;
+}
+
+static const char *const on_logoff_words[] = {
+	[POOL_LOGOFF_REFRESH] = "refresh",
+	[POOL_LOGOFF_KEEP] = "keep",
+	[POOL_LOGOFF_DELETE] = "delete",
+};
+
+const char *pool_on_logoff_word(enum pool_on_logoff on_logoff)
+{
+	assert((unsigned)on_logoff < ARRAY_LEN(on_logoff_words));
+	return on_logoff_words[on_logoff];
+}
+
+int pool_on_logoff_parse(const char *word, enum pool_on_logoff *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(on_logoff_words); i++) {
+		if (strcmp(on_logoff_words[i], word) != 0)
+			continue;
+		*out = (enum pool_on_logoff)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+enum pool_on_logoff pool_on_logoff_default(enum pool_assignment assignment)
+{
+	return assignment == POOL_FLOATING ? POOL_LOGOFF_REFRESH : POOL_LOGOFF_KEEP;
 }
 
 bool pool_name_valid(const char *name)
@@ -105,6 +134,10 @@ static void check_sizes(struct check *c, const struct pool *p)
 	     POOL_DESKTOPS_MAX);
 	rule(c, p->size_spare >= 0 && p->size_spare <= p->size_max,
 	     "size.spare: must be 0 to size.max");
+	rule(c, p->size_start >= 0 && p->size_start <= p->size_max,
+	     "size.start: must be 0 to size.max");
+	rule(c, p->size_grow >= 0 && p->size_grow <= POOL_DESKTOPS_MAX, "size.grow: must be 0 to %d",
+	     POOL_DESKTOPS_MAX);
 	rule(c, p->desktop.cpus >= 1 && p->desktop.cpus <= 64, "desktop.cpus: must be 1 to 64");
 	rule(c, p->desktop.memory_bytes >= 256 * MIB && p->desktop.memory_bytes <= 1 * TIB,
 	     "desktop.memory: must be 256 MiB to 1 TiB");
@@ -114,6 +147,30 @@ static void check_sizes(struct check *c, const struct pool *p)
 		     (p->desktop.disk_bytes >= 1 * GIB && p->desktop.disk_bytes <= 64 * TIB),
 	     "desktop.disk: must be 1 GiB to 64 TiB");
 	rule(c, p->desktop.disk_bytes % MIB == 0, "desktop.disk: must be whole MiB");
+}
+
+static void check_life(struct check *c, const struct pool *p)
+{
+	rule(c, p->schedule_count <= POOL_SCHEDULE_MAX, "schedule: more than %d lines",
+	     POOL_SCHEDULE_MAX);
+	for (size_t i = 0; i < p->schedule_count && i < POOL_SCHEDULE_MAX; i++) {
+		struct schedule_line line;
+		struct error err = { 0 };
+
+		if (schedule_parse(p->schedule[i], &line, &err) < 0)
+			rule(c, false, "schedule: line %zu: %s", i + 1, err.text);
+		else
+			rule(c, line.spare <= p->size_max,
+			     "schedule: line %zu: more spares than size.max", i + 1);
+	}
+	rule(c, p->max_per_user >= 0 && p->max_per_user <= POOLS_MAX, "max_per_user: must be 0 to %d",
+	     POOLS_MAX);
+	rule(c,
+	     p->on_logoff == POOL_LOGOFF_REFRESH || p->on_logoff == POOL_LOGOFF_KEEP ||
+		     p->on_logoff == POOL_LOGOFF_DELETE,
+	     "on_logoff: must be refresh, keep or delete");
+	rule(c, p->disconnect_timeout_ms >= 0 && p->disconnect_timeout_ms <= POOL_TIMEOUT_MAX_MS,
+	     "disconnect_timeout: must be at most 365d");
 }
 
 static void check_policy(struct check *c, const struct pool_policy *policy)
@@ -142,6 +199,7 @@ static void check_pool(struct check *c, const struct pool *p)
 	rule(c, p->assignment == POOL_FLOATING || p->assignment == POOL_DEDICATED,
 	     "assignment: must be floating or dedicated");
 	check_sizes(c, p);
+	check_life(c, p);
 	check_policy(c, &p->policy);
 }
 
@@ -176,6 +234,23 @@ static bool same_names(size_t count, const char a[][POOL_PRINCIPAL_SIZE],
 	return true;
 }
 
+static bool same_schedule(const struct pool *a, const struct pool *b)
+{
+	for (size_t i = 0; i < a->schedule_count && i < b->schedule_count; i++)
+		if (strcmp(a->schedule[i], b->schedule[i]) != 0)
+			return false;
+	return a->schedule_count == b->schedule_count;
+}
+
+static bool same_life(const struct pool *a, const struct pool *b)
+{
+	return a->size_start == b->size_start && a->size_grow == b->size_grow &&
+	       same_schedule(a, b) && a->max_per_user == b->max_per_user &&
+	       a->on_logoff == b->on_logoff &&
+	       a->disconnect_timeout_ms == b->disconnect_timeout_ms &&
+	       a->self_restart == b->self_restart && a->self_reset == b->self_reset;
+}
+
 bool pool_equal(const struct pool *a, const struct pool *b)
 {
 	return !strcmp(a->name, b->name) && !strcmp(a->title, b->title) &&
@@ -184,7 +259,8 @@ bool pool_equal(const struct pool *a, const struct pool *b)
 	       same_names(a->user_count, a->users, b->users) && !strcmp(a->image, b->image) &&
 	       !strcmp(a->channel, b->channel) && a->publication == b->publication &&
 	       a->assignment == b->assignment && a->size_max == b->size_max &&
-	       a->size_spare == b->size_spare && a->desktop.cpus == b->desktop.cpus &&
+	       a->size_spare == b->size_spare && same_life(a, b) &&
+	       a->desktop.cpus == b->desktop.cpus &&
 	       a->desktop.memory_bytes == b->desktop.memory_bytes &&
 	       a->desktop.disk_bytes == b->desktop.disk_bytes &&
 	       !memcmp(a->policy.value, b->policy.value, sizeof(a->policy.value));

@@ -16,10 +16,19 @@
 #define POOL_PRINCIPALS_MAX 32		/* groups, and as many users, of one pool */
 #define POOLS_MAX 256			/* of one site */
 #define POOL_DESKTOPS_MAX 10000		/* of one pool */
+#define POOL_SCHEDULE_MAX 16		/* lines of one pool */
+#define POOL_SCHEDULE_SIZE 64		/* text of one line */
+#define POOL_TIMEOUT_MAX_MS (INT64_C(365) * 86400000)
 
 enum pool_assignment {
 	POOL_FLOATING,	/* any spare; back to the image after logoff */
 	POOL_DEDICATED,	/* kept for its owner */
+};
+
+enum pool_on_logoff {	/* what becomes of a desktop when its user logs off */
+	POOL_LOGOFF_REFRESH,	/* destroyed; a new one from the image takes its place */
+	POOL_LOGOFF_KEEP,	/* stays as it is, for the same user */
+	POOL_LOGOFF_DELETE,	/* destroyed; the user has none until the next login */
 };
 
 struct desktop_size {
@@ -43,12 +52,26 @@ struct pool {
 	enum pool_assignment assignment;
 	int64_t size_max;		/* most desktops, spares included */
 	int64_t size_spare;		/* kept ready ahead of users */
+	int64_t size_start;		/* fewest desktops there are, used ones included */
+	int64_t size_grow;		/* most starts under way at one time; 0: no limit */
+	size_t schedule_count;		/* other numbers of spares at some hours: pool/schedule.h */
+	char schedule[POOL_SCHEDULE_MAX][POOL_SCHEDULE_SIZE];
+	int64_t max_per_user;		/* who has so many, in all pools, gets no more; 0: no limit */
+	enum pool_on_logoff on_logoff;
+	int64_t disconnect_timeout_ms;	/* a floating desktop nobody is connected to; 0: for ever */
+	bool self_restart, self_reset;	/* what a user may do with the own desktop */
 	struct desktop_size desktop;
 	struct pool_policy policy;
 };
 
 const char *pool_assignment_word(enum pool_assignment assignment);
 int pool_assignment_parse(const char *word, enum pool_assignment *out);
+
+const char *pool_on_logoff_word(enum pool_on_logoff on_logoff);
+int pool_on_logoff_parse(const char *word, enum pool_on_logoff *out);
+/* What a pool has that does not say: refresh and eight hours when floating, else keep. */
+enum pool_on_logoff pool_on_logoff_default(enum pool_assignment assignment);
+#define POOL_DISCONNECT_DEFAULT_MS (INT64_C(8) * 3600000)
 
 /* [a-z][a-z0-9-]{0,31}: the rule for names of pools, hosts, images and channels. */
 bool pool_name_valid(const char *name);

@@ -32,15 +32,35 @@ json_t *policy_to_json(const struct pool_policy *policy)
 	return object;
 }
 
+static const char *allow_word(bool allow)
+{
+	return policy_value_word(allow ? POLICY_ALLOW : POLICY_DENY);
+}
+
+static json_t *schedule_to_json(const struct pool *pool)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < pool->schedule_count; i++)
+		json_array_append_new(array, json_string(pool->schedule[i]));
+	return array;
+}
+
 json_t *pool_to_json(const struct pool *pool)
 {
 	return json_pack(
-		"{s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:{s:I, s:I}, s:{s:I, s:I, s:I}, s:o}",
+		"{s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:s, s:I, "
+		"s:{s:s, s:s}, s:{s:I, s:I, s:I}, s:o}",
 		"pool", pool->name, "title", pool->title,
 		"entitled", "groups", names_to_json(pool->group_count, pool->groups),
 		"users", names_to_json(pool->user_count, pool->users),
 		"image", image_to_json(pool), "assignment", pool_assignment_word(pool->assignment),
 		"size", "max", (json_int_t)pool->size_max, "spare", (json_int_t)pool->size_spare,
+		"start", (json_int_t)pool->size_start, "grow", (json_int_t)pool->size_grow,
+		"schedule", schedule_to_json(pool), "max_per_user", (json_int_t)pool->max_per_user,
+		"on_logoff", pool_on_logoff_word(pool->on_logoff), "disconnect_timeout_ms",
+		(json_int_t)pool->disconnect_timeout_ms, "self_service", "restart",
+		allow_word(pool->self_restart), "reset", allow_word(pool->self_reset),
 		"desktop", "cpus", (json_int_t)pool->desktop.cpus, "memory_bytes",
 		(json_int_t)pool->desktop.memory_bytes, "disk_bytes",
 		(json_int_t)pool->desktop.disk_bytes, "policy", policy_to_json(&pool->policy));
@@ -77,25 +97,33 @@ static int optional_object(const json_t *object, const char *key, const char *co
 	return 0;
 }
 
-static int names_from_json(const json_t *object, const char *key,
-			   char out[][POOL_PRINCIPAL_SIZE], size_t *count, struct error *err)
+/* Short texts into an array of char[size]. */
+static int texts_from_json(const json_t *object, const char *key, size_t max, size_t size,
+			   char *out, size_t *count, struct error *err)
 {
 	const json_t *array;
 
 	if (!json_object_get(object, key))
 		return 0;
-	if (json_get_array(object, key, POOL_PRINCIPALS_MAX, &array, err) < 0)
+	if (json_get_array(object, key, max, &array, err) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < json_array_size(array); i++) {
 		const json_t *item = json_array_get(array, i);
 		const char *text = json_string_value(item);
 
 		if (!text || strlen(text) != json_string_length(item) ||
-		    str_copy(out[i], POOL_PRINCIPAL_SIZE, text) < 0)
+		    str_copy(out + i * size, size, text) < 0)
 			return error_set(err, EINVAL, "%s: entry %zu is not a short text", key, i + 1);
 	}
 	*count = json_array_size(array);
 	return 0;
+}
+
+static int names_from_json(const json_t *object, const char *key,
+			   char out[][POOL_PRINCIPAL_SIZE], size_t *count, struct error *err)
+{
+	return texts_from_json(object, key, POOL_PRINCIPALS_MAX, POOL_PRINCIPAL_SIZE, out[0], count,
+			       err);
 }
 
 static int entitled_from_json(const json_t *object, struct pool *p, struct error *err)
@@ -130,7 +158,7 @@ static int image_from_json(const json_t *object, struct pool *p, struct error *e
 
 static int sizes_from_json(const json_t *object, struct pool *p, struct error *err)
 {
-	static const char *const size_known[] = { "max", "spare", NULL };
+	static const char *const size_known[] = { "max", "spare", "start", "grow", NULL };
 	static const char *const desktop_known[] = { "cpus", "memory_bytes", "disk_bytes", NULL };
 	const json_t *size, *desktop;
 
@@ -139,7 +167,9 @@ static int sizes_from_json(const json_t *object, struct pool *p, struct error *e
 		return -EINVAL;
 	if (only_known(size, size_known, err) < 0 ||
 	    json_get_int(size, "max", 1, POOL_DESKTOPS_MAX, &p->size_max, err) < 0 ||
-	    json_get_int_or(size, "spare", 0, 0, POOL_DESKTOPS_MAX, &p->size_spare, err) < 0)
+	    json_get_int_or(size, "spare", 0, 0, POOL_DESKTOPS_MAX, &p->size_spare, err) < 0 ||
+	    json_get_int_or(size, "start", 0, 0, POOL_DESKTOPS_MAX, &p->size_start, err) < 0 ||
+	    json_get_int_or(size, "grow", 0, 0, POOL_DESKTOPS_MAX, &p->size_grow, err) < 0)
 		return error_prefix(err, "size");
 	if (only_known(desktop, desktop_known, err) < 0 ||
 	    json_get_int(desktop, "cpus", 1, INT64_MAX, &p->desktop.cpus, err) < 0 ||
@@ -147,6 +177,49 @@ static int sizes_from_json(const json_t *object, struct pool *p, struct error *e
 	    json_get_int_or(desktop, "disk_bytes", 0, 0, INT64_MAX, &p->desktop.disk_bytes, err) < 0)
 		return error_prefix(err, "desktop");
 	return 0;
+}
+
+static int allow_from_json(const json_t *object, const char *key, bool *out, struct error *err)
+{
+	char word[8];
+
+	if (json_get_text_or(object, key, "deny", word, sizeof(word), err) < 0)
+		return -EINVAL;
+	*out = strcmp(word, "allow") == 0;
+	if (!*out && strcmp(word, "deny") != 0)
+		return error_set(err, EINVAL, "%s: must be allow or deny", key);
+	return 0;
+}
+
+static int self_service_from_json(const json_t *object, struct pool *p, struct error *err)
+{
+	static const char *const known[] = { "restart", "reset", NULL };
+	const json_t *service;
+
+	if (optional_object(object, "self_service", known, &service, err) < 0)
+		return -EINVAL;
+	if (service && (allow_from_json(service, "restart", &p->self_restart, err) < 0 ||
+			allow_from_json(service, "reset", &p->self_reset, err) < 0))
+		return error_prefix(err, "self_service");
+	return 0;
+}
+
+/* What becomes of desktops over the day. The kind of assignment is known already. */
+static int life_from_json(const json_t *object, struct pool *p, struct error *err)
+{
+	const char *usual = pool_on_logoff_word(pool_on_logoff_default(p->assignment));
+	char on_logoff[16];
+
+	if (texts_from_json(object, "schedule", POOL_SCHEDULE_MAX, POOL_SCHEDULE_SIZE,
+			    p->schedule[0], &p->schedule_count, err) < 0 ||
+	    json_get_int_or(object, "max_per_user", 0, 0, POOLS_MAX, &p->max_per_user, err) < 0 ||
+	    json_get_text_or(object, "on_logoff", usual, on_logoff, sizeof(on_logoff), err) < 0 ||
+	    json_get_int_or(object, "disconnect_timeout_ms", POOL_DISCONNECT_DEFAULT_MS, 0,
+			    POOL_TIMEOUT_MAX_MS, &p->disconnect_timeout_ms, err) < 0)
+		return -EINVAL;
+	if (pool_on_logoff_parse(on_logoff, &p->on_logoff) < 0)
+		return error_set(err, EINVAL, "on_logoff: must be refresh, keep or delete");
+	return self_service_from_json(object, p, err);
 }
 
 int policy_from_json(const json_t *object, struct pool_policy *out, struct error *err)
@@ -170,7 +243,9 @@ int policy_from_json(const json_t *object, struct pool_policy *out, struct error
 static int members_from_json(const json_t *object, struct pool *p, struct error *err)
 {
 	static const char *const known[] = { "pool",   "title", "entitled", "image", "assignment",
-					     "size", "desktop", "policy",  NULL };
+					     "size", "schedule", "max_per_user", "on_logoff",
+					     "disconnect_timeout_ms", "self_service", "desktop",
+					     "policy", NULL };
 	const json_t *policy = json_object_get(object, "policy");
 	char assignment[16];
 
@@ -183,6 +258,8 @@ static int members_from_json(const json_t *object, struct pool *p, struct error 
 		return -EINVAL;
 	if (pool_assignment_parse(assignment, &p->assignment) < 0)
 		return error_set(err, EINVAL, "assignment: must be floating or dedicated");
+	if (life_from_json(object, p, err) < 0)
+		return -EINVAL;
 	if (policy && (json_get_object(object, "policy", &policy, err) < 0))
 		return -EINVAL;
 	if (policy && policy_from_json(policy, &p->policy, err) < 0)

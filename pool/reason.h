@@ -26,7 +26,15 @@
 	X(REASON_POOL_FULL, "pool_full", 503, "All desktops of this pool are in use.")             \
 	X(REASON_NO_IMAGE, "no_image", 503, "The image of this pool has not been published.")      \
 	X(REASON_BUSY, "busy", 503, "The service is busy; please try again.")                      \
+	X(REASON_HOSTS_FULL, "hosts_full", 503, "All hosts are full at the moment.")               \
+	X(REASON_TOO_MANY_DESKTOPS, "too_many_desktops", 403,                                      \
+	  "This account has as many desktops as it may have.")                                     \
 	X(REASON_DESKTOP_STARTING, "desktop_starting", 202, "The desktop is being prepared.")      \
+	X(REASON_WAITING, "waiting_for_desktop", 202, "Waiting in line for a desktop.")            \
+	/* why somebody waits in line */                                                           \
+	X(REASON_STARTS_LIMITED, "starts_limited", 202,                                            \
+	  "As many desktops are starting as may at one time.")                                     \
+	X(REASON_IN_LINE, "in_line", 202, "Others came first.")                                    \
 	/* why somebody is entitled */                                                             \
 	X(REASON_ENTITLED_GROUP, "entitled_by_group", 200, "Entitled as a member of a group.")     \
 	X(REASON_ENTITLED_USER, "entitled_by_name", 200, "Entitled by name.")                      \
@@ -40,6 +48,7 @@
 	X(REASON_HOST_MEMORY, "host_memory", 503, "The host has too little free memory.")          \
 	X(REASON_HOST_CPU, "host_cpu", 503, "The host has too few free processors.")               \
 	X(REASON_HOST_IMAGE, "host_image", 503, "The host does not have the image.")               \
+	X(REASON_HOST_PAUSED, "host_paused", 503, "Starts of this image fail on the host.")        \
 	/* what was wrong with a ticket: audit log only, the client sees ticket_invalid */         \
 	X(REASON_TICKET_UNKNOWN, "ticket_unknown", 403, "There is no such ticket.")                \
 	X(REASON_TICKET_EXPIRED, "ticket_expired", 403, "The ticket came too late.")               \

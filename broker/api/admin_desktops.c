@@ -6,7 +6,7 @@
 static json_t *desktop_json(const struct store_desktop *d)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, "
-			 "s:s, s:I, s:I}",
+			 "s:s, s:I, s:I, s:s, s:I, s:I}",
 			 "id", d->id, "name", d->name, "pool", d->pool, "assignment",
 			 pool_assignment_word(d->assignment), "host", d->host, "epoch",
 			 (json_int_t)d->epoch, "want", desktop_want_word(d->want), "state",
@@ -15,7 +15,8 @@ static json_t *desktop_json(const struct store_desktop *d)
 			 desktop_use_word(d->use), "user", d->user_name, "image_sha256",
 			 d->image_sha256, "address", d->address, "created_at_ms",
 			 (json_int_t)d->created_at_ms, "assigned_at_ms",
-			 (json_int_t)d->assigned_at_ms);
+			 (json_int_t)d->assigned_at_ms, "logged_on", d->logged_on, "incarnation",
+			 (json_int_t)d->incarnation, "use_since_ms", (json_int_t)d->use_since_ms);
 }
 
 static int list_run(struct store *store, struct admin_job *a, struct error *err)
@@ -35,17 +36,45 @@ void admin_desktops_list(struct request *r)
 	admin_ask(r, list_run, NULL, NULL);
 }
 
-static int delete_run(struct store *store, struct admin_job *a, struct error *err)
+typedef int desktop_fn(struct store *store, const char *id, int64_t now_ms, struct error *err);
+
+static int change(struct store *store, struct admin_job *a, desktop_fn *fn, const char *what,
+		  struct error *err)
 {
-	int rc = store_desktop_delete(store, a->r->argument, clock_wall_ms(), err);
+	int rc = fn(store, a->r->argument, clock_wall_ms(), err);
 
 	if (rc < 0)
 		return rc;
 	a->job.touched = true;
-	return admin_audit(store, a, "desktop_delete", a->r->argument, NULL, err);
+	return admin_audit(store, a, what, a->r->argument, NULL, err);
+}
+
+static int delete_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	return change(store, a, store_desktop_delete, "desktop_delete", err);
+}
+
+static int restart_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	return change(store, a, store_desktop_restart, "desktop_restart", err);
+}
+
+static int reset_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	return change(store, a, store_desktop_reset, "desktop_reset", err);
 }
 
 void admin_desktop_delete(struct request *r)
 {
 	admin_ask(r, delete_run, NULL, NULL);
+}
+
+void admin_desktop_restart(struct request *r)
+{
+	admin_ask(r, restart_run, NULL, NULL);
+}
+
+void admin_desktop_reset(struct request *r)
+{
+	admin_ask(r, reset_run, NULL, NULL);
 }

@@ -31,6 +31,23 @@ static const struct entitlement *entitlement_to(const struct entitled *entitled,
 	return NULL;
 }
 
+/* Who has no desktop may stand in line for one. */
+static int explain_place(struct store *store, const struct explain_input *input,
+			 const struct pool *pool, json_t *out, struct error *err)
+{
+	struct store_place place;
+	int rc = store_place_find(store, input->person.id, pool->name, &place, err);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	json_object_set_new(out, "waiting",
+			    json_pack("{s:I, s:s, s:s, s:I}", "position", (json_int_t)place.position,
+				      "code", reason_word(REASON_WAITING), "why",
+				      reason_word(place.why), "estimate_ms",
+				      (json_int_t)place.estimate_ms));
+	return 0;
+}
+
 static int explain_desktop(struct store *store, const struct explain_input *input,
 			   const struct pool *pool, json_t *out, struct error *err)
 {
@@ -40,7 +57,7 @@ static int explain_desktop(struct store *store, const struct explain_input *inpu
 
 	if (rc == -ENOENT) {
 		json_object_set_new(out, "desktop", json_null());
-		return 0;
+		return explain_place(store, input, pool, out, err);
 	}
 	if (rc == 0)
 		rc = store_host_find(store, desktop.host, &host, err);

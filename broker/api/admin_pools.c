@@ -22,10 +22,28 @@ static void free_input(void *arg)
 
 static json_t *count_json(const struct store_pool_count *count)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "assigned", (json_int_t)count->assigned,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "assigned", (json_int_t)count->assigned,
 			 "spare_ready", (json_int_t)count->spare_ready, "spare_coming",
 			 (json_int_t)count->spare_coming, "failed", (json_int_t)count->failed,
-			 "leaving", (json_int_t)count->leaving);
+			 "leaving", (json_int_t)count->leaving, "starting",
+			 (json_int_t)count->starting, "waiting", (json_int_t)count->waiting);
+}
+
+static int add_troubles(struct store *store, const char *name, json_t *pool, struct error *err)
+{
+	OWNED(store_trouble_list_done) struct store_trouble_list list = { 0 };
+	json_t *troubles = json_array();
+	int rc = store_pool_troubles(store, name, &list, err);
+
+	for (size_t i = 0; i < list.count; i++)
+		json_array_append_new(
+			troubles,
+			json_pack("{s:s, s:I, s:I, s:s}", "host", list.items[i].host, "failures",
+				  (json_int_t)list.items[i].failures, "paused_until_ms",
+				  (json_int_t)list.items[i].paused_until_ms, "reason",
+				  list.items[i].reason));
+	json_object_set_new(pool, "troubles", troubles);
+	return rc;
 }
 
 static int list_run(struct store *store, struct admin_job *a, struct error *err)
@@ -41,6 +59,8 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 		json_array_append_new(pools, pool);
 		rc = store_pool_count(store, list.items[i].name, &count, err);
 		json_object_set_new(pool, "counts", count_json(&count));
+		if (rc == 0)
+			rc = add_troubles(store, list.items[i].name, pool, err);
 	}
 	a->answer = json_pack("{s:O}", "pools", pools);
 	return rc;

@@ -5,6 +5,7 @@
 #include "broker/conductor/conductor.h"
 #include "broker/session/login.h"
 #include "broker/session/reconnect.h"
+#include "broker/session/self_service.h"
 #include "common/base/text.h"
 
 enum access {
@@ -24,6 +25,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin },
 	{ "GET", "/v1/desktops", ACCESS_ANYBODY, reconnect_list },
 	{ "POST", "/v1/desktops/{id}/connect", ACCESS_ANYBODY, reconnect_connect },
+	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart },
+	{ "POST", "/v1/desktops/{id}/reset", ACCESS_ANYBODY, self_service_reset },
 	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami },
 	{ "DELETE", "/v1/session", ACCESS_ANYBODY, reconnect_logout },
 
@@ -31,6 +34,8 @@ static const struct route client_routes[] = {
 	{ "PUT", "/v1/admin/pools", ACCESS_ADMIN, admin_pools_apply },
 	{ "GET", "/v1/admin/desktops", ACCESS_ADMIN, admin_desktops_list },
 	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_ADMIN, admin_desktop_delete },
+	{ "POST", "/v1/admin/desktops/{id}/restart", ACCESS_ADMIN, admin_desktop_restart },
+	{ "POST", "/v1/admin/desktops/{id}/reset", ACCESS_ADMIN, admin_desktop_reset },
 	{ "GET", "/v1/admin/hosts", ACCESS_ADMIN, admin_hosts_list },
 	{ "POST", "/v1/admin/host-tokens", ACCESS_ADMIN, admin_host_token },
 	{ "GET", "/v1/admin/images", ACCESS_ADMIN, admin_images_list },

@@ -15,6 +15,8 @@ void admin_pools_list(struct request *r);
 void admin_pools_apply(struct request *r);
 void admin_desktops_list(struct request *r);
 void admin_desktop_delete(struct request *r);
+void admin_desktop_restart(struct request *r);
+void admin_desktop_reset(struct request *r);
 void admin_hosts_list(struct request *r);
 void admin_host_token(struct request *r);
 void admin_images_list(struct request *r);

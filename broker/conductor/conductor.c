@@ -11,10 +11,15 @@
 #define TICK_MIN_MS 200
 #define TICK_MAX_MS 10000
 #define HOUSEKEEP_EVERY_MS 60000
+/* Those in line are not all looked at for each single change, and the less often the longer it is. */
+#define LINE_PAUSE_MS 100
+#define LINE_PAUSE_EACH_MS 2
 
 struct conductor {
 	struct broker *broker;
 	struct list syncs, waiters;
+	struct loop_timer *line_timer;
+	bool line_due;			/* line_timer runs */
 	struct loop_timer *tick_timer;
 	struct tick *tick;		/* NULL while it is with the store */
 };
@@ -53,7 +58,7 @@ void conductor_wait_end(struct conductor_waiter *waiter)
 }
 
 /* on_change only starts a job, so no waiter goes away inside the loop. */
-void conductor_host_reported(struct conductor *conductor, const char *host)
+static void wake(struct conductor *conductor, const char *host)
 {
 	LIST_EACH_SAFE(it, &conductor->waiters) {
 		struct conductor_waiter *waiter = LIST_OF(it, struct conductor_waiter, link);
@@ -61,6 +66,31 @@ void conductor_host_reported(struct conductor *conductor, const char *host)
 		if (strcmp(waiter->host, host) == 0)
 			waiter->on_change(waiter->arg);
 	}
+}
+
+static void on_line(void *arg)
+{
+	struct conductor *conductor = arg;
+
+	conductor->line_due = false;
+	wake(conductor, "");
+}
+
+static void wake_line(struct conductor *conductor)
+{
+	int64_t pause_ms = LINE_PAUSE_MS;
+
+	if (conductor->line_due)
+		return;
+	LIST_EACH(it, &conductor->waiters)
+		pause_ms += LINE_PAUSE_EACH_MS;
+	conductor->line_due = true;
+	loop_timer_start(conductor->line_timer, pause_ms);
+}
+
+void conductor_host_reported(struct conductor *conductor, const char *host)
+{
+	wake(conductor, host);
 }
 
 /* ------------------------------------------------------------------------------- agents waiting */
@@ -163,6 +193,7 @@ static void sync_done(struct state_job *job, int rc, const struct error *err)
 	if (s->result.changed) {
 		s->result.changed = false;
 		conductor_host_reported(conductor, s->in.report.host);
+		wake_line(conductor);
 	}
 	if (s->fresh || !request_exchange(s->r)) {
 		const char *key = authority_guest_public_key(conductor->broker->authority);
@@ -214,12 +245,12 @@ void conductor_sync(struct request *r)
 	sync_look(s);
 }
 
-void conductor_changed(void *arg)
+void conductor_changed(struct conductor *conductor, bool moved)
 {
-	struct conductor *conductor = arg;
-
 	LIST_EACH_SAFE(it, &conductor->syncs)
 		sync_poke(LIST_OF(it, struct sync, link));
+	if (moved)
+		wake_line(conductor);
 }
 
 /* --------------------------------------------------------------------------------------- timer */
@@ -228,7 +259,7 @@ struct tick {
 	struct state_job job;	/* first: jobs are cast back */
 	struct conductor *conductor;
 	int64_t housekeep_at_ms;	/* monotonic */
-	int64_t lost;
+	int64_t lost, expired;
 };
 
 static int64_t tick_ms(const struct conductor *conductor)
@@ -246,6 +277,8 @@ static int tick_run(struct store *store, struct state_job *job, struct error *er
 	int rc = store_hosts_lost(store, now_ms - silent_ms, &tick->lost, err);
 
 	job->touched = true;	/* spares are looked at even when nothing was reported */
+	if (rc == 0)
+		rc = store_desktops_expire(store, now_ms, &tick->expired, err);
 	if (rc < 0 || monotonic_ms < tick->housekeep_at_ms)
 		return rc;
 	tick->housekeep_at_ms = monotonic_ms + HOUSEKEEP_EVERY_MS;
@@ -265,6 +298,8 @@ static void tick_done(struct state_job *job, int rc, const struct error *err)
 		log_warn("tick_failed", kv_error(err));
 	else if (tick->lost > 0)
 		log_warn("hosts_lost", kv_int("hosts", tick->lost));
+	if (rc == 0 && tick->expired > 0)
+		log_info("desktops_expired", kv_int("desktops", tick->expired));
 	conductor->tick = tick;
 	loop_timer_start(conductor->tick_timer, tick_ms(conductor));
 }
@@ -284,6 +319,7 @@ struct conductor *conductor_new(struct broker *broker)
 	conductor->broker = broker;
 	list_init(&conductor->syncs);
 	list_init(&conductor->waiters);
+	conductor->line_timer = loop_timer_new(broker->loop, on_line, conductor);
 	conductor->tick = xnew(struct tick);
 	conductor->tick->conductor = conductor;
 	conductor->tick_timer = loop_timer_new(broker->loop, on_tick, conductor);
@@ -303,6 +339,7 @@ void conductor_free(struct conductor *conductor)
 	LIST_EACH_SAFE(waiter, &conductor->waiters)
 		on_wait_timeout(LIST_OF(waiter, struct conductor_waiter, link));
 	loop_timer_free(conductor->tick_timer);
+	loop_timer_free(conductor->line_timer);
 	free(conductor->tick);
 	free(conductor);
 }

@@ -15,8 +15,9 @@ struct conductor *conductor_new(struct broker *broker);
 void conductor_free(struct conductor *conductor);
 DEFINE_OWNED(conductor_free, struct conductor);
 
-/* Desired state or desktops may have changed: looks whether a held agent has something new. */
-void conductor_changed(void *conductor);
+/* Desired state or desktops may have changed: looks whether a held agent has something new, and, when
+ * people in line may have moved, has them look in a moment. */
+void conductor_changed(struct conductor *conductor, bool moved);
 /* A host reported something new about its desktops. */
 void conductor_host_reported(struct conductor *conductor, const char *host);
 
@@ -32,7 +33,8 @@ struct conductor_waiter {	/* embedded in whoever waits; zeroed before its first 
 	conductor_fn *on_change, *on_timeout;
 	void *arg;
 };
-/* `on_change` for each report of the host until the end; `on_timeout` once after `wait_ms`. A
+/* `on_change` for each report of the host until the end - with the host "", who stands in line: soon
+ * after whatever changed that may concern desktops; `on_timeout` once after `wait_ms`. A
  * repeated call moves the waiter. */
 void conductor_wait(struct conductor *conductor, struct conductor_waiter *waiter, const char *host,
 		    int64_t wait_ms, conductor_fn *on_change, conductor_fn *on_timeout, void *arg);

@@ -128,6 +128,12 @@ static int parse_desktop(const json_t *item, struct store_report_desktop *out, s
 	if (rc == 0)
 		rc = borrow_hex(item, "rdp_certificate_sha256", 32, &out->rdp_certificate_sha256,
 				err);
+	if (rc == 0)
+		rc = borrow_text(item, "logged_on", STORE_NAME_SIZE, &out->logged_on, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "logoffs", 0, 0, INT64_MAX, &out->logoffs, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "resets", 0, 0, INT64_MAX, &out->resets, err);
 	return rc;
 }
 
@@ -187,8 +193,9 @@ static json_t *image_json(const struct store_desired_image *image)
 
 static json_t *desktop_json(const struct store_desktop *d)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:I, s:s}", "id", d->id, "epoch",
-			 (json_int_t)d->epoch, "name", d->name, "image_sha256", d->image_sha256,
+	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "id", d->id, "epoch",
+			 (json_int_t)d->epoch, "incarnation", (json_int_t)d->incarnation,
+			 "name", d->name, "image_sha256", d->image_sha256,
 			 "cpus", (json_int_t)d->size.cpus, "memory_bytes",
 			 (json_int_t)d->size.memory_bytes, "want", desktop_want_word(d->want));
 }

@@ -83,6 +83,18 @@ static int read_policy(struct store *store, const char *name, struct pool_policy
 	return rc;
 }
 
+/* There is no desktop to name yet, but the pool is known. */
+static int name_pool(struct store *store, const char *name, struct store_desktop *out,
+		     struct error *err)
+{
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	int rc = store_pool_find(store, name, pool, err);
+
+	memcpy(out->pool, pool->name, sizeof(out->pool));
+	memcpy(out->title, pool->title, sizeof(out->title));
+	return rc;
+}
+
 int connect_run(struct store *store, const struct connect_ask *ask, struct connect_outcome *out,
 		bool *touched, struct error *err)
 {
@@ -94,6 +106,11 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 		return rc;
 	out->reason = taken.reason;
 	out->how = taken.how;
+	if (taken.reason == REASON_WAITING) {
+		out->place = taken.place;
+		*touched |= taken.place.joined;
+		return name_pool(store, ask->pool, &out->desktop, err);
+	}
 	if (taken.reason != REASON_OK)
 		return 0;
 	*touched |= taken.how != REASON_DESKTOP_OWN;
@@ -119,7 +136,9 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 
 static json_t *desktop_json(const struct store_desktop *desktop)
 {
-	return json_pack("{s:s, s:s, s:s, s:s}", "id", desktop->id, "name", desktop->name, "pool",
+	const char *id = *desktop->id ? desktop->id : desktop->pool;	/* in line: none yet */
+
+	return json_pack("{s:s, s:s, s:s, s:s}", "id", id, "name", desktop->name, "pool",
 			 desktop->pool, "title", desktop->title);
 }
 
@@ -140,14 +159,39 @@ static const char *client_stage(enum desktop_stage stage)
 	return desktop_stage_word(stage == DESKTOP_STAGE_READY ? DESKTOP_STAGE_IDENTITY : stage);
 }
 
+bool connect_is_wait(enum reason reason)
+{
+	return reason == REASON_DESKTOP_STARTING || reason == REASON_WAITING;
+}
+
+const char *connect_stage(const struct connect_outcome *o)
+{
+	return o->reason == REASON_WAITING ? "waiting" : client_stage(o->desktop.stage);
+}
+
+/* What is left of a usual start; -1 when none was seen yet. */
+static int64_t start_estimate_ms(const struct store_desktop *d)
+{
+	return d->start_ms > 0 ? d->start_ms * (100 - d->percent) / 100 : -1;
+}
+
 static json_t *preparing_json(const struct connect_outcome *o)
 {
-	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "status", "preparing", "desktop",
-			 desktop_json(&o->desktop), "stage", client_stage(o->desktop.stage),
-			 "percent", (json_int_t)o->desktop.percent, "code",
-			 reason_word(REASON_DESKTOP_STARTING), "detail",
-			 reason_text(REASON_DESKTOP_STARTING), "retry_after_ms",
-			 (json_int_t)RETRY_MS);
+	bool waiting = o->reason == REASON_WAITING;
+	int64_t estimate_ms = waiting ? o->place.estimate_ms : start_estimate_ms(&o->desktop);
+	json_t *body = json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "status", "preparing",
+				 "desktop", desktop_json(&o->desktop), "stage", connect_stage(o),
+				 "percent", (json_int_t)o->desktop.percent, "code",
+				 reason_word(o->reason), "detail", reason_text(o->reason),
+				 "retry_after_ms", (json_int_t)RETRY_MS);
+
+	if (estimate_ms >= 0)
+		json_object_set_new(body, "estimate_ms", json_integer(estimate_ms));
+	if (waiting) {
+		json_object_set_new(body, "position", json_integer(o->place.position));
+		json_object_set_new(body, "why", json_string(reason_word(o->place.why)));
+	}
+	return body;
 }
 
 json_t *connect_json(const struct connect_outcome *outcome)

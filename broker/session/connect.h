@@ -20,9 +20,10 @@ struct connect_ask {
 };
 
 struct connect_outcome {
-	enum reason reason;	/* OK: ready; DESKTOP_STARTING: wait; else refused */
+	enum reason reason;	/* OK: ready; DESKTOP_STARTING, WAITING: wait; else refused */
 	enum reason how;	/* where the desktop came from */
-	struct store_desktop desktop;	/* "" ids when there is none */
+	struct store_desktop desktop;	/* "" ids when there is none; WAITING: pool and title */
+	struct store_place place;	/* WAITING */
 	struct store_host host;		/* of the desktop */
 	struct pool_policy policy;
 	int64_t ticket_ms;
@@ -38,7 +39,11 @@ enum reason connect_decide(const struct store_desktop *desktop, const struct sto
 int connect_run(struct store *store, const struct connect_ask *ask, struct connect_outcome *out,
 		bool *touched, struct error *err) MUST_CHECK;
 
-/* The CONNECT object of the API for OK and DESKTOP_STARTING. A new reference. */
+/* Whether the client is to wait. */
+bool connect_is_wait(enum reason reason);
+/* How far it has come, as clients are told: "waiting", "queued" ... */
+const char *connect_stage(const struct connect_outcome *outcome);
+/* The CONNECT object of the API for OK, DESKTOP_STARTING and WAITING. A new reference. */
 json_t *connect_json(const struct connect_outcome *outcome);
 /* ENTRY: `desktop` NULL when the user has none in the pool. A new reference. */
 json_t *desktop_entry_json(const struct pool *pool, const struct store_desktop *desktop);

@@ -200,8 +200,7 @@ static json_t *timing_json(const struct request *r)
 
 static bool can_connect(const struct connect_outcome *connect)
 {
-	return connect && (connect->reason == REASON_OK ||
-			   connect->reason == REASON_DESKTOP_STARTING);
+	return connect && (connect->reason == REASON_OK || connect_is_wait(connect->reason));
 }
 
 static void grant_done(struct state_job *job, int rc, const struct error *err)

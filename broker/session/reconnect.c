@@ -12,6 +12,8 @@
 #include "common/sys/clock.h"
 
 #define WAIT_MAX_MS 60000
+#define LINE_WAIT_MS 15000	/* then the place in line must be shown to be wanted again */
+#define LINE_NEWS_MS 1000	/* a position alone is not told more often than that */
 
 /* --------------------------------------------------------------------------------------- list */
 
@@ -89,7 +91,8 @@ struct connecting {
 	struct bearer *bearer;
 	struct conductor_waiter waiter;
 	char seen[16];
-	int64_t deadline_ms;	/* monotonic */
+	int64_t seen_position;		/* in line; 0: was not */
+	int64_t began_ms, deadline_ms;	/* monotonic */
 	bool resolved;		/* `ask` names the pool: entitlement was found */
 	bool running, again;	/* a job is under way; something changed meanwhile */
 	struct connect_ask ask;
@@ -151,8 +154,8 @@ static int audit_connect(struct store *store, struct connecting *c, struct error
 		.details = json_pack("{s:s}", "request", c->r->id),
 	};
 
-	return reason == REASON_DESKTOP_STARTING ? (json_decref(row.details), 0)
-						 : audit_append(store, &row, err);
+	return connect_is_wait(reason) ? (json_decref(row.details), 0)
+				       : audit_append(store, &row, err);
 }
 
 static int connect_job_run(struct store *store, struct state_job *job, struct error *err)
@@ -195,7 +198,22 @@ static void on_change(void *arg)
 
 static bool is_news(const struct connecting *c)
 {
-	return strcmp(c->seen, desktop_stage_word(c->outcome.desktop.stage)) != 0;
+	bool moved = c->outcome.reason == REASON_WAITING && c->seen_position &&
+		     c->seen_position != c->outcome.place.position;
+
+	if (strcmp(c->seen, connect_stage(&c->outcome)) != 0)
+		return true;
+	return moved && clock_monotonic_ms() - c->began_ms >= LINE_NEWS_MS;
+}
+
+/* In line nobody is held for longer than the place is kept. */
+static int64_t time_left_ms(const struct connecting *c)
+{
+	int64_t now_ms = clock_monotonic_ms(), end_ms = c->deadline_ms;
+
+	if (c->outcome.reason == REASON_WAITING && end_ms > c->began_ms + LINE_WAIT_MS)
+		end_ms = c->began_ms + LINE_WAIT_MS;
+	return end_ms - now_ms;
 }
 
 static void answer(struct connecting *c)
@@ -204,7 +222,7 @@ static void answer(struct connecting *c)
 
 	if (reason == REASON_OK) {
 		request_reply(c->r, 200, connect_json(&c->outcome));
-	} else if (reason == REASON_DESKTOP_STARTING) {
+	} else if (connect_is_wait(reason)) {
 		c->r->outcome = reason;
 		request_reply(c->r, 202, connect_json(&c->outcome));
 	} else {
@@ -228,7 +246,7 @@ static void on_wait_over(void *arg)
 static void connect_job_done(struct state_job *job, int rc, const struct error *err)
 {
 	struct connecting *c = (struct connecting *)job;
-	int64_t left_ms = c->deadline_ms - clock_monotonic_ms();
+	int64_t left_ms = time_left_ms(c);
 
 	c->running = false;
 	if (rc < 0) {
@@ -237,7 +255,7 @@ static void connect_job_done(struct state_job *job, int rc, const struct error *
 		return;
 	}
 	c->ask.replace_failed = false;
-	if (c->outcome.reason != REASON_DESKTOP_STARTING || is_news(c) || left_ms <= 0 ||
+	if (!connect_is_wait(c->outcome.reason) || is_news(c) || left_ms <= 0 ||
 	    !request_exchange(c->r)) {
 		answer(c);
 		return;
@@ -278,13 +296,17 @@ void reconnect_connect(struct request *r)
 	int rc = json_get_int_or(body, "wait_ms", 0, 0, WAIT_MAX_MS, &wait_ms, &err);
 	if (rc == 0)
 		rc = json_get_text_or(body, "seen", "", c->seen, sizeof(c->seen), &err);
+	if (rc == 0)
+		rc = json_get_int_or(body, "seen_position", 0, 0, INT64_MAX, &c->seen_position,
+				     &err);
 	if (rc < 0) {
 		free(c);
 		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
 		return;
 	}
 	c->r = r;
-	c->deadline_ms = clock_monotonic_ms() + wait_ms;
+	c->began_ms = clock_monotonic_ms();
+	c->deadline_ms = c->began_ms + wait_ms;
 	bearer_find(r, true, connect_for, connecting_free, c);
 }
 
@@ -323,6 +345,9 @@ static int logout_run(struct store *store, struct state_job *job, struct error *
 	};
 	int rc = store_login_session_end(store, l->bearer->login.token_sha256, err);
 
+	if (rc == 0)
+		rc = store_places_leave(store, l->bearer->user.key, err);
+	job->touched = job->moved = true;	/* those behind come nearer */
 	return rc < 0 ? (json_decref(row.details), rc) : audit_append(store, &row, err);
 }
 

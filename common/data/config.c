@@ -39,7 +39,7 @@ static int64_t with_unit(const char *text, const char *const *units, const int64
 	return -1;
 }
 
-static int64_t parse_duration(const char *text)
+int64_t config_parse_duration(const char *text)
 {
 	static const char *const units[] = { "ms", "s", "m", "h", "d" };
 	static const int64_t factors[] = { 1, 1000, 60000, 3600000, 86400000 };
@@ -88,7 +88,7 @@ static const char *store_value(const struct config_key *key, const char *text, v
 		number = with_unit(text, plain, one, 1);
 		break;
 	case CONFIG_DURATION_MS:
-		number = parse_duration(text);
+		number = config_parse_duration(text);
 		break;
 	case CONFIG_BYTES:
 		number = parse_bytes(text);

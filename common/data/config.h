@@ -40,6 +40,9 @@ void config_done(const struct config_key *keys, size_t count, void *out);
 /* Prints each key with its default, for --help and the tests that read the man page. */
 void config_describe(const struct config_key *keys, size_t count, struct buf *out);
 
+/* "500ms", "2s", "5m", "8h" or "30d" in milliseconds; -1 for anything else. */
+int64_t config_parse_duration(const char *text);
+
 /* Splits "host:port" or "[v6]:port"; -EINVAL when malformed. */
 int config_split_address(const char *text, char *host, size_t host_size, uint16_t *port,
 			 struct error *err) MUST_CHECK;

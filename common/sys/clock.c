@@ -45,3 +45,12 @@ void random_bytes(void *out, size_t len)
 		len -= (size_t)got;
 	}
 }
+
+int clock_week_minute(int64_t wall_ms)
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm local;
+
+	localtime_r(&seconds, &local);
+	return ((local.tm_wday + 6) % 7 * 24 + local.tm_hour) * 60 + local.tm_min;
+}

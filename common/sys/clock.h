@@ -13,4 +13,7 @@ int64_t clock_wall_ms(void);		/* what people and other machines see; Unix epoch 
 /* Fills from getrandom(2); aborts when the kernel has none. */
 void random_bytes(void *out, size_t len);
 
+/* Minutes since Monday 00:00, local time. */
+int clock_week_minute(int64_t wall_ms);
+
 #endif

@@ -475,7 +475,7 @@ def test_failed_desktop_says_why_and_the_next_try_gets_another(fresh, tmp_path):
     assert again.status == 202 and again.body['desktop']['id'] != desktop
 
 
-def test_no_image_no_host_pool_full(fresh, tmp_path):
+def test_no_image_no_host_and_then_a_place_in_line(fresh, tmp_path):
     broker = fresh().start()
     broker.apply(pool('sales', ['sales'], most=1))
     token = broker.login('hanako').body['token']
@@ -488,7 +488,9 @@ def test_no_image_no_host_pool_full(fresh, tmp_path):
     assert broker.connect(token, 'sales').status == 202
     other = broker.login('山田').body['token']
     answer = broker.connect(other, 'sales')
-    assert (answer.status, answer.code) == (503, 'pool_full')
+    assert (answer.status, answer.code) == (202, 'waiting_for_desktop')
+    assert answer.body['position'] == 1 and answer.body['why'] == 'pool_full'
+    assert 'estimate_ms' not in answer.body, 'nobody knows when somebody logs off'
 
 
 # --- hosts ----------------------------------------------------------------------------------------
@@ -597,7 +599,130 @@ def test_spares_are_made_ahead_and_replaced(fresh, tmp_path):
     host.settle()
     assert len(host.desktops) == 3
     counts = broker.admin('GET', '/v1/admin/pools').body['pools'][0]['counts']
-    assert counts == {'assigned': 1, 'spare_ready': 2, 'spare_coming': 0, 'failed': 0, 'leaving': 0}
+    assert counts == {'assigned': 1, 'spare_ready': 2, 'spare_coming': 0, 'failed': 0,
+                      'leaving': 0, 'starting': 0, 'waiting': 0}
+
+
+def ids(broker, **fields):
+    return {d['id'] for d in broker.admin('GET', '/v1/admin/desktops').body['desktops']
+            if all(d[k] == v for k, v in fields.items())}
+
+
+def test_logoff_refreshes_and_disconnect_keeps(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, spare=1)
+    ticket = ready_ticket(broker, host)
+    mine = ticket['desktop']['id']
+    session = host.redeem(ticket['locator'], ticket['secret']).body['session']
+    host.events({'session': session, 'at_ms': 1, 'kind': 'session_active'})
+    host.change(mine, logged_on='hanako')
+    host.events({'session': session, 'at_ms': 2, 'kind': 'session_ended'})
+    assert ids(broker, id=mine, use='disconnected', logged_on='hanako') == {mine}
+    assert broker.login('hanako').body['connect']['desktop']['id'] == mine, 'follow me'
+
+    host.change(mine, logged_on='', logoffs=1)
+    host.settle()
+    host.sync()
+    assert mine not in host.desktops and mine not in ids(broker)
+    assert len(host.desktops) == 1, 'a new spare has taken its place'
+    assert broker.login('hanako').body['connect']['desktop']['id'] != mine
+
+
+def test_reboot_inside_a_floating_guest_refreshes_a_dedicated_one_stays(fresh, tmp_path):
+    broker = fresh().start()
+    broker.publish()
+    broker.apply(pool('sales', ['sales']), pool('lab', ['engineering'], assignment='dedicated'))
+    host = FakeAgent(broker, 'host-1', tmp_path)
+    host.join()
+    host.settle()
+    floating = ready_ticket(broker, host)['desktop']['id']
+    dedicated = ready_ticket(broker, host, 'minji')['desktop']['id']
+    host.change(floating, resets=1)
+    host.change(dedicated, resets=1)
+    assert ids(broker, want='absent') == {floating}
+    host.change(dedicated, logoffs=1)
+    assert ids(broker, user='minji', use='logged_off') == {dedicated}
+
+
+def test_disconnect_timeout(fresh, tmp_path):
+    broker = fresh(hosts__silent_after='1s').start()
+    host = with_host(broker, tmp_path, disconnect_timeout_ms=300).start()
+    try:
+        mine = broker.login('hanako').body['desktops'][0]['id']
+        end = time.monotonic() + 10
+        while mine in ids(broker):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        host.stop()
+
+
+def test_self_service_as_far_as_the_pool_allows(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, self_service={'restart': 'allow'})
+    login = broker.login('hanako').body
+    mine, token = login['desktops'][0]['id'], login['token']
+    stranger = broker.login('山田').body['token']
+    host.settle()
+
+    def do(deed, token, id_=mine):
+        return broker.http('POST', f'/v1/desktops/{id_}/{deed}', {}, token=token)
+    assert do('restart', stranger).status == 404
+    assert (do('reset', token).status, do('reset', token).code) == (403, 'forbidden')
+    assert do('restart', None).status == 401
+    assert do('restart', token).status == 204
+    wanted = next(d for d in host.sync().body['desktops'] if d['id'] == mine)
+    assert wanted['incarnation'] == 1 and wanted['want'] == 'running'
+
+    broker.apply(pool('sales', ['sales'], self_service={'reset': 'allow'}))
+    assert do('restart', token, 'sales').status == 403
+    assert do('reset', token, 'sales').status == 204
+    host.settle()
+    after = broker.login('hanako').body['connect']
+    assert after['desktop']['id'] != mine and after['status'] == 'ready'
+    assert broker.admin('POST', f"/v1/admin/desktops/{after['desktop']['id']}/restart").status == 204
+    assert broker.admin('POST', f"/v1/admin/desktops/{after['desktop']['id']}/reset").status == 204
+    done = [(r['what'], r['who'], r['code']) for r in broker.audit()
+            if r['what'] in ('desktop_restart', 'desktop_reset')]
+    assert done.count(('desktop_reset', 'hanako', 'forbidden')) == 2
+    assert ('desktop_restart', 'hanako', 'ok') in done and ('desktop_reset', 'admin', 'ok') in done
+
+
+def test_people_in_line_are_served_in_order_and_told_where_they_are(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, most=1)
+    first = ready_ticket(broker, host)['desktop']['id']
+    tokens = {}
+    for user in ('山田', 'both', 'star*(x)\\y'):
+        login = broker.login(user).body
+        tokens[user] = login['token']
+        assert login['connect']['code'] == 'waiting_for_desktop'
+        assert login['connect']['position'] == len(tokens)
+    counts = broker.admin('GET', '/v1/admin/pools').body['pools'][0]['counts']
+    assert (counts['assigned'], counts['waiting']) == (1, 3)
+    sales = next(p for p in broker.admin('GET', '/v1/admin/explain?user=both').body['pools']
+                 if p['pool'] == 'sales')
+    assert sales['waiting'] == {'position': 2, 'code': 'waiting_for_desktop', 'why': 'pool_full',
+                                'estimate_ms': -1}
+
+    def wait(user, position):
+        return broker.http('POST', '/v1/desktops/sales/connect', {
+            'wait_ms': 12000, 'seen': 'waiting', 'seen_position': position}, token=tokens[user])
+    with concurrent.futures.ThreadPoolExecutor(3) as threads:
+        held = {user: threads.submit(wait, user, n + 1) for n, user in enumerate(tokens)}
+        time.sleep(1.2)
+        assert not any(f.done() for f in held.values())
+        assert broker.http('DELETE', '/v1/session', token=broker.login('both').body['token'])
+        answer = held['star*(x)\\y'].result()
+        assert answer.body['position'] == 2 and answer.seconds < 5, 'one has given up'
+        host.change(first, logoffs=1)
+        host.settle()
+        host.settle()
+        answer = held['山田'].result()
+        assert answer.body['code'] == 'desktop_starting', answer
+        host.settle()
+    assert broker.connect(tokens['山田'], 'sales').status == 200
+    assert broker.connect(tokens['star*(x)\\y'], 'sales').body['position'] in (1, 2)
 
 
 def test_host_cannot_speak_for_another_hosts_desktops(fresh, tmp_path):
@@ -764,6 +889,7 @@ def test_revoke_all(fresh, tmp_path):
 # --- admins ---------------------------------------------------------------------------------------
 
 ADMIN = [('GET', 'pools'), ('PUT', 'pools'), ('GET', 'desktops'), ('GET', 'hosts'),
+         ('POST', 'desktops/x/restart'), ('POST', 'desktops/x/reset'),
          ('GET', 'sessions'), ('GET', 'images'), ('GET', 'audit'), ('POST', 'images'),
          ('POST', 'host-tokens'), ('GET', 'explain?user=hanako'), ('POST', 'desktops/x/delete'),
          ('POST', 'revoke-all')]

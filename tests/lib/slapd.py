@@ -70,14 +70,14 @@ def person_ldif(uid, name, number):
     return text + line('displayName', name) + line('userPassword', password_of(uid)) + '\n'
 
 
-def tree_ldif():
+def tree_ldif(more=()):
     text = f'dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: E\n\n'
     for unit in ('people', 'groups', 'services'):
         text += f'dn: ou={unit},{BASE}\nobjectClass: organizationalUnit\nou: {unit}\n\n'
     text += (f'dn: {SERVICE}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\n'
              f'cn: genkan-broker\nuserPassword: {SERVICE_PASSWORD}\n\n')
     groups = {'engineering': [f'cn=testers,ou=groups,{BASE}']}
-    for uid, name, number, member_of in PEOPLE:
+    for uid, name, number, member_of in [*PEOPLE, *more]:
         text += person_ldif(uid, name, number)
         for group in member_of:
             groups.setdefault(group, []).append(person_dn(uid))
@@ -90,8 +90,8 @@ def tree_ldif():
 
 
 class Slapd:
-    def __init__(self, folder, name='slapd', extra=''):
-        """`extra` is put into the global part of slapd.conf."""
+    def __init__(self, folder, name='slapd', extra='', people=()):
+        """`extra` is put into the global part of slapd.conf, `people` besides PEOPLE."""
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir(parents=True)
         self.port, self.plain_port = free_port(), free_port()
@@ -106,7 +106,7 @@ class Slapd:
         self.password_file.chmod(0o600)
         self._write_config()
         (self.folder / 'db').mkdir()
-        self._tool('slapadd', '-q', text=tree_ldif())
+        self._tool('slapadd', '-q', text=tree_ldif(people))
 
     def _write_config(self):
         d = self.folder

@@ -19,7 +19,7 @@ static char folder[] = "/tmp/genkan-state-XXXXXX";
 static char path[64];
 static int done_count, changes;
 
-static void on_change(void *arg)
+static void on_change(void *arg, bool moved)
 {
 	changes++;
 }

@@ -38,6 +38,29 @@ static void a_good_file_becomes_a_pool(void **state)
 	assert_int_equal(pool.desktop.memory_bytes, INT64_C(1) << 30);
 	assert_int_equal(pool.policy.value[POLICY_SOUND], POLICY_ALLOW);
 	assert_int_equal(pool.policy.value[POLICY_REMOVABLE_STORAGE], POLICY_DENY);
+	assert_int_equal(pool.on_logoff, pool_on_logoff_default(pool.assignment));
+	assert_int_equal(pool.disconnect_timeout_ms, INT64_C(8) * 3600000);
+	assert_false(pool.self_restart || pool.self_reset);
+}
+
+static void the_life_of_desktops_is_read(void **state)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+	OWNED(buf_done) struct buf problems = { 0 };
+	struct pool pool;
+
+	buf_put_text(&text, good);
+	buf_put_text(&text, "schedule: [mon-fri 07:30-18:00 spare 3, \"sat 00:00-24:00 spare 0\"]\n"
+			    "max_per_user: 2\non_logoff: delete\ndisconnect_timeout: 90m\n"
+			    "self_service: {restart: allow}\n");
+	if (pool_file_parse("f", buf_span(&text), &pool, &problems) < 0)
+		fail_msg("%s", buf_text(&problems));
+	assert_int_equal(pool.schedule_count, 2);
+	assert_string_equal(pool.schedule[1], "sat 00:00-24:00 spare 0");
+	assert_int_equal(pool.max_per_user, 2);
+	assert_int_equal(pool.on_logoff, POOL_LOGOFF_DELETE);
+	assert_int_equal(pool.disconnect_timeout_ms, 90 * 60000);
+	assert_true(pool.self_restart && !pool.self_reset);
 }
 
 /* The good text with `from` replaced by `to` has exactly the problems `expected`. */
@@ -88,7 +111,7 @@ static void several_mistakes_are_told_at_once(void **state)
 {
 	expect("title: 営業部\nentitled:\n", "titel: x\nentitled:\n",
 	       "f:2:1: titel: unknown key (known: pool, title, entitled, image, assignment, size, "
-	       "desktop, policy)\nf:1:1: title: is missing\n");
+	       "schedule, max_per_user, on_logoff, disconnect_timeout, self_service, desktop, policy)\nf:1:1: title: is missing\n");
 }
 
 static void dangerous_yaml_is_refused(void **state)
@@ -201,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_file_becomes_a_pool),
+		cmocka_unit_test(the_life_of_desktops_is_read),
 		cmocka_unit_test(mistakes_have_a_place),
 		cmocka_unit_test(several_mistakes_are_told_at_once),
 		cmocka_unit_test(dangerous_yaml_is_refused),

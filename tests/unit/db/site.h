@@ -60,6 +60,8 @@ static inline struct pool site_pool(const char *name, enum pool_assignment kind,
 	struct pool p = { .assignment = kind,
 			  .size_max = max,
 			  .size_spare = spare,
+			  .on_logoff = pool_on_logoff_default(kind),
+			  .disconnect_timeout_ms = POOL_DISCONNECT_DEFAULT_MS,
 			  .group_count = 1,
 			  .desktop = { .cpus = 1, .memory_bytes = 1 * GIB } };
 
@@ -149,6 +151,15 @@ static inline struct store_taken site_take(struct site *site, const char *user, 
 	snprintf(key, sizeof(key), "key-%s", user);
 	must(store_assignment_take(site->store, &take, &taken, &err));
 	return taken;
+}
+
+static inline int64_t site_replenish(struct site *site, int64_t now_ms)
+{
+	struct store_replenish how = { .now_ms = now_ms };
+	int64_t changed = -1;
+
+	must(store_pools_replenish(site->store, &how, &changed, &err));
+	return changed;
 }
 
 static inline struct store_report_desktop site_ready(const struct store_desktop *d)

@@ -41,13 +41,10 @@ static void a_ready_spare_is_taken_first(void **state)
 	struct site *site = *state;
 	struct pool pool = site_pool("sales", POOL_FLOATING, 3, 2);
 	OWNED(store_desired_done) struct store_desired desired = { 0 };
-	int64_t changed;
 
 	site_apply(site, &pool, 1);
-	must(store_pools_replenish(site->store, 0, NOW, &changed, &err));
-	assert_int_equal(changed, 2);
-	must(store_pools_replenish(site->store, 0, NOW, &changed, &err));
-	assert_int_equal(changed, 0);
+	assert_int_equal(site_replenish(site, NOW), 2);
+	assert_int_equal(site_replenish(site, NOW), 0);
 	must(store_desired_for_host(site->store, "host-a", &desired, &err));
 	assert_int_equal(desired.desktop_count, 2);
 
@@ -70,33 +67,247 @@ static void a_failed_spare_is_replaced_after_a_while(void **state)
 	struct site *site = *state;
 	struct pool pool = site_pool("sales", POOL_FLOATING, 3, 1);
 	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
-	int64_t changed;
 
 	site_apply(site, &pool, 1);
-	must(store_pools_replenish(site->store, 0, NOW, &changed, &err));
+	site_replenish(site, NOW);
 	must(store_desktops(site->store, &list, &err));
 	struct store_report_desktop broken = { .id = list.items[0].id,
 					       .epoch = list.items[0].epoch,
 					       .state = DESKTOP_ERROR };
 	report(site, 2, 100, &broken, 1);
-	must(store_pools_replenish(site->store, 0, NOW + 30000, &changed, &err));
-	assert_int_equal(changed, 0);
-	must(store_pools_replenish(site->store, 0, NOW + 60002, &changed, &err));
-	assert_int_equal(changed, 2);	/* one let go, one ordered */
-	must(store_pools_replenish(site->store, 0, NOW + 60002, &changed, &err));
-	assert_int_equal(changed, 0);
+	assert_int_equal(site_replenish(site, NOW + 30000), 0);
+	assert_int_equal(site_replenish(site, NOW + 60002), 2);	/* one let go, one ordered */
+	assert_int_equal(site_replenish(site, NOW + 60002), 0);
 }
 
-static void a_full_pool_says_so(void **state)
+static void a_full_pool_makes_people_wait(void **state)
 {
 	struct site *site = *state;
 
 	site_user(site, "cy");
-	site_take(site, "anna", "dev");
+	site_user(site, "di");
+	struct store_desktop first = site_take(site, "anna", "dev").desktop;
 	site_take(site, "bo", "dev");
 	struct store_taken third = site_take(site, "cy", "dev");
-	assert_int_equal(third.reason, REASON_POOL_FULL);
+	assert_int_equal(third.reason, REASON_WAITING);
+	assert_int_equal(third.place.position, 1);
+	assert_int_equal(third.place.why, REASON_POOL_FULL);
+	assert_int_equal(third.place.estimate_ms, -1);	/* who knows when somebody leaves */
+	assert_string_equal(third.desktop.id, "");
+	assert_int_equal(site_take(site, "di", "dev").place.position, 2);
+	assert_int_equal(site_take(site, "cy", "dev").place.position, 1);
 	assert_int_equal(site_take(site, "cy", "nowhere").reason, REASON_NOT_FOUND);
+
+	/* Somebody leaves: the first in line gets the place, whoever asks first. */
+	must(store_desktop_delete(site->store, first.id, NOW, &err));
+	report(site, 2, 1000, NULL, 0);
+	assert_int_equal(site_take(site, "di", "dev").place.position, 2);
+	assert_int_equal(site_replenish(site, NOW + 10), 2);	/* ordered and given */
+	struct store_taken mine = site_take(site, "cy", "dev");
+	assert_int_equal(mine.how, REASON_DESKTOP_OWN);
+	assert_int_equal(site_take(site, "di", "dev").place.position, 1);
+}
+
+static void who_stops_asking_loses_the_place(void **state)
+{
+	struct site *site = *state;
+	struct pool pool = site_pool("one", POOL_FLOATING, 1, 0);
+	struct store_take later = { .pool = "one", .user_key = "key-di",
+				    .now_ms = NOW + STORE_LINE_STALE_MS + 1 };
+	struct store_taken taken;
+
+	site_apply(site, &pool, 1);
+	site_user(site, "cy");
+	site_user(site, "di");
+	site_take(site, "anna", "one");
+	site_take(site, "bo", "one");
+	assert_int_equal(site_take(site, "cy", "one").place.position, 2);
+	must(store_places_leave(site->store, "key-bo", &err));
+	assert_int_equal(site_take(site, "cy", "one").place.position, 1);
+	must(store_assignment_take(site->store, &later, &taken, &err));
+	assert_int_equal(taken.place.position, 1);
+	assert_int_equal(store_place_find(site->store, "key-cy", "one", &taken.place, NULL), -ENOENT);
+}
+
+static void only_so_many_start_at_a_time(void **state)
+{
+	struct site *site = *state;
+	struct pool pool = site_pool("slow", POOL_FLOATING, 10, 0);
+	struct store_report_desktop ready;
+
+	pool.size_grow = 1;
+	site_apply(site, &pool, 1);
+	site_user(site, "cy");
+	struct store_desktop first = site_take(site, "anna", "slow").desktop;
+	struct store_taken second = site_take(site, "bo", "slow");
+	assert_int_equal(second.reason, REASON_WAITING);
+	assert_int_equal(second.place.why, REASON_STARTS_LIMITED);
+	assert_int_equal(site_take(site, "cy", "slow").place.why, REASON_STARTS_LIMITED);
+	assert_int_equal(site_replenish(site, NOW), 0);
+
+	/* One start took four seconds, and one runs at a time. */
+	ready = site_ready(&first);
+	struct store_report r = site_report("host-a", 2);
+	struct store_report_result result;
+	r.desktops = &ready;
+	r.desktop_count = 1;
+	must(store_host_report(site->store, &r, NOW + 4000, &result, &err));
+	assert_int_equal(site_take(site, "cy", "slow").place.estimate_ms, -1);
+	assert_int_equal(site_replenish(site, NOW + 4000), 2);
+	assert_int_equal(site_take(site, "bo", "slow").how, REASON_DESKTOP_OWN);
+	assert_int_equal(site_take(site, "cy", "slow").place.estimate_ms, 4000);
+}
+
+static void who_has_enough_gets_no_more(void **state)
+{
+	struct site *site = *state;
+	struct pool pools[] = { site_pool("a", POOL_FLOATING, 10, 0),
+				site_pool("b", POOL_FLOATING, 10, 0) };
+
+	pools[1].max_per_user = 1;
+	site_apply(site, pools, 2);
+	site_take(site, "anna", "a");
+	assert_int_equal(site_take(site, "anna", "b").reason, REASON_TOO_MANY_DESKTOPS);
+	assert_int_equal(site_take(site, "bo", "b").reason, REASON_OK);
+	assert_int_equal(site_take(site, "bo", "b").how, REASON_DESKTOP_OWN);
+}
+
+/* Counters of the host, told again and again: each end of a stay counts once. */
+static void ends_of_stays_are_told_by_counters(void **state)
+{
+	struct site *site = *state;
+	struct store_desktop mine = site_take(site, "anna", "dev").desktop;
+	struct store_desktop theirs = site_take(site, "bo", "sales").desktop, now;
+	struct store_report_desktop seen[] = { site_ready(&mine), site_ready(&theirs) };
+
+	seen[1].address = "10.77.0.6";
+	seen[0].logged_on = seen[1].logged_on = "someone";
+	assert_true(report(site, 2, 0, seen, 2).changed);
+	must(store_desktop_find(site->store, mine.id, &now, &err));
+	assert_string_equal(now.logged_on, "someone");
+	assert_int_equal(now.use, DESKTOP_ASSIGNED);
+
+	seen[0].logoffs = seen[1].resets = 1;
+	seen[0].logged_on = "";
+	assert_true(report(site, 3, 0, seen, 2).changed);
+	must(store_desktop_find(site->store, mine.id, &now, &err));
+	assert_int_equal(now.use, DESKTOP_LOGGED_OFF);		/* dedicated: kept */
+	must(store_desktop_find(site->store, theirs.id, &now, &err));
+	assert_int_equal(now.want, DESKTOP_WANT_ABSENT);	/* floating: a reboot refreshes */
+	assert_string_equal(now.user_key, "");
+
+	/* The same again, and a host that has forgotten: nothing new. */
+	assert_false(report(site, 4, 0, seen, 2).changed);
+	seen[0].logoffs = 0;
+	assert_true(report(site, 5, 0, seen, 2).changed);
+	must(store_desktop_find(site->store, mine.id, &now, &err));
+	assert_int_equal(now.want, DESKTOP_WANT_RUNNING);
+	assert_int_equal(now.logoffs, 0);
+}
+
+/* A dedicated desktop that is refreshed comes back to its owner, who asks for nothing. */
+static void an_exchanged_desktop_finds_its_owner(void **state)
+{
+	struct site *site = *state;
+	struct pool pool = site_pool("own", POOL_DEDICATED, 1, 0);
+
+	pool.on_logoff = POOL_LOGOFF_REFRESH;
+	site_apply(site, &pool, 1);
+	struct store_desktop old = site_take(site, "anna", "own").desktop;
+	must(store_desktop_stay_ended(site->store, old.id, POOL_STAY_LOGOFF, NOW, &err));
+	assert_int_equal(site_replenish(site, NOW), 0);		/* the old one holds its place */
+	report(site, 2, 1000, NULL, 0);
+	site_replenish(site, NOW + STORE_LINE_STALE_MS * 2);
+	struct store_taken taken = site_take(site, "anna", "own");
+	assert_int_equal(taken.how, REASON_DESKTOP_OWN);
+	assert_string_not_equal(taken.desktop.id, old.id);
+}
+
+static void nobody_holds_a_floating_desktop_for_ever(void **state)
+{
+	struct site *site = *state;
+	struct pool pools[] = { site_pool("sales", POOL_FLOATING, 3, 0),
+				site_pool("dev", POOL_DEDICATED, 2, 0),
+				site_pool("free", POOL_FLOATING, 2, 0) };
+	struct store_desktop used = site_take(site, "anna", "sales").desktop, now;
+	struct store_ticket ticket = site_ticket(&used, 1);
+	struct store_redeem redeem = site_redeem(&ticket);
+	struct store_redeemed redeemed;
+	int64_t count;
+
+	pools[0].disconnect_timeout_ms = 3600000;
+	pools[2].disconnect_timeout_ms = 0;
+	site_apply(site, pools, 3);
+	site_take(site, "bo", "sales");		/* never connects */
+	site_take(site, "bo", "dev");
+	must(store_ticket_create(site->store, &ticket, NOW, &err));
+	must(store_ticket_redeem(site->store, &redeem, &redeemed, &err));
+	must(store_session_active(site->store, redeemed.session, "host-a", NOW, &err));
+	must(store_desktops_expire(site->store, NOW + 500000, &count, &err));
+	assert_int_equal(count, 0);
+	must(store_desktops_expire(site->store, NOW + 700000, &count, &err));
+	assert_int_equal(count, 1);
+	must(store_desktops_expire(site->store, NOW + 99000000, &count, &err));
+	assert_int_equal(count, 0);		/* somebody is connected */
+	must(store_session_end(site->store, redeemed.session, "host-a", NOW + 100000000, &err));
+	must(store_desktops_expire(site->store, NOW + 103600000, &count, &err));
+	assert_int_equal(count, 0);
+	must(store_desktops_expire(site->store, NOW + 103600001, &count, &err));
+	assert_int_equal(count, 1);
+	must(store_desktop_find(site->store, used.id, &now, &err));
+	assert_int_equal(now.want, DESKTOP_WANT_ABSENT);
+}
+
+static void restarts_are_counted_and_resets_exchange(void **state)
+{
+	struct site *site = *state;
+	struct store_desktop mine = site_take(site, "anna", "sales").desktop, now;
+	int64_t before, after;
+
+	must(store_host_generation(site->store, "host-a", &before, &err));
+	must(store_desktop_restart(site->store, mine.id, NOW, &err));
+	must(store_host_generation(site->store, "host-a", &after, &err));
+	assert_true(after > before);
+	must(store_desktop_find(site->store, mine.id, &now, &err));
+	assert_int_equal(now.incarnation, 1);
+	must(store_desktop_reset(site->store, mine.id, NOW, &err));
+	assert_int_equal(store_desktop_restart(site->store, mine.id, NOW, NULL), -ENOENT);
+	site_replenish(site, NOW);
+	struct store_taken taken = site_take(site, "anna", "sales");
+	assert_int_equal(taken.how, REASON_DESKTOP_OWN);
+	assert_string_not_equal(taken.desktop.id, mine.id);
+	assert_int_equal(taken.desktop.incarnation, 0);
+}
+
+static void a_host_where_an_image_fails_is_spared(void **state)
+{
+	struct site *site = *state;
+	OWNED(store_trouble_list_done) struct store_trouble_list troubles = { 0 };
+	struct store_desktop d = site_take(site, "anna", "sales").desktop;
+	struct store_report_desktop seen = { .id = d.id, .epoch = d.epoch,
+					     .state = DESKTOP_ERROR, .reason = "no disk" };
+	struct store_take take = { .user_key = "key-bo", .pool = "sales", .now_ms = NOW };
+	struct store_taken taken;
+
+	for (int64_t seq = 2; seq < 6; seq++) {	/* error, coming, error, coming */
+		seen.state = seq % 2 ? DESKTOP_STARTING : DESKTOP_ERROR;
+		report(site, seq, 0, &seen, 1);
+	}
+	must(store_assignment_take(site->store, &take, &taken, &err));
+	assert_int_equal(taken.reason, REASON_NO_HOST);
+	must(store_pool_troubles(site->store, "sales", &troubles, &err));
+	assert_int_equal(troubles.count, 1);
+	assert_int_equal(troubles.items[0].failures, 2);
+	assert_string_equal(troubles.items[0].reason, "no disk");
+
+	take.now_ms = troubles.items[0].paused_until_ms;
+	must(store_assignment_take(site->store, &take, &taken, &err));
+	assert_int_equal(taken.how, REASON_DESKTOP_ORDERED);
+	struct store_report_desktop ready = site_ready(&taken.desktop);
+	report(site, 7, 0, &ready, 1);
+	store_trouble_list_done(&troubles);
+	must(store_pool_troubles(site->store, "sales", &troubles, &err));
+	assert_int_equal(troubles.count, 0);
 }
 
 static void no_host_or_image_says_so(void **state)
@@ -209,8 +420,8 @@ static void logging_off_refreshes_floating_only(void **state)
 	struct store_desktop dedicated = site_take(site, "anna", "dev").desktop;
 	struct store_desktop now;
 
-	must(store_desktop_logged_off(site->store, floating.id, NOW, &err));
-	must(store_desktop_logged_off(site->store, dedicated.id, NOW, &err));
+	must(store_desktop_stay_ended(site->store, floating.id, POOL_STAY_LOGOFF, NOW, &err));
+	must(store_desktop_stay_ended(site->store, dedicated.id, POOL_STAY_LOGOFF, NOW, &err));
 	must(store_desktop_find(site->store, floating.id, &now, &err));
 	assert_int_equal(now.want, DESKTOP_WANT_ABSENT);
 	must(store_desktop_find(site->store, dedicated.id, &now, &err));
@@ -346,7 +557,15 @@ int main(void)
 		FULL(a_user_keeps_the_desktop),
 		FULL(a_ready_spare_is_taken_first),
 		FULL(a_failed_spare_is_replaced_after_a_while),
-		FULL(a_full_pool_says_so),
+		FULL(a_full_pool_makes_people_wait),
+		FULL(who_stops_asking_loses_the_place),
+		FULL(only_so_many_start_at_a_time),
+		FULL(who_has_enough_gets_no_more),
+		FULL(ends_of_stays_are_told_by_counters),
+		FULL(an_exchanged_desktop_finds_its_owner),
+		FULL(nobody_holds_a_floating_desktop_for_ever),
+		FULL(restarts_are_counted_and_resets_exchange),
+		FULL(a_host_where_an_image_fails_is_spared),
 		FULL(no_host_or_image_says_so),
 		FULL(a_failed_floating_desktop_is_replaced),
 		FULL(a_report_touches_only_what_is_the_hosts),

@@ -11,7 +11,9 @@
 static const char text[] =
 	"{\"pool\":\"sales\",\"title\":\"営業部\",\"entitled\":{\"groups\":[\"sales\",\"営業\"],"
 	"\"users\":[\"anna\"]},\"image\":{\"name\":\"debian-desktop\",\"publication\":3},"
-	"\"assignment\":\"dedicated\",\"size\":{\"max\":10,\"spare\":2},"
+	"\"assignment\":\"dedicated\",\"size\":{\"max\":10,\"spare\":2,\"start\":1,\"grow\":3},"
+	"\"schedule\":[\"mon-fri 07:30-18:00 spare 5\"],\"max_per_user\":2,\"on_logoff\":\"delete\","
+	"\"disconnect_timeout_ms\":60000,\"self_service\":{\"restart\":\"allow\"},"
 	"\"desktop\":{\"cpus\":2,\"memory_bytes\":2147483648,\"disk_bytes\":0},"
 	"\"policy\":{\"sound\":\"allow\",\"removable_storage\":\"deny\"}}";
 
@@ -34,6 +36,11 @@ static void a_pool_survives_the_wire(void **state)
 	assert_int_equal(pool.assignment, POOL_DEDICATED);
 	assert_int_equal(pool.policy.value[POLICY_SOUND], POLICY_ALLOW);
 	assert_int_equal(pool.policy.value[POLICY_CAMERA], POLICY_DENY);
+	assert_int_equal(pool.size_grow, 3);
+	assert_string_equal(pool.schedule[0], "mon-fri 07:30-18:00 spare 5");
+	assert_int_equal(pool.on_logoff, POOL_LOGOFF_DELETE);
+	assert_int_equal(pool.disconnect_timeout_ms, 60000);
+	assert_true(pool.self_restart && !pool.self_reset);
 
 	OWNED(json_decref) json_t *again = pool_to_json(&pool);
 	assert_int_equal(pool_from_json(again, &back, NULL), 0);
@@ -57,6 +64,10 @@ static void what_is_wrong_is_named(void **state)
 {
 	refused("", "extra", json_true(), "extra: unknown member");
 	refused("size", "extra", json_true(), "size: extra: unknown member");
+	refused("", "on_logoff", json_string("burn"), "on_logoff: ");
+	refused("", "schedule", json_pack("[s]", "mon"), "schedule: line 1: ");
+	refused("", "disconnect_timeout_ms", json_integer(-1), "disconnect_timeout_ms: ");
+	refused("self_service", "restart", json_string("yes"), "self_service: restart: ");
 	refused("", "pool", json_integer(3), "pool: ");
 	refused("", "pool", json_string("Bad Name"), "pool: ");
 	refused("", "title", json_null(), "title: ");

@@ -61,6 +61,9 @@ static void each_field_is_checked(void **state)
 		{ "\"starting\"", "\"happy\"", "state" },
 		{ "\"booting\"", "\"flying\"", "stage" },
 		{ "\"percent\":40", "\"percent\":101", "percent" },
+		{ "\"percent\":40", "\"percent\":40,\"logoffs\":-1", "logoffs" },
+		{ "\"percent\":40", "\"percent\":40,\"resets\":\"x\"", "resets" },
+		{ "\"percent\":40", "\"percent\":40,\"logged_on\":7", "logged_on" },
 		{ "\"address\":\"\"", "\"address\":7", "address" },
 	};
 
@@ -83,7 +86,7 @@ static void the_answer_lists_all(void **state)
 {
 	struct store_desired_image image = { .name = "gold", .sha256 = "ab", .size_bytes = 5 };
 	struct store_desktop desktops[] = {
-		{ .id = "0011223344556677", .name = "sales-001", .epoch = 9,
+		{ .id = "0011223344556677", .name = "sales-001", .epoch = 9, .incarnation = 2,
 		  .want = DESKTOP_WANT_RUNNING, .size = { .cpus = 2, .memory_bytes = 3 } },
 		{ .id = "8899aabbccddeeff", .want = DESKTOP_WANT_ABSENT },
 	};
@@ -96,9 +99,10 @@ static void the_answer_lists_all(void **state)
 	assert_string_equal(buf_text(&text),
 		"{\"generation\":4,"
 		"\"images\":[{\"name\":\"gold\",\"sha256\":\"ab\",\"size_bytes\":5}],"
-		"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":9,\"name\":\"sales-001\","
+		"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":9,\"incarnation\":2,"
+		"\"name\":\"sales-001\","
 		"\"image_sha256\":\"\",\"cpus\":2,\"memory_bytes\":3,\"want\":\"running\"},"
-		"{\"id\":\"8899aabbccddeeff\",\"epoch\":0,\"name\":\"\",\"image_sha256\":\"\","
+		"{\"id\":\"8899aabbccddeeff\",\"epoch\":0,\"incarnation\":0,\"name\":\"\",\"image_sha256\":\"\","
 		"\"cpus\":0,\"memory_bytes\":0,\"want\":\"absent\"}],"
 		"\"guest_public_key\":\"key\"}");
 }
