@@ -41,7 +41,11 @@ const struct config_key broker_keys[] = {
 	    "(&(objectClass=posixGroup)(memberUid={user})))",
 	    "filter pattern with {dn} and {user}"),
 	KEY("directory", "parent_filter", CONFIG_TEXT, directory.parent_filter,
-	    "(|(member={dn})(uniqueMember={dn}))", "filter pattern with a group's {dn}"),
+	    /* By class: an attribute that is not indexed would make the server read every entry. */
+	    "(|(&(objectClass=groupOfNames)(member={dn}))"
+	    "(&(objectClass=groupOfUniqueNames)(uniqueMember={dn}))"
+	    "(&(objectClass=group)(member={dn})))",
+	    "filter pattern with a group's {dn}"),
 	KEY("directory", "member_of", CONFIG_TEXT, directory.member_of, "memberOf",
 	    "attribute naming a user's groups"),
 	KEY("directory", "attr_user", CONFIG_TEXT, directory.attr_user, "uid", "user name"),

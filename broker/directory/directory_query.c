@@ -216,7 +216,8 @@ static int find_groups(struct query *q, const char *dn)
 {
 	struct directory_person *person = &q->answer->person;
 	size_t known = 0;
-	int rc = find_own_groups(q, dn);
+	/* An entry that names its groups saves the search for them. */
+	int rc = person->group_count ? 0 : find_own_groups(q, dn);
 
 	if (!*q->config->parent_filter)
 		return rc;

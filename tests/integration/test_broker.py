@@ -17,7 +17,7 @@ import pytest
 from broker import PROGRAM, Broker, pool
 from certificates import Ca
 from fake_agent import GUEST_SHA256, RELAY_SHA256, FakeAgent
-from slapd import SERVICE, SLAPD, Slapd, free_port, password_of, person_dn
+from slapd import SERVICE, SLAPD, Slapd, free_port, password_of, person_dn, person_ldif
 
 pytestmark = [
     pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
@@ -114,6 +114,29 @@ def test_nested_groups_count_and_loops_end(shared):
     answer = shared.login('minji')
     assert answer.status == 200, answer
     assert [d['pool'] for d in answer.body['desktops']] == ['lab']
+
+
+def searches_of(slapd, do):
+    """How many searches the directory sees during do()."""
+    before = slapd.log().count(' SRCH base=')
+    do()
+    return slapd.log().count(' SRCH base=') - before
+
+
+def test_a_login_asks_the_directory_as_little_as_it_can(fresh, tmp_path):
+    mei = (person_ldif('mei', 'Mei Lin', None).rstrip('\n') +
+           '\nseeAlso: cn=testers,ou=groups,dc=example,dc=com\n\n')
+    with Slapd(tmp_path, more_ldif=mei) as slapd:
+        broker = fresh(slapd, directory__member_of='seeAlso').start()
+        broker.publish()
+        broker.apply(pool('lab', ['engineering']))
+        def log_in(user):
+            answer = broker.login(user)
+            assert [d['pool'] for d in answer.body['desktops']] == ['lab'], answer
+        # the person, the own groups, and the two levels above of a loop of two groups
+        assert searches_of(slapd, lambda: log_in('minji')) == 4
+        # groups that the entry itself names are not searched for
+        assert searches_of(slapd, lambda: log_in('mei')) == 3
 
 
 def test_two_pools_leave_the_choice(shared):

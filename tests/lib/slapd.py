@@ -90,8 +90,9 @@ def tree_ldif(more=()):
 
 
 class Slapd:
-    def __init__(self, folder, name='slapd', extra='', people=()):
-        """`extra` is put into the global part of slapd.conf, `people` besides PEOPLE."""
+    def __init__(self, folder, name='slapd', extra='', people=(), more_ldif=''):
+        """`extra` is put into the global part of slapd.conf, `people` besides PEOPLE, and
+        `more_ldif` behind them."""
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir(parents=True)
         self.port, self.plain_port = free_port(), free_port()
@@ -106,7 +107,7 @@ class Slapd:
         self.password_file.chmod(0o600)
         self._write_config()
         (self.folder / 'db').mkdir()
-        self._tool('slapadd', '-q', text=tree_ldif(people))
+        self._tool('slapadd', '-q', text=tree_ldif(people) + more_ldif)
 
     def _write_config(self):
         d = self.folder
