@@ -69,15 +69,20 @@ static int set_clock(int64_t time_ms, struct error *err)
 }
 
 /* In place and without a flush: after a power loss the host says it all again, and waiting for the
- * disk four times is what would take longest. */
+ * disk four times is what would take longest. A file that is cut to nothing first would be written
+ * out by ext4 as soon as it is closed. */
 static int write_setting(const char *path, const struct buf *text, struct error *err)
 {
-	OWNED_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	OWNED_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	struct stat st;
 
 	if (fd < 0)
 		return error_errno(err, "open %s", path);
 	if (text->len > 0 && write(fd, text->ptr, text->len) != (ssize_t)text->len)
 		return error_errno(err, "write %s", path);
+	if (fstat(fd, &st) < 0 ||
+	    (st.st_size > (off_t)text->len && ftruncate(fd, (off_t)text->len) < 0))
+		return error_errno(err, "cut %s", path);
 	return 0;
 }
 
@@ -320,6 +325,17 @@ static int warm_sessions(struct error *err)
 	return access(GUEST_WARM_PROGRAM, X_OK) < 0 ? 0 : command_run(warm, SERVICE_TIMEOUT_MS, err);
 }
 
+/* The files of an identity as they will be, so that clones only overwrite them; and systemd's cover
+ * over the machine id is gone before it could notice in a clone. */
+static int prepare_names(struct error *err)
+{
+	static const struct identity nobody = { .hostname = "template",
+						.machine_id = "00000000000000000000000000000000" };
+	int rc = set_names(&nobody, err);
+
+	return rc < 0 ? rc : set_resolver(&nobody, err);
+}
+
 int apply_freeze(struct error *err)
 {
 	int rc;
@@ -327,6 +343,8 @@ int apply_freeze(struct error *err)
 	if (access(GUEST_RECORD_FILE, F_OK) == 0)
 		return error_set(err, EPERM, "this desktop has an identity");
 	rc = network_prepare(NETWORK_TIMEOUT_MS, err);
+	if (rc == 0)
+		rc = prepare_names(err);
 	if (rc == 0)
 		rc = warm_rdp(err);
 	if (rc == 0)

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Desktops forked from a frozen, running template: a real agent, QEMU and golden image."""
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+import test_hostagent as host_test
+from guest_exec import GuestAgent
+from netns import wait_until
+from test_hostagent import alive, desktop, golden_image, qemus
+
+pytestmark = [*host_test.pytestmark, pytest.mark.slow, pytest.mark.skipif(
+    golden_image() is None, reason='no golden image (GENKAN_TEST_IMAGE)')]
+
+X224_REQUEST = bytes.fromhex('030000130ee000000000000100080001000000')
+
+
+def ident(number):
+    return f'{number:010x}000000'   # the port is named by the first ten digits
+
+
+def entry(image, number, **changes):
+    return desktop(image, ident=ident(number), memory=1024) | {
+        'name': f'test-{number:03d}', 'cpus': 2} | changes
+
+
+class CloneHost(host_test.Host):
+    def __init__(self, folder, ram):
+        super().__init__(folder, name=f'gk-clone-{os.getpid()}')
+        self.ram = pathlib.Path(ram)
+        self.numbers = []
+
+    def configure(self, **changes):
+        super().configure(**{'template_dir': f'/dev/shm/{self.folder.name}'} | changes)
+
+    def want_numbers(self, *numbers):
+        self.numbers = list(numbers)
+        self.broker.want(*(entry(self.image, n) for n in numbers), images=[self.image])
+
+    def templates(self):
+        return (self.broker.newest or {}).get('templates', [])
+
+    def wait_template(self, state, seconds=120):
+        def matches():
+            return [t for t in self.templates() if t['state'] == state]
+        return self.broker.wait(f'a template that is {state}', matches, seconds)[0]
+
+    def ready(self, number, seconds=60):
+        return self.broker.wait_desktop(ident(number), seconds=seconds, state='ready')
+
+    def inside(self, number, script):
+        with GuestAgent(self.run_dir / 'desktops' / ident(number) / 'qga.sock') as guest:
+            status, out = guest.run('/bin/bash', '-c', script)
+        assert status == 0, out
+        return out
+
+    def qmp(self, number, command):
+        """A second client of the monitor would wait for ever: only while no agent runs."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
+            link.connect(str(self.run_dir / 'desktops' / ident(number) / 'qmp.sock'))
+            lines = link.makefile('rwb')
+            lines.readline()
+            for name in ('qmp_capabilities', command):
+                lines.write(json.dumps({'execute': name, 'id': name}).encode() + b'\n')
+                lines.flush()
+                while True:
+                    answer = json.loads(lines.readline())
+                    if answer.get('id') == name:
+                        break
+            return answer['return']
+
+    def certificate(self, address):
+        """What its RDP server shows, in DER; the way there is a plain X.224 exchange."""
+        with self.ns.entered():
+            link = socket.socket()
+        link.settimeout(20)
+        with link:
+            link.connect((address, 3389))
+            link.sendall(X224_REQUEST)
+            answer = link.recv(19, socket.MSG_WAITALL)
+            assert answer[5] == 0xd0 and answer[11] == 2, answer.hex()
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with context.wrap_socket(link) as tls:
+                return tls.getpeercert(binary_form=True)
+
+    def ram_files(self):
+        return sorted(p.name for p in self.ram.glob('*'))
+
+
+@pytest.fixture(scope='module')
+def host():
+    """One host for all: a template costs a boot."""
+    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-clones')
+    short.mkdir(mode=0o755)
+    ram = pathlib.Path('/dev/shm') / short.name
+    ram.mkdir()
+    made = CloneHost(short, ram)
+    try:
+        made.join()
+        made.image = made.add_image(golden_image())
+        made.want_numbers(1)
+        made.start()
+        made.ready(1, seconds=180)
+        made.wait_template('ready')
+        yield made
+    finally:
+        done = made.close()
+        print((short / 'agent.log').read_text()[-8000:])
+        left = list(ram.glob('*'))
+        subprocess.run(['rm', '-rf', short, ram], check=True)
+        assert done.returncode == 0, done.stdout
+        assert left == [], 'the end of everything leaves no memory file'
+
+
+def clone_of(host, number):
+    log = (host.folder / 'agent.log').read_text()
+    ways = [line for line in log.splitlines()
+            if 'event=desktop_ready' in line and ident(number) in line]
+    return bool(ways) and 'way=clone' in ways[-1]
+
+
+def test_template_is_frozen_and_sealed(host):
+    template = host.wait_template('ready')
+    assert template['percent'] == 100 and template['image_sha256'] == host.image['sha256']
+    memory, state = (host.ram / f'{template["id"]}.{kind}' for kind in ('ram', 'state'))
+    assert memory.stat().st_size == 1024 << 20 and state.stat().st_size < 4 << 20
+    assert memory.stat().st_mode & 0o222 == 0 and state.stat().st_mode & 0o222 == 0
+    assert host.ram.stat().st_mode & 0o077 == 0
+    assert qemus(template['id']) == [], 'a template does not run'
+    assert not (host.run_dir / 'desktops' / template['id']).exists()
+
+
+def test_clones_share_nothing_that_tells_them_apart(host):
+    host.want_numbers(1, 2, 3)
+    reports = [host.ready(n) for n in (2, 3)]
+    assert clone_of(host, 2) and clone_of(host, 3) and not clone_of(host, 1)
+    seen = []
+    for number, report in zip((2, 3), reports):
+        der = host.certificate(report['address'])
+        assert hashlib.sha256(der).hexdigest() == report['rdp_certificate_sha256']
+        public = subprocess.run(['openssl', 'x509', '-inform', 'DER', '-pubkey', '-noout'],
+                                input=der, capture_output=True, check=True).stdout
+        facts = dict(line.split('=', 1) for line in host.inside(number, '''
+            echo machine-id=$(cat /etc/machine-id)
+            echo hostname=$(uname -n)
+            card=$(ls /sys/class/net | grep -v lo)
+            echo mac=$(cat /sys/class/net/$card/address)
+            echo address=$(ip -4 -o addr show dev $card | awk '{print $4}')
+            echo random=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n')
+            echo clock=$(date +%s)''').splitlines())
+        assert abs(int(facts.pop('clock')) - time.time()) < 5
+        assert facts['hostname'] == f'test-{number:03d}'
+        assert facts['address'] == report['address'] + '/24'
+        seen.append(facts | {'certificate': der, 'public key': public,
+                             'fingerprint': report['rdp_certificate_sha256']})
+    for fact in seen[0]:
+        assert seen[0][fact] != seen[1][fact], f'{fact} is shared'
+    # Memory is shared all the same: what a clone has of its own is a fraction of it.
+    for number in (2, 3):
+        text = pathlib.Path(f'/proc/{host.pid(ident(number))}/smaps_rollup').read_text()
+        own = sum(int(line.split()[1]) for line in text.splitlines()
+                  if line.startswith(('Private_Clean', 'Private_Dirty')))
+        assert own < 400 << 10, f'{own} KiB of 1 GiB are private'
+
+
+def test_generation_ids_differ_and_the_card_keeps_its_address_over_a_reboot(host):
+    host.want_numbers(1, 2, 3)
+    reports = {n: host.ready(n) for n in (2, 3)}
+    host.kill()
+    ids = {n: host.qmp(n, 'query-vm-generation-id')['guid'] for n in (2, 3)}
+    assert ids[2] != ids[3]
+    host.broker.newest = None
+    host.start()
+    again = {n: host.ready(n) for n in (2, 3)}
+    for n in (2, 3):
+        assert again[n]['rdp_certificate_sha256'] == reports[n]['rdp_certificate_sha256']
+    assert host.wait_template('ready'), 'a restarted agent takes up its template'
+    before = host.inside(2, 'cat /sys/class/net/*/address | grep -v 00:00:00')
+    with contextlib.suppress(OSError, ValueError, AssertionError, RuntimeError):
+        host.inside(2, 'systemctl reboot --force --force')
+    host.broker.wait_desktop(ident(2), seconds=60, stage='booting')
+    host.ready(2, seconds=180)
+    assert host.inside(2, 'cat /sys/class/net/*/address | grep -v 00:00:00') == before
+
+
+def test_a_clone_that_died_boots_from_its_own_disk(host):
+    host.want_numbers(1, 3)
+    host.ready(3)
+    host.inside(3, 'echo kept > /root/note; sync')
+    os.kill(host.pid(ident(3)), signal.SIGKILL)
+    host.broker.wait_desktop(ident(3), seconds=10, state='error')
+    host.ready(3, seconds=180)
+    assert not clone_of(host, 3)
+    assert host.inside(3, 'cat /root/note') == 'kept\n'
+
+
+def test_agent_killed_while_cloning_leaves_no_orphan(host):
+    for number, pause in enumerate((0.0, 0.02, 0.05, 0.1, 0.2), start=10):
+        host.want_numbers(1, number)
+        host.broker.wait('the agent to hear of it', lambda n=number:
+                         host.broker.reported(ident(n)) or n, 10)
+        time.sleep(pause)   # the moment of the kill is what varies
+        host.kill()
+        host.broker.newest = None
+        host.want_numbers(1)
+        host.start()
+        host.broker.wait_gone(ident(number))
+        wait_until('nothing left', lambda n=number: host.leftovers(ident(n)) == [])
+    host.want_numbers(1, 20)
+    host.ready(20)
+    assert clone_of(host, 20), 'the template outlived all of it'
+
+
+def test_a_full_host_says_so_before_a_clone_starts(host):
+    host.want_numbers(1)
+    host.broker.wait_gone(ident(20))
+    host.kill(signal.SIGTERM)
+    host.configure(memory_reserve='1000G')
+    host.broker.newest = None
+    host.start()
+    host.want_numbers(1, 21)
+    report = host.broker.wait_desktop(ident(21), seconds=20, state='error')
+    assert 'the host is full' in report['reason']
+    assert qemus(ident(21)) == []
+    host.want_numbers(1)
+    host.broker.wait_gone(ident(21))
+    host.kill(signal.SIGTERM)
+    host.configure()
+    host.broker.newest = None
+    host.start()
+
+
+def test_template_is_dropped_when_unused_and_clones_go_on(host):
+    host.want_numbers(1, 30)
+    host.ready(30)
+    host.wait_template('ready')
+    pid = host.pid(ident(30))
+    # Its memory file may go while clones run: they hold what they mapped.
+    for file in host.ram.glob('*.ram'):
+        file.unlink()
+    assert host.inside(30, 'uname -n').strip() == 'test-030' and alive(pid)
+    host.kill(signal.SIGTERM)
+    host.configure(template_keep='100ms')
+    host.broker.newest = None
+    host.start()
+    # Without its memory it is kept for its disk only, and another one is made.
+    host.broker.wait('the old one retired', lambda: any(
+        t['state'] == 'retired' for t in host.templates()), 30)
+    host.wait_template('ready')
+    assert host.inside(30, 'uname -n').strip() == 'test-030' and alive(pid)
+    host.want_numbers()
+    host.broker.wait_gone(ident(30))
+    host.broker.wait('no template', lambda: host.templates() == [], 30)
+    assert host.ram_files() == []
+    assert list((host.state_dir / 'templates').iterdir()) == []
