@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include "common/sys/clock.h"
 #include "common/sys/file.h"
 #include "common/sys/log.h"
 #include "hostagent/accel.h"
@@ -23,6 +25,8 @@ const char *argp_program_version = "genkan-hostagent " GENKAN_VERSION;
 
 enum mode { MODE_RUN, MODE_CHECK, MODE_JOIN, MODE_PROBE, MODE_CLEANUP, MODE_DESTROY_ALL };
 enum { OPT_CHECK = 256, OPT_JOIN, OPT_TOKEN, OPT_PROBE, OPT_CLEANUP, OPT_DESTROY };
+
+enum { LOCK_MS = 15000, LOCK_RETRY_MS = 50 };
 
 struct arguments {
 	const char *config_path, *token_file;
@@ -81,6 +85,19 @@ static const struct argp argp = {
 	       "See genkan-hostagent(8) and genkan-hostagent.conf(5).",
 };
 
+/* The helper of an agent that was killed still finishes its last order, and holds the lock. */
+static int wait_for_lock(int fd)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + LOCK_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || clock_monotonic_ms() > deadline_ms)
+			return -errno;
+		poll(NULL, 0, LOCK_RETRY_MS);
+	}
+	return 0;
+}
+
 /* Two agents on one state folder would start each desktop twice. */
 static int take_lock(const struct hostagent_config *config, struct error *err)
 {
@@ -93,7 +110,7 @@ static int take_lock(const struct hostagent_config *config, struct error *err)
 
 	if (fd < 0)
 		return error_errno(err, "open %s", path.text);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (wait_for_lock(fd) < 0) {
 		close(fd);
 		return error_set(err, EBUSY, "another agent runs on %s", config->state_dir);
 	}

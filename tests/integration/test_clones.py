@@ -187,9 +187,12 @@ def test_generation_ids_differ_and_the_card_keeps_its_address_over_a_reboot(host
         assert again[n]['rdp_certificate_sha256'] == reports[n]['rdp_certificate_sha256']
     assert host.wait_template('ready'), 'a restarted agent takes up its template'
     before = host.inside(2, 'cat /sys/class/net/*/address | grep -v 00:00:00')
+    seen = len(host.broker.reports)
     with contextlib.suppress(OSError, ValueError, AssertionError, RuntimeError):
         host.inside(2, 'systemctl reboot --force --force')
-    host.broker.wait_desktop(ident(2), seconds=60, stage='booting')
+    host.broker.wait('the reboot seen', lambda: any(
+        d['id'] == ident(2) and d['stage'] == 'booting'
+        for report in host.broker.reports[seen:] for d in report['desktops']), 60)
     host.ready(2, seconds=180)
     assert host.inside(2, 'cat /sys/class/net/*/address | grep -v 00:00:00') == before
 
