@@ -179,12 +179,13 @@ static int prepare(const struct spawn_host *host, const struct vm_spec *spec, en
 		   struct launch *launch, struct error *err)
 {
 	struct path log = desktop_path(host->config, spec->id, DESKTOP_QEMU_LOG);
-	int rc = make_run_folder(host, spec->id, err);
+	int rc;
 
 	choose_identity(host, spec, launch);
-	if (rc < 0 || (rc = open_sockets(host, spec->id, launch, err)) < 0 ||
+	if ((rc = open_memory(host, spec, how, launch, err)) < 0 ||
+	    (rc = make_run_folder(host, spec->id, err)) < 0 ||
+	    (rc = open_sockets(host, spec->id, launch, err)) < 0 ||
 	    (rc = open_disks(host, spec, how, launch, err)) < 0 ||
-	    (rc = open_memory(host, spec, how, launch, err)) < 0 ||
 	    (rc = network_tap_open(spec->id, &launch->fds[VM_FD_TAP], err)) < 0)
 		return rc;
 	launch->log = open(log.text, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
