@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """genkan-relay in front of a golden image with xrdp: one login for all, and no way for a drive."""
+import base64
 import os
+import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -104,6 +107,61 @@ def test_drive_of_a_hostile_client_is_never_seen(site, tmp_path):
     site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_ended')
     denied = {e['name'].lower()[:7] for e in site.broker.of_session(ticket) if e['kind'] == 'denied'}
     assert {'rdpdr', 'cliprdr', 'rdp2tcp'} <= denied, denied
+
+
+def guest_clipboard(site):
+    """xclip inside the desktop, as the user: a function of its arguments."""
+    agent = site.desktop.agent
+    if 'xclip' not in agent.shell('ls /usr/local/bin'):
+        binary = base64.b64encode(pathlib.Path(shutil.which('xclip')).read_bytes()).decode()
+        for at in range(0, len(binary), 60000):
+            agent.shell(f'echo {binary[at:at + 60000]} >> /tmp/xclip.b64')
+        agent.shell('base64 -d /tmp/xclip.b64 > /usr/local/bin/xclip; chmod 755 /usr/local/bin/xclip')
+    display = relay_site.wait_until(lambda: agent.shell('ls /tmp/.X11-unix').split(), what='X display')[-1][1:]
+
+    def run(command):
+        return agent.shell(f"runuser -u {USER} -- sh -c 'DISPLAY=:{display} XAUTHORITY=/home/{USER}/.Xauthority "
+                           f"timeout 10 {command}' 2>&1 || true")
+    return run
+
+
+def test_clipboard_is_text_in_the_allowed_directions(site):
+    """A client that offers text, HTML and a file, and asks for whatever the desktop offers."""
+    inside, outside = 'from the desktop 内', 'from the client 外'
+    for policy, to_desktop, from_desktop in (('text-to-desktop', True, False), ('text-from-desktop', False, True),
+                                             ('text-both', True, True), ('deny', False, False)):
+        ticket = ticket_for(site, policy={'clipboard': policy})
+        client = site.connect(ticket, '+clipboard', '/size:1280x800', colours=64, hold=600, wait=150,
+                              clip_text=outside)
+        client.wait_frame(200)
+        xclip = guest_clipboard(site)
+        if to_desktop:
+            relay_site.wait_until(lambda: 'UTF8_STRING' in xclip('xclip -selection clipboard -o -t TARGETS'),
+                                  60, 'text inside the desktop')
+        targets = xclip('xclip -selection clipboard -o -t TARGETS')
+        assert 'uri-list' not in targets and 'html' not in targets and 'copied-files' not in targets, targets
+        pasted = xclip('xclip -selection clipboard -o -t UTF8_STRING')
+        assert (outside in pasted) == to_desktop, (policy, pasted)
+
+        # xclip stays behind to serve it, and must not keep our pipe open
+        site.desktop.agent.shell(f"printf '{inside}' > /tmp/inside")
+        xclip('xclip -selection clipboard -i /tmp/inside >/dev/null 2>/dev/null')
+        if from_desktop:
+            relay_site.wait_until(lambda: inside.encode('utf-16le').hex() in client.output(), 60,
+                                  f'text outside the desktop: {client.output()}')
+        else:
+            relay_site.wait_until(lambda: any(e['what'] == 'clipboard' and e['name'] == 'CF_UNICODETEXT'
+                                              and 'guest' in e['detail'] for e in site.broker.of_session(ticket))
+                                  or policy == 'deny', 60, 'refusal of text from the desktop')
+            assert inside.encode('utf-16le').hex() not in client.output()
+            assert 'clip-offered 13' not in client.output()
+        denied = {(e['what'], e['name']) for e in site.broker.of_session(ticket) if e['kind'] == 'denied'}
+        if policy == 'deny':
+            assert ('static_channel', 'cliprdr') in denied, denied
+        else:
+            assert {('clipboard', 'FileGroupDescriptorW'), ('clipboard', 'HTML Format')} <= denied, denied
+        client.close()
+        site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_ended', 20)
 
 
 def test_without_the_relay_a_drive_is_seen(site, tmp_path):

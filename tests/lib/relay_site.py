@@ -266,7 +266,7 @@ class Client:
     """tests/lib/rdp_client with a ticket in it."""
 
     def __init__(self, folder, port, locator, secret, *options, fingerprint=None, hold=0, wait=20,
-                 colours=2):
+                 colours=2, clip_text=None):
         self.folder = folder
         folder.mkdir(exist_ok=True)
         self.png = folder / 'screen.png'
@@ -274,6 +274,8 @@ class Client:
                    str(wait), '--colours', str(colours), '--screenshot', self.png]
         if fingerprint:
             command += ['--fingerprint', fingerprint]
+        if clip_text:
+            command += ['--clip-text', clip_text]
         env = {**os.environ, 'HOME': str(folder), 'XDG_CONFIG_HOME': str(folder / 'config')}
         # FreeRDP leaks at exit when it is told to disconnect; it is not what is under test.
         env['ASAN_OPTIONS'] = 'detect_leaks=0'

@@ -12,10 +12,14 @@
  * FreeRDP's own loader: /drive, /printer, /serial, /smartcard, /usb, /clipboard, /microphone, /vc
  * and the rest are really offered to the server.
  *
+ * --clip-text TEXT puts text, HTML and a file into a clipboard of its own and asks the desktop for
+ * all that it offers, whatever any policy says.
+ *
  * Without --locator there is no ticket: it goes straight at an RDP server, with a password from the
  * secret file. That is the control that shows what the relay keeps away.
  *
- * Standard output, one word a line: connected, frame MS, held, ended TEXT.
+ * Standard output, one word a line: connected, frame MS, held, ended TEXT; with --clip-text also
+ * clip-offered ID..., clip-asked ID, clip-got HEX.
  * Exit: 0 the desktop was shown for the whole hold time; 3 access denied; 4 another failure to
  * connect; 5 no frame in time; 6 the session ended while it was held; 64 wrong usage. */
 #include <getopt.h>
@@ -30,19 +34,22 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <freerdp/channels/channels.h>
+#include <freerdp/channels/cliprdr.h>
 #include <freerdp/client.h>
 #include <freerdp/client/channels.h>
+#include <freerdp/client/cliprdr.h>
 #include <freerdp/client/cmdline.h>
 #include <freerdp/error.h>
 #include <freerdp/freerdp.h>
 #include <freerdp/gdi/gdi.h>
 #include <winpr/string.h>
 #include <winpr/synch.h>
+#include <winpr/user.h>
 
 enum { EXIT_DENIED = 3, EXIT_UNREACHED = 4, EXIT_NO_FRAME = 5, EXIT_ENDED = 6, EXIT_USAGE = 64 };
 
 static struct {
-	const char *locator, *secret_file, *fingerprint, *screenshot;
+	const char *locator, *secret_file, *fingerprint, *screenshot, *clip_text;
 	double hold_s, wait_s;
 	size_t colours;
 	double began, frame_at, looked_at;
@@ -138,14 +145,106 @@ static BOOL on_resize(rdpContext *context)
 			  freerdp_settings_get_uint32(context->settings, FreeRDP_DesktopHeight));
 }
 
+/* ---- A clipboard that keeps to no rule ---- */
+
+enum { CLIP_HTML = 0xc0f1, CLIP_FILES = 0xc0f2 };
+
+static UINT clip_ready(CliprdrClientContext *c, const CLIPRDR_MONITOR_READY *ready)
+{
+	CLIPRDR_GENERAL_CAPABILITY_SET general = { .capabilitySetType = CB_CAPSTYPE_GENERAL,
+		.capabilitySetLength = CB_CAPSTYPE_GENERAL_LEN, .version = CB_CAPS_VERSION_2,
+		.generalFlags = CB_USE_LONG_FORMAT_NAMES | CB_STREAM_FILECLIP_ENABLED |
+				CB_FILECLIP_NO_FILE_PATHS };
+	CLIPRDR_CAPABILITIES capabilities = { .cCapabilitiesSets = 1,
+		.capabilitySets = (CLIPRDR_CAPABILITY_SET *)(void *)&general };
+	char html[] = "HTML Format", files[] = "FileGroupDescriptorW";
+	CLIPRDR_FORMAT formats[] = { { .formatId = CF_UNICODETEXT },
+				     { .formatId = CLIP_HTML, .formatName = html },
+				     { .formatId = CLIP_FILES,
+				       .formatName = files } };
+	CLIPRDR_FORMAT_LIST list = { .common.msgType = CB_FORMAT_LIST, .numFormats = 3,
+				     .formats = formats };
+
+	c->ClientCapabilities(c, &capabilities);
+	return c->ClientFormatList(c, &list);
+}
+
+static UINT clip_list(CliprdrClientContext *c, const CLIPRDR_FORMAT_LIST *list)
+{
+	CLIPRDR_FORMAT_LIST_RESPONSE taken = { .common.msgType = CB_FORMAT_LIST_RESPONSE,
+					       .common.msgFlags = CB_RESPONSE_OK };
+	CLIPRDR_FORMAT_DATA_REQUEST wanted = { .common.msgType = CB_FORMAT_DATA_REQUEST,
+					       .requestedFormatId = CF_UNICODETEXT };
+
+	printf("clip-offered");
+	for (UINT32 i = 0; i < list->numFormats; i++)
+		printf(" %u", list->formats[i].formatId);
+	say("");
+	c->ClientFormatListResponse(c, &taken);
+	c->lastRequestedFormatId = CF_UNICODETEXT;
+	return c->ClientFormatDataRequest(c, &wanted);
+}
+
+static UINT clip_asked(CliprdrClientContext *c, const CLIPRDR_FORMAT_DATA_REQUEST *request)
+{
+	size_t len = 0;
+	WCHAR *text = ConvertUtf8ToWCharAlloc(test.clip_text, &len);
+	CLIPRDR_FORMAT_DATA_RESPONSE answer = { .common.msgType = CB_FORMAT_DATA_RESPONSE,
+		.common.msgFlags = CB_RESPONSE_OK,
+		.common.dataLen = (UINT32)((len + 1) * sizeof(WCHAR)),
+		.requestedFormatData = (const BYTE *)text };
+
+	printf("clip-asked %u", request->requestedFormatId);
+	say("");
+	UINT rc = c->ClientFormatDataResponse(c, &answer);
+
+	free(text);
+	return rc;
+}
+
+static UINT clip_got(CliprdrClientContext *c, const CLIPRDR_FORMAT_DATA_RESPONSE *response)
+{
+	printf("clip-got ");
+	for (UINT32 i = 0; (response->common.msgFlags & CB_RESPONSE_OK) &&
+			   i < response->common.dataLen; i++)
+		printf("%02x", response->requestedFormatData[i]);
+	say("");
+	return 0;
+}
+
+static UINT clip_capabilities(CliprdrClientContext *c, const CLIPRDR_CAPABILITIES *capabilities)
+{
+	return 0;
+}
+
+static UINT clip_list_answer(CliprdrClientContext *c, const CLIPRDR_FORMAT_LIST_RESPONSE *answer)
+{
+	return 0;
+}
+
+static void on_channel(void *context, const ChannelConnectedEventArgs *e)
+{
+	if (test.clip_text && strcmp(e->name, CLIPRDR_SVC_CHANNEL_NAME) == 0) {
+		CliprdrClientContext *c = e->pInterface;
+
+		c->MonitorReady = clip_ready;
+		c->ServerCapabilities = clip_capabilities;
+		c->ServerFormatList = clip_list;
+		c->ServerFormatListResponse = clip_list_answer;
+		c->ServerFormatDataRequest = clip_asked;
+		c->ServerFormatDataResponse = clip_got;
+		return;
+	}
+	freerdp_client_OnChannelConnectedEventHandler(context, e);
+}
+
 /* ---- FreeRDP's callbacks ---- */
 
 static BOOL on_pre_connect(freerdp *instance)
 {
 	rdpContext *context = instance->context;
 
-	PubSub_SubscribeChannelConnected(context->pubSub,
-					 freerdp_client_OnChannelConnectedEventHandler);
+	PubSub_SubscribeChannelConnected(context->pubSub, on_channel);
 	PubSub_SubscribeChannelDisconnected(context->pubSub,
 					    freerdp_client_OnChannelDisconnectedEventHandler);
 	return TRUE;
@@ -258,6 +357,7 @@ static bool carry_ticket(rdpSettings *settings)
 		freerdp_settings_set_bool(settings, FreeRDP_AadSecurity, FALSE) &&
 		freerdp_settings_set_bool(settings, FreeRDP_ExternalCertificateManagement, TRUE) &&
 		freerdp_settings_set_bool(settings, FreeRDP_AutoReconnectionEnabled, FALSE) &&
+		freerdp_settings_set_bool(settings, FreeRDP_SupportErrorInfoPdu, TRUE) &&
 		freerdp_settings_set_uint32(settings, FreeRDP_RedirectionFlags,
 					    LB_PASSWORD_IS_PK_ENCRYPTED) &&
 		freerdp_settings_set_pointer_len(settings, FreeRDP_RedirectionGuid, locator,
@@ -342,6 +442,7 @@ static bool read_flags(int argc, char **argv)
 		{ "hold", required_argument, NULL, 'h' },
 		{ "wait", required_argument, NULL, 'w' },
 		{ "colours", required_argument, NULL, 'c' },
+		{ "clip-text", required_argument, NULL, 't' },
 		{ 0 },
 	};
 	int flag;
@@ -354,6 +455,7 @@ static bool read_flags(int argc, char **argv)
 		case 'p': test.screenshot = optarg; break;
 		case 'h': test.hold_s = atof(optarg); break;
 		case 'w': test.wait_s = atof(optarg); break;
+		case 't': test.clip_text = optarg; break;
 		case 'c': test.colours = (size_t)atoi(optarg); break;
 		default: return false;
 		}
