@@ -11,6 +11,7 @@
 #include "hostagent/images.h"
 #include "hostagent/memory.h"
 #include "hostagent/spec_file.h"
+#include "hostagent/rdp_check.h"
 #include "hostagent/sync.h"
 #include "hostagent/sync_message.h"
 #include "hostagent/templates.h"
@@ -316,6 +317,7 @@ void agent_free(struct agent *agent)
 {
 	if (!agent)
 		return;
+	rdp_check_stop();
 	sync_free(agent->sync);
 	agent->sync = NULL;
 	templates_free(agent->host.templates);

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -73,6 +74,13 @@ static int try_once(uint32_t address, const char *sha256, int64_t *confirmed_ms,
 	return rc < 0 ? rc : compare_certificate(fd, sha256, err);
 }
 
+static atomic_bool stopping;
+
+void rdp_check_stop(void)
+{
+	atomic_store(&stopping, true);
+}
+
 int rdp_check(uint32_t address, const char *sha256, int64_t timeout_ms, int64_t *confirmed_ms,
 	      struct error *err)
 {
@@ -80,7 +88,7 @@ int rdp_check(uint32_t address, const char *sha256, int64_t timeout_ms, int64_t 
 	int rc;
 
 	while ((rc = try_once(address, sha256, confirmed_ms, err)) < 0 && rc != -EBADMSG &&
-	       clock_monotonic_ms() < deadline_ms)
+	       clock_monotonic_ms() < deadline_ms && !atomic_load(&stopping))
 		poll(NULL, 0, RETRY_MS);	/* nothing tells when another machine listens */
 	return rc;
 }

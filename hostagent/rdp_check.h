@@ -13,4 +13,7 @@
 int rdp_check(uint32_t address, const char *certificate_sha256, int64_t timeout_ms,
 	      int64_t *confirmed_ms, struct error *err) MUST_CHECK;
 
+/* The program ends: checks under way end with the try they are in, after 10 s at most. */
+void rdp_check_stop(void);
+
 #endif
