@@ -11,6 +11,7 @@
 
 struct conductor;
 struct login_gate;
+struct session_watch;
 
 struct broker {
 	const struct broker_config *config;
@@ -18,6 +19,7 @@ struct broker {
 	struct directory *directory;
 	struct state_queue *state;
 	struct conductor *conductor;
+	struct session_watch *watch;
 	struct login_gate *gate;
 	struct authority *authority;
 	struct http_server *clients, *agents;	/* NULL while starting and stopping */

@@ -11,6 +11,7 @@
 #include "broker/conductor/conductor.h"
 #include "broker/directory/ldap_link.h"
 #include "broker/session/login.h"
+#include "broker/session/session_watch.h"
 #include "common/sys/log.h"
 
 #define HANDSHAKE_MS 5000
@@ -104,6 +105,7 @@ static void broker_close(struct broker *broker)
 	directory_free(broker->directory);
 	state_queue_free(broker->state);
 	conductor_free(broker->conductor);
+	session_watch_free(broker->watch);
 	login_gate_free(broker->gate);
 	authority_free(broker->authority);
 	loop_free(broker->loop);
@@ -211,6 +213,7 @@ static int serve(const struct broker_config *config, struct flags *flags)
 
 	broker.gate = login_gate_new(config);
 	broker.conductor = conductor_new(&broker);
+	broker.watch = session_watch_new(&broker);
 	rc = open_doors(&broker, &err);
 	if (rc < 0)
 		return fail(&err);

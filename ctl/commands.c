@@ -22,11 +22,12 @@ const struct command commands[] = {
 	{ "image", "publish", "NAME FILE", "image-dir,channel", 2, 2,
 	  "make a qcow2 file the next publication", image_publish },
 	{ "session", "list", "", "all,limit", 0, 0, "RDP sessions", session_list },
+	{ "session", "end", "ID", "", 1, 1, "disconnect it; the desktop goes on", session_end },
 	{ "audit", "list", "", "denied,limit", 0, 0, "what was done and what was refused",
 	  audit_list },
 	{ "explain", "user", "NAME", "", 1, 1, "why a user gets which desktop, or none",
 	  explain_user },
-	{ "revoke", NULL, "", "all", 0, 0, "with --all: end all logins, tickets, join tokens",
+	{ "revoke", NULL, "", "all", 0, 0, "with --all: end all logins, tickets, sessions, join tokens",
 	  revoke_all },
 };
 const size_t command_count = ARRAY_LEN(commands);

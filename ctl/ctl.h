@@ -53,6 +53,7 @@ int host_list(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);
 int image_publish(struct ctl *ctl, struct error *err);
+int session_end(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
 int audit_list(struct ctl *ctl, struct error *err);
 int explain_user(struct ctl *ctl, struct error *err);

@@ -33,7 +33,7 @@ _genkanctl() {
 		[ -n "$verb" ] || next='list publish'
 		[ "$verb" = publish ] && common+=' --image-dir --channel' ;;
 	session)
-		[ -n "$verb" ] || next='list'
+		[ -n "$verb" ] || next='list end'
 		common+=' --all --limit' ;;
 	audit)
 		[ -n "$verb" ] || next='list'

@@ -5,6 +5,22 @@
 #include <string.h>
 #include "ctl/ctl.h"
 
+/* Known while it runs, once its relay has told. */
+static void session_usage(struct table *table, const json_t *s)
+{
+	char text[3][32] = { "", "", "" };
+
+	if (json_object_get(s, "idle_ms")) {
+		snprintf(text[0], sizeof(text[0]), "%lld s", (long long)ctl_int(s, "idle_ms") / 1000);
+		snprintf(text[1], sizeof(text[1]), "%lld KiB",
+			 (long long)ctl_int(s, "bytes_to_desktop") / 1024);
+		snprintf(text[2], sizeof(text[2]), "%lld KiB",
+			 (long long)ctl_int(s, "bytes_from_desktop") / 1024);
+	}
+	for (size_t i = 0; i < 3; i++)
+		table_text(table, text[i]);
+}
+
 static void session_row(struct table *table, const json_t *s)
 {
 	table_text(table, ctl_text(s, "id"));
@@ -15,6 +31,7 @@ static void session_row(struct table *table, const json_t *s)
 	table_time(table, ctl_int(s, "began_at_ms"));
 	table_time(table, ctl_int(s, "active_at_ms"));
 	table_time(table, ctl_int(s, "ended_at_ms"));
+	session_usage(table, s);
 }
 
 /* Path with ?limit= and a flag; -EINVAL for a limit that is no number. */
@@ -32,12 +49,33 @@ static int with_query(struct ctl *ctl, const char *path, const char *flag, char 
 int session_list(struct ctl *ctl, struct error *err)
 {
 	static const char *const titles[] = { "ID",    "USER",	 "DESKTOP", "HOST", "CLIENT",
-					      "BEGAN", "ACTIVE", "ENDED",   NULL };
+					      "BEGAN", "ACTIVE", "ENDED",   "IDLE", "IN",
+					      "OUT",   NULL };
 	char path[128];
 	int rc = with_query(ctl, "/v1/admin/sessions", ctl->args.all ? "&all=1" : "", path,
 			    sizeof(path), err);
 
 	return rc < 0 ? rc : ctl_list(ctl, path, "sessions", titles, session_row, err);
+}
+
+int session_end(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	const char *id = ctl->args.values[0];
+	char path[96];
+
+	if (strlen(id) != 16 || strspn(id, "0123456789abcdef") != 16)
+		return error_set(err, EINVAL, "%s: not the id of a session", id);
+	snprintf(path, sizeof(path), "/v1/admin/sessions/%s/end", id);
+
+	int rc = ctl_request(ctl, "POST", path, NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json)
+		ctl_print_json(answer);
+	else
+		printf("%s: ended\n", id);
+	return 0;
 }
 
 static void audit_row(struct table *table, const json_t *row)
@@ -74,7 +112,7 @@ int revoke_all(struct ctl *ctl, struct error *err)
 
 	if (!ctl->args.all)
 		return error_set(err, EINVAL,
-				 "revoke ends every login, ticket and join token of the site; say "
+				 "revoke ends every login, ticket, session and join token of the site; say "
 				 "revoke --all if that is meant");
 
 	int rc = ctl_request(ctl, "POST", "/v1/admin/revoke-all", NULL, &answer, err);
@@ -83,8 +121,8 @@ int revoke_all(struct ctl *ctl, struct error *err)
 	if (ctl->args.json)
 		ctl_print_json(answer);
 	else
-		printf("ended: %lld logins, %lld tickets, %lld join tokens\n",
+		printf("ended: %lld logins, %lld tickets, %lld sessions, %lld join tokens\n",
 		       (long long)ctl_int(answer, "logins"), (long long)ctl_int(answer, "tickets"),
-		       (long long)ctl_int(answer, "tokens"));
+		       (long long)ctl_int(answer, "sessions"), (long long)ctl_int(answer, "tokens"));
 	return 0;
 }

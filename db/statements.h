@@ -251,6 +251,9 @@
 	X(SESSIONS_OPEN, SESSION_SELECT "WHERE ended_at_ms = 0 "                                   \
 	  "ORDER BY began_at_ms DESC, id LIMIT $1")                                                \
 	X(SESSIONS_ALL, SESSION_SELECT "ORDER BY began_at_ms DESC, id LIMIT $1")                   \
+	/* begun in the transaction that ended the other */                                        \
+	X(SESSION_SUCCESSORS, "SELECT COUNT(*) FROM rdp_session WHERE desktop = $1 "               \
+	  "AND began_at_ms = $2 AND id <> $3")                                                     \
 	X(SESSIONS_PURGE, "DELETE FROM rdp_session WHERE ended_at_ms > 0 AND ended_at_ms < $1")    \
 	/* login sessions, throttle */                                                             \
 	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \

@@ -449,6 +449,14 @@ int store_session_end(struct store *store, const char *session, const char *host
 		      struct error *err) MUST_CHECK;
 int store_session_find(struct store *store, const char *session, struct store_session *out,
 		       struct error *err) MUST_CHECK;
+enum store_session_verdict {
+	STORE_SESSION_GOES_ON,
+	STORE_SESSION_OVER,	/* ended here, or not known on this host */
+	STORE_SESSION_MOVED,	/* ended because a newer one took its desktop */
+};
+/* What the relay of `host` is to do with a session it carries. */
+int store_session_verdict(struct store *store, const char *session, const char *host,
+			  enum store_session_verdict *out, struct error *err) MUST_CHECK;
 /* Those that have not ended, or the newest `limit` of all. */
 int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
 		   struct error *err) MUST_CHECK;

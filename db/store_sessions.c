@@ -120,3 +120,41 @@ int store_session_end(struct store *store, const char *session, const char *host
 {
 	return advance(store, ST_SESSION_END, session, host, DESKTOP_DISCONNECTED, now_ms, err);
 }
+
+static int count_successors(struct store *store, const struct store_session *session,
+			    int64_t *count, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_SESSION_SUCCESSORS);
+
+	query_text(&q, session->desktop);
+	query_int(&q, session->ended_at_ms);
+	query_text(&q, session->id);
+
+	int rc = query_row(&q, err);
+	if (rc >= 0)
+		*count = rc > 0 ? get_int(&q) : 0;
+	return rc < 0 ? rc : 0;
+}
+
+int store_session_verdict(struct store *store, const char *session, const char *host,
+			  enum store_session_verdict *out, struct error *err)
+{
+	struct store_session known;
+	int64_t successors = 0;
+	int rc = store_session_find(store, session, &known, err);
+
+	if (rc == -ENOENT || (rc == 0 && strcmp(known.host, host) != 0)) {
+		*out = STORE_SESSION_OVER;
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	if (!known.ended_at_ms) {
+		*out = STORE_SESSION_GOES_ON;
+		return 0;
+	}
+	rc = count_successors(store, &known, &successors, err);
+	if (rc == 0)
+		*out = successors ? STORE_SESSION_MOVED : STORE_SESSION_OVER;
+	return rc;
+}

@@ -29,6 +29,8 @@ static const struct {
 	/* a ticket works once, so reconnecting with the same settings cannot */
 	{ FreeRDP_AutoReconnectionEnabled, FALSE },
 	{ FreeRDP_AutoLogonEnabled, TRUE },
+	/* why a session ends */
+	{ FreeRDP_SupportErrorInfoPdu, TRUE },
 	{ FreeRDP_CredentialsFromStdin, FALSE },
 }, display[] = {
 	{ FreeRDP_SoftwareGdi, TRUE },

@@ -18,6 +18,7 @@ struct admin_job {
 	void *input;		/* of the resource; freed with `free_input` */
 	void (*free_input)(void *input);
 	json_t *answer;
+	bool ended_sessions;	/* relays are told at once */
 	enum reason refused;	/* REASON_OK: not */
 	char detail[320];
 };

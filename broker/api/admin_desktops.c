@@ -46,6 +46,7 @@ static int change(struct store *store, struct admin_job *a, desktop_fn *fn, cons
 	if (rc < 0)
 		return rc;
 	a->job.touched = true;
+	a->ended_sessions = true;	/* if it had any */
 	return admin_audit(store, a, what, a->r->argument, NULL, err);
 }
 

@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+#include "broker/session/session_watch.h"
 #include "common/sys/clock.h"
 
 #define ROWS_DEFAULT 100
 #define ROWS_MAX 10000
+#define SESSIONS_MAX 1000000
 
 /* ?limit=N */
 static size_t read_limit(struct request *r)
@@ -29,7 +31,16 @@ static bool read_flag(struct request *r, const char *name)
 struct rows_input {
 	size_t limit;
 	bool flag;	/* sessions: ended ones too; audit: refusals only */
+	json_t *usage;	/* sessions: what relays told of them */
 };
+
+static void rows_input_free(void *input)
+{
+	struct rows_input *rows = input;
+
+	json_decref(rows->usage);
+	free(rows);
+}
 
 static void ask_rows(struct request *r, const char *flag, admin_run_fn *run)
 {
@@ -37,16 +48,23 @@ static void ask_rows(struct request *r, const char *flag, admin_run_fn *run)
 
 	input->limit = read_limit(r);
 	input->flag = read_flag(r, flag);
-	admin_ask(r, run, input, free);
+	input->usage = session_watch_usage(r->broker->watch);
+	admin_ask(r, run, input, rows_input_free);
 }
 
-static json_t *session_json(const struct store_session *s)
+/* With idle time and bytes while it runs, once its relay has told them. */
+static json_t *session_json(const struct store_session *s, const json_t *usage)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "id", s->id, "user",
+	const json_t *used = json_object_get(usage, s->id);
+	json_t *session = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "id", s->id, "user",
 			 s->user_name, "desktop", s->desktop, "desktop_name", s->desktop_name,
 			 "pool", s->pool, "host", s->host, "client_address", s->client_address,
 			 "began_at_ms", (json_int_t)s->began_at_ms, "active_at_ms",
 			 (json_int_t)s->active_at_ms, "ended_at_ms", (json_int_t)s->ended_at_ms);
+
+	if (used && !s->ended_at_ms)
+		json_object_update(session, (json_t *)used);
+	return session;
 }
 
 static int sessions_run(struct store *store, struct admin_job *a, struct error *err)
@@ -57,7 +75,7 @@ static int sessions_run(struct store *store, struct admin_job *a, struct error *
 	int rc = store_sessions(store, input->flag, input->limit, &list, err);
 
 	for (size_t i = 0; i < list.count; i++)
-		json_array_append_new(sessions, session_json(&list.items[i]));
+		json_array_append_new(sessions, session_json(&list.items[i], input->usage));
 	a->answer = json_pack("{s:o}", "sessions", sessions);
 	return rc;
 }
@@ -95,15 +113,54 @@ void admin_audit_list(struct request *r)
 	ask_rows(r, "denied", audit_run);
 }
 
+static int end_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	struct store_session session;
+	int rc = store_session_find(store, a->r->argument, &session, err);
+
+	if (rc == 0 && !session.ended_at_ms)
+		rc = store_session_end(store, session.id, session.host, clock_wall_ms(), err);
+	if (rc < 0)
+		return rc;
+	a->ended_sessions = true;
+	return admin_audit(store, a, "session_end", session.id,
+			   json_pack("{s:s, s:s}", "user", session.user_name, "desktop",
+				     session.desktop_name),
+			   err);
+}
+
+void admin_session_end(struct request *r)
+{
+	admin_ask(r, end_run, NULL, NULL);
+}
+
+/* Tickets and logins have ended by now: no new session can begin. */
+static int end_all(struct store *store, int64_t *count, struct error *err)
+{
+	OWNED(store_session_list_done) struct store_session_list list = { 0 };
+	int rc = store_sessions(store, false, SESSIONS_MAX, &list, err);
+
+	*count = 0;
+	for (size_t i = 0; i < list.count && rc >= 0; i++, ++*count)
+		rc = store_session_end(store, list.items[i].id, list.items[i].host,
+				       clock_wall_ms(), err);
+	return rc;
+}
+
 static int revoke_run(struct store *store, struct admin_job *a, struct error *err)
 {
 	struct store_revoked revoked = { 0 };
+	int64_t sessions = 0;
 	int rc = store_revoke_all(store, clock_wall_ms(), &revoked, err);
 
+	if (rc == 0)
+		rc = end_all(store, &sessions, err);
 	if (rc < 0)
 		return rc;
-	a->answer = json_pack("{s:I, s:I, s:I}", "logins", (json_int_t)revoked.logins, "tickets",
-			      (json_int_t)revoked.tickets, "tokens", (json_int_t)revoked.tokens);
+	a->ended_sessions = true;
+	a->answer = json_pack("{s:I, s:I, s:I, s:I}", "logins", (json_int_t)revoked.logins,
+			      "tickets", (json_int_t)revoked.tickets, "tokens",
+			      (json_int_t)revoked.tokens, "sessions", (json_int_t)sessions);
 	return admin_audit(store, a, "revoke_all", "", json_incref(a->answer), err);
 }
 

@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 
 #include "broker/audit/audit.h"
+#include "broker/session/session_watch.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/wire/guest_credential.h"
@@ -103,8 +104,11 @@ static void redeem_done(struct state_job *job, int rc, const struct error *err)
 		request_store_failed(d->r, rc, err);
 	else if (d->redeemed.reason != REASON_OK)
 		request_refuse(d->r, REASON_TICKET_INVALID, -1, NULL);
-	else
+	else {
+		/* an older session of the desktop is over, if there was one */
+		session_watch_changed(d->r->broker->watch, d->r->peer);
 		answer(d);
+	}
 	free(d);
 }
 

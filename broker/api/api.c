@@ -6,6 +6,7 @@
 #include "broker/session/login.h"
 #include "broker/session/reconnect.h"
 #include "broker/session/self_service.h"
+#include "broker/session/session_watch.h"
 #include "common/base/text.h"
 
 enum access {
@@ -41,6 +42,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/admin/images", ACCESS_ADMIN, admin_images_list },
 	{ "POST", "/v1/admin/images", ACCESS_ADMIN, admin_image_publish },
 	{ "GET", "/v1/admin/sessions", ACCESS_ADMIN, admin_sessions_list },
+	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_ADMIN, admin_session_end },
 	{ "GET", "/v1/admin/audit", ACCESS_ADMIN, admin_audit_list },
 	{ "GET", "/v1/admin/explain", ACCESS_ADMIN, admin_explain },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_ADMIN, admin_revoke_all },
@@ -51,6 +53,7 @@ static const struct route agent_routes[] = {
 	{ "POST", "/agent/v1/sync", ACCESS_HOST, conductor_sync },
 	{ "POST", "/agent/v1/redeem", ACCESS_HOST, agent_redeem },
 	{ "POST", "/agent/v1/events", ACCESS_HOST, agent_events },
+	{ "POST", "/agent/v1/sessions", ACCESS_HOST, session_watch_ask },
 };
 
 /* Whether `path` has the shape of `pattern`; the segment of {id} is copied out. */

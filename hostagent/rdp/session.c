@@ -20,10 +20,23 @@
 #define PIECES_PER_PDU 4
 #define EFFECTS_PER_PDU (GCC_CHANNELS_MAX + 2)
 #define IO_CHANNEL_LICENSE 0x0080	/* SEC_LICENSE_PKT */
-#define ERRINFO_RPC_INITIATED_DISCONNECT 1
 
 static int on_pass(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
+	session_pass(s, pdu);
+	return 0;
+}
+
+static int on_client_share_data(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	s->inputs += pdu->is_input;
+	session_pass(s, pdu);
+	return 0;
+}
+
+static int on_client_fastpath(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	s->inputs++;
 	session_pass(s, pdu);
 	return 0;
 }
@@ -59,8 +72,8 @@ struct rule {
 #define FLOWING(state)                                                                             \
 	[C_STATIC] = GO(on_static, state), [G_STATIC] = GO(on_static, state),                      \
 	[C_MESSAGE] = GO(on_message, state), [G_MESSAGE] = GO(on_message, state),                  \
-	[C_FASTPATH] = GO(on_pass, state), [G_FASTPATH] = GO(on_pass, state),                      \
-	[C_SHARE_DATA] = GO(on_pass, state), [G_SHARE_DATA] = GO(on_pass, state),                  \
+	[C_FASTPATH] = GO(on_client_fastpath, state), [G_FASTPATH] = GO(on_pass, state),                      \
+	[C_SHARE_DATA] = GO(on_client_share_data, state), [G_SHARE_DATA] = GO(on_pass, state),                  \
 	[C_DISCONNECT] = GO(on_disconnect, RDP_CLOSED),                                            \
 	[G_DISCONNECT] = GO(on_disconnect, RDP_CLOSED)
 
@@ -386,6 +399,7 @@ static int share_classify(struct pdu *pdu, const char **why)
 			pdu->event = event;
 		pdu->body = share.body;
 		pdu->source = share.source;
+		pdu->is_input |= share.type == SHARE_DATA && share.data_type == SHARE_DATA_INPUT;
 	}
 	if (count == 0 && more == 0)
 		return pdu_bad(why, "empty");
@@ -501,6 +515,7 @@ static ssize_t pdu_next(struct rdp_session *s, enum rdp_side from, struct span i
 	ssize_t n;
 
 	pdu->from = from;
+	pdu->is_input = false;
 	if (s->state == RDP_RDSTLS) {
 		pdu->event = C_RDSTLS_REQUEST;
 		return rdstls_request_parse(in, &pdu->ticket, why);
@@ -688,6 +703,14 @@ static void error_info_send(struct rdp_session *s, uint32_t error)
 	send_or_abort(s, RDP_CLIENT, at);
 }
 
+/* What the client is told with Set Error Info (2.2.5.1.1). */
+static const uint32_t error_infos[] = {
+	[RDP_END_REVOKED] = 1,	/* ERRINFO_RPC_INITIATED_DISCONNECT */
+	[RDP_END_MOVED] = 5,	/* ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION */
+	[RDP_END_SHUTDOWN] = 0x19,	/* ERRINFO_SERVER_SHUTDOWN */
+	[RDP_END_FAULT] = 0,
+};
+
 void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output *out)
 {
 	output_begin(s, out);
@@ -697,8 +720,8 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
 		rdstls_response_encode(RDSTLS_ACCESS_DENIED, &s->scratch);
 		send_or_abort(s, RDP_CLIENT, 0);
 	}
-	if (end == RDP_END_REVOKED && s->was_active && s->client_knows_error_info)
-		error_info_send(s, ERRINFO_RPC_INITIATED_DISCONNECT);
+	if (error_infos[end] && s->was_active && s->client_knows_error_info)
+		error_info_send(s, error_infos[end]);
 	if (s->state >= RDP_MCS_SETUP)
 		ultimatum_send(s, RDP_CLIENT);
 	if (s->state >= RDP_MCS_RESPONSE)
@@ -711,6 +734,11 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
 bool rdp_session_reads(const struct rdp_session *s, enum rdp_side side)
 {
 	return states[s->state].reads[side];
+}
+
+uint64_t rdp_session_inputs(const struct rdp_session *s)
+{
+	return s->inputs;
 }
 
 enum rdp_state rdp_session_state(const struct rdp_session *s)
@@ -757,6 +785,7 @@ const char *rdp_end_name(enum rdp_end end)
 		[RDP_END_TICKET] = "ticket",
 		[RDP_END_GUEST_UNREACHABLE] = "guest_unreachable",
 		[RDP_END_REVOKED] = "revoked",
+		[RDP_END_MOVED] = "moved",
 		[RDP_END_SHUTDOWN] = "shutdown",
 		[RDP_END_FAULT] = "fault",
 	};

@@ -73,6 +73,7 @@ struct rdp_session {
 	uint16_t guest_user;	/* as the guest's Demand Active has them: MCS initiator ... */
 	uint16_t guest_source;	/* ... and share control source */
 	bool was_active;
+	uint64_t inputs;	/* keyboard and pointer PDUs */
 
 	struct dynvc_table dynvc;
 	size_t refusal_count;	/* answers that wait for the client's message to end */
@@ -95,6 +96,7 @@ struct pdu {
 	struct mcs_pdu mcs;
 	struct channel *channel;	/* *_STATIC */
 	struct rdstls_request ticket;
+	bool is_input;	/* C_SHARE_DATA: keyboard or pointer in it */
 };
 
 /* A handler returns 0 or -EBADMSG with `why`; on success the table decides the next state, unless

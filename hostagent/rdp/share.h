@@ -17,6 +17,7 @@ enum share_type {	/* PDUTYPE_* */
 
 #define SHARE_DATA_ERROR_INFO 47	/* PDUTYPE2_SET_ERROR_INFO_PDU */
 #define SHARE_DATA_FONT_MAP 40
+#define SHARE_DATA_INPUT 28	/* PDUTYPE2_INPUT */
 
 struct share_pdu {
 	enum share_type type;

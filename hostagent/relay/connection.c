@@ -8,6 +8,8 @@ enum connection_step connection_step(enum connection_state *state, uint32_t mess
 {
 	if (message_kind == MESSAGE_EVENT)
 		return STEP_TELL;
+	if (message_kind == MESSAGE_USAGE && *state == CONNECTION_JOINED)
+		return STEP_USAGE;
 	if (message_kind == MESSAGE_REDEEM && *state == CONNECTION_NEW) {
 		*state = CONNECTION_REDEEMING;
 		return STEP_REDEEM;

@@ -24,6 +24,7 @@ enum connection_step {
 	STEP_REDEEM,	/* ask the broker */
 	STEP_DIAL,	/* connect to the guest */
 	STEP_TELL,	/* keep or pass on an event */
+	STEP_USAGE,	/* note how much it is used */
 	STEP_VIOLATION,	/* out of turn: end it */
 };
 

@@ -72,8 +72,10 @@ bool message_is_sound(const struct message *m)
 	case MESSAGE_REFUSED:
 	case MESSAGE_GUEST:
 	case MESSAGE_GUEST_FAILED:
-	case MESSAGE_END:
+	case MESSAGE_USAGE:
 		return true;
+	case MESSAGE_END:
+		return m->end <= RDP_END_FAULT;
 	}
 	return false;
 }

@@ -17,12 +17,13 @@ enum message_kind {
 	MESSAGE_REDEEM = 1,	/* redeem: exchange this ticket, once per session */
 	MESSAGE_DIAL,		/* connect me to the guest of the redeemed ticket, once */
 	MESSAGE_EVENT,		/* event: one audit event */
+	MESSAGE_USAGE,		/* usage: now and then while the session is used */
 	/* parent -> session */
 	MESSAGE_REDEEMED,	/* grant */
 	MESSAGE_REFUSED,	/* the ticket is not valid, or the broker did not answer */
 	MESSAGE_GUEST,		/* carries the connected socket */
 	MESSAGE_GUEST_FAILED,	/* nothing answers there */
-	MESSAGE_END,		/* say goodbye to both sides and exit */
+	MESSAGE_END,		/* end: say goodbye to both sides and exit */
 };
 
 #define MESSAGE_NAME 64
@@ -44,12 +45,19 @@ struct message_grant {
 	struct rdp_policy policy;
 };
 
+struct message_usage {
+	int64_t last_input_ms;	/* monotonic clock */
+	uint64_t bytes[RDP_SIDES];	/* by sender */
+};
+
 struct message {
 	uint32_t kind;
 	union {
 		struct rdp_ticket redeem;
 		struct message_event event;
 		struct message_grant grant;
+		struct message_usage usage;
+		uint32_t end;	/* enum rdp_end */
 	};
 };
 

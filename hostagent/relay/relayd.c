@@ -17,12 +17,15 @@
 #include "hostagent/relay/connection.h"
 #include "hostagent/relay/dial.h"
 #include "hostagent/relay/refusals.h"
+#include "hostagent/relay/session_link.h"
 #include "hostagent/relay/spawner.h"
 
 /* Events of one session beyond this are not passed on: honest ones need a few dozen. */
 #define SESSION_EVENTS_MAX 256
 /* How often the end is looked for while stopping. */
 #define STOP_TICK_MS 20
+/* A session process that was told to end and has not is killed. */
+#define END_LIMIT_MS 4000
 
 struct connection {
 	uint64_t number;	/* its name in the log, in questions and answers */
@@ -39,6 +42,8 @@ struct connection {
 	struct event ended;	/* kind "" until the session process has told its end */
 	unsigned event_count;
 	int64_t began_at_ms;
+	struct message_usage usage;
+	int64_t end_told_ms;	/* 0: the broker has not ended it */
 	UT_hash_handle hh;
 };
 
@@ -48,6 +53,7 @@ struct relayd {
 	struct listener *listener;
 	struct spawner *spawner;
 	struct broker_link *broker;
+	struct session_link *sessions;
 	struct admission *admission;
 	struct connection *connections;	/* by number */
 	uint64_t last_number;
@@ -201,6 +207,7 @@ static void on_redeemed(void *arg, uint64_t number, const struct redemption *gra
 			 kv_str("session", granted->session), kv_str("user", granted->user),
 			 kv_str("desktop", granted->desktop), kv_str("client", c->from.text),
 			 kv_int("pid", c->pid));
+		session_link_begun(d->sessions);
 	}
 	answer(c, &m, -1);
 	memory_wipe(&m, sizeof(m));
@@ -249,6 +256,9 @@ static void on_message(struct connection *c, const struct message *m)
 	case STEP_TELL:
 		on_event(c, &m->event);
 		break;
+	case STEP_USAGE:
+		c->usage = m->usage;
+		break;
 	case STEP_VIOLATION:
 		connection_kill(c, "message out of turn");
 		break;
@@ -272,6 +282,60 @@ static void on_socket(void *arg, int fd, unsigned events)
 		connection_check_over(c);
 	} else {
 		connection_kill(c, "malformed message");
+	}
+}
+
+/* ---- What the broker ends ---- */
+
+static json_t *session_json(const struct connection *c, int64_t now_ms)
+{
+	int64_t idle_ms = c->usage.last_input_ms ? now_ms - c->usage.last_input_ms
+						 : now_ms - c->began_at_ms;
+
+	return json_pack("{s:s, s:I, s:I, s:I}", "id", c->granted.session, "idle_ms",
+			 (json_int_t)(idle_ms > 0 ? idle_ms : 0), "bytes_to_desktop",
+			 (json_int_t)(c->usage.bytes[RDP_CLIENT] & INT64_MAX), "bytes_from_desktop",
+			 (json_int_t)(c->usage.bytes[RDP_GUEST] & INT64_MAX));
+}
+
+static json_t *list_sessions(void *arg)
+{
+	const struct relayd *d = arg;
+	struct connection *each, *next;
+	json_t *sessions = json_array();
+
+	HASH_ITER(hh, d->connections, each, next) {
+		if (each->granted.session[0])
+			json_array_append_new(sessions, session_json(each, clock_monotonic_ms()));
+	}
+	return sessions;
+}
+
+static void end_session(struct connection *c, const char *reason)
+{
+	struct message m = { .kind = MESSAGE_END, .end = RDP_END_REVOKED };
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (strcmp(reason, "session_moved") == 0)
+		m.end = RDP_END_MOVED;
+	if (c->end_told_ms && now_ms > c->end_told_ms + END_LIMIT_MS) {
+		connection_kill(c, "does not end");
+	} else if (!c->end_told_ms) {
+		c->end_told_ms = now_ms;
+		log_info("session_end_wanted", kv_int("connection", (int64_t)c->number),
+			 kv_str("session", c->granted.session), kv_str("reason", reason));
+		answer(c, &m, -1);
+	}
+}
+
+static void on_session_over(void *arg, const char *session, const char *reason)
+{
+	const struct relayd *d = arg;
+	struct connection *each, *next;
+
+	HASH_ITER(hh, d->connections, each, next) {
+		if (strcmp(each->granted.session, session) == 0)
+			end_session(each, reason);
 	}
 }
 
@@ -395,7 +459,7 @@ static void on_stop_tick(void *arg)
 
 void relayd_stop(struct relayd *d)
 {
-	const struct message end = { .kind = MESSAGE_END };
+	const struct message end = { .kind = MESSAGE_END, .end = RDP_END_SHUTDOWN };
 	struct connection *each, *next;
 
 	if (d->stop_by_ms)
@@ -444,6 +508,8 @@ int relayd_new(struct loop *loop, const struct relay_config *config, struct rela
 	if (spawner_new(loop, config->certificate, config->key, config->user, &news, d,
 			&d->spawner, err) < 0 ||
 	    broker_link_new(loop, &broker, on_redeemed, d, &d->broker, err) < 0 ||
+	    session_link_new(loop, &broker.broker, list_sessions, on_session_over, d, &d->sessions,
+			     err) < 0 ||
 	    listener_new(loop, config->listen, on_client, d, &d->listener, err) < 0)
 		return -EINVAL;
 	loop_timer_start(d->refusals_timer, REFUSALS_PERIOD_MS);
@@ -460,6 +526,7 @@ void relayd_free(struct relayd *d)
 	if (!d)
 		return;
 	listener_free(d->listener);
+	session_link_free(d->sessions);
 	broker_link_free(d->broker);
 	HASH_ITER(hh, d->connections, each, next)
 		connection_free(each);

@@ -69,6 +69,7 @@ bool audit_early_end(enum rdp_end end, enum rdp_state state, struct message_even
 	case RDP_END_CLIENT_GONE:
 	case RDP_END_GUEST_GONE:
 	case RDP_END_REVOKED:
+	case RDP_END_MOVED:
 	case RDP_END_SHUTDOWN:
 	case RDP_END_FAULT:
 		return false;
@@ -76,7 +77,9 @@ bool audit_early_end(enum rdp_end end, enum rdp_state state, struct message_even
 	return false;
 }
 
-void audit_ended(enum rdp_end end, struct message_event *out)
+void audit_ended(enum rdp_end end, const uint64_t bytes[RDP_SIDES], struct message_event *out)
 {
 	fill(out, "session_ended", "", rdp_end_name(end), 1);
+	snprintf(out->detail, sizeof(out->detail), "%llu bytes to the desktop, %llu from it",
+		 (unsigned long long)bytes[RDP_CLIENT], (unsigned long long)bytes[RDP_GUEST]);
 }

@@ -20,6 +20,7 @@ void audit_tls(enum rdp_side side, const char *reason, struct message_event *out
 /* An end before the desktop was shown that a security officer wants to see; false when it is an
  * ordinary one (the peer left, a shutdown) or is told by its own event. */
 bool audit_early_end(enum rdp_end end, enum rdp_state state, struct message_event *out);
-void audit_ended(enum rdp_end end, struct message_event *out);
+/* With the bytes each side has sent. */
+void audit_ended(enum rdp_end end, const uint64_t bytes[RDP_SIDES], struct message_event *out);
 
 #endif

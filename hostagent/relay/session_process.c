@@ -13,6 +13,7 @@
 
 /* How long the last words may take to reach both sides. */
 #define CLOSE_LIMIT_MS 2000
+#define USAGE_EVERY_MS 2000
 
 struct process {
 	const struct session_seat *seat;
@@ -23,6 +24,10 @@ struct process {
 	enum rdp_state limited;	/* the state that is being timed */
 	int64_t limit_at_ms;	/* 0: no limit */
 	int64_t close_by_ms;	/* 0: not closing */
+	struct message_usage usage;
+	uint64_t inputs;	/* seen by the last look */
+	int64_t usage_told_ms;
+	bool usage_due;	/* there was input since */
 	struct rdp_output out;
 };
 
@@ -214,6 +219,7 @@ static void feed(struct process *p, enum rdp_side side)
 			return;
 		}
 		used += (size_t)n;
+		p->usage.bytes[side] += (uint64_t)n;
 		carry_out(p);
 	}
 	leg_consume(leg, used);
@@ -346,6 +352,9 @@ static void on_parent_message(struct process *p, struct message *m, int *fd)
 		end_session(p, RDP_END_GUEST_UNREACHABLE);
 		break;
 	case MESSAGE_END:
+		end_session(p, (enum rdp_end)m->end);
+		break;
+	case MESSAGE_USAGE:
 	case MESSAGE_REDEEM:
 	case MESSAGE_DIAL:
 	case MESSAGE_EVENT:
@@ -372,6 +381,28 @@ static void serve_parent(struct process *p)
 }
 
 /* ---- Time ---- */
+
+/* An idle session wakes nobody up: its last word says since when it has been idle. */
+static void tell_usage(struct process *p, int64_t now_ms)
+{
+	struct message m = { .kind = MESSAGE_USAGE };
+	uint64_t inputs = rdp_session_inputs(p->rdp);
+
+	if (inputs != p->inputs) {
+		p->usage.last_input_ms = now_ms;
+		p->usage_due = true;
+	}
+	p->inputs = inputs;
+	if (rdp_session_state(p->rdp) != RDP_ACTIVE || now_ms < p->usage_told_ms + USAGE_EVERY_MS ||
+	    p->parent < 0)
+		return;
+	if (!p->usage.last_input_ms)
+		p->usage.last_input_ms = now_ms;
+	p->usage_told_ms = now_ms;
+	p->usage_due = false;
+	m.usage = p->usage;
+	(void)message_send(p->parent, &m, -1);
+}
 
 static void restart_limit(struct process *p, int64_t now_ms)
 {
@@ -403,6 +434,8 @@ static int wait_ms(const struct process *p, int64_t now_ms)
 {
 	int64_t until = p->close_by_ms ? p->close_by_ms : p->limit_at_ms;
 
+	if (!until && p->usage_due)	/* a state with a limit will not last */
+		until = p->usage_told_ms + USAGE_EVERY_MS;
 	if (wants_another_turn(p, RDP_CLIENT) || wants_another_turn(p, RDP_GUEST))
 		return 0;
 	if (!until)
@@ -452,7 +485,7 @@ static void report_end(struct process *p)
 		if (audit_denied_rest(&denied[i], &e))
 			report(p, &e);
 	}
-	audit_ended(rdp_session_ended(p->rdp), &e);
+	audit_ended(rdp_session_ended(p->rdp), p->usage.bytes, &e);
 	report(p, &e);
 }
 
@@ -474,6 +507,7 @@ int session_process_run(const struct session_seat *seat)
 		turn(p, now_ms);
 		now_ms = clock_monotonic_ms();
 		check_limits(p, now_ms);
+		tell_usage(p, now_ms);
 	}
 
 	report_end(p);

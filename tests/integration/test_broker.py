@@ -909,13 +909,98 @@ def test_revoke_all(fresh, tmp_path):
     assert FakeAgent(broker, 'host-1', tmp_path / 'x').join(join).status == 403
 
 
+# --- sessions that are over -----------------------------------------------------------------------
+
+def open_session(broker, host):
+    ticket = ready_ticket(broker, host)
+    return host.redeem(ticket['locator'], ticket['secret']).body['session']
+
+
+def held(host, *sessions, wait_ms=10000):
+    """The answer to a question of the relay, and how long it was held, both once it has come."""
+    answer, thread = {}, None
+
+    def ask():
+        began = time.monotonic()
+        answer['body'] = host.sessions(*sessions, wait_ms=wait_ms).body
+        answer['s'] = time.monotonic() - began
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.3)
+    assert thread.is_alive(), answer
+
+    def wait():
+        thread.join(15)
+        return answer['body'], answer['s']
+    return wait
+
+
+def test_newer_session_ends_the_older_one_of_the_desktop(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    first = open_session(broker, host)
+    assert host.sessions(first).body == {'end': []}
+    wait = held(host, first)
+    second = open_session(broker, host)
+    body, seconds = wait()
+    assert body == {'end': [{'session': first, 'reason': 'session_moved'}]} and seconds < 3
+    # said again as long as it is listed, also after a restart
+    broker.stop()
+    broker.start(init=False)
+    assert host.sessions(first, second).body['end'] == [{'session': first, 'reason': 'session_moved'}]
+    assert host.sessions(second).body == {'end': []}
+
+
+def test_admin_ends_a_session(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    session = open_session(broker, host)
+    assert host.events({'session': session, 'at_ms': 1, 'kind': 'session_active'}).status == 204
+    wait = held(host, {'id': session, 'idle_ms': 4000, 'bytes_to_desktop': 10, 'bytes_from_desktop': 2000})
+    row = broker.admin('GET', '/v1/admin/sessions').body['sessions'][0]
+    assert (row['idle_ms'], row['bytes_to_desktop'], row['bytes_from_desktop']) == (4000, 10, 2000)
+    assert broker.admin('POST', f'/v1/admin/sessions/{session}/end').status == 204
+    body, seconds = wait()
+    assert body == {'end': [{'session': session, 'reason': 'session_disconnected'}]} and seconds < 3
+    assert broker.admin('GET', '/v1/admin/sessions').body['sessions'] == []
+    assert broker.admin('GET', '/v1/admin/desktops').body['desktops'][0]['use'] == 'disconnected'
+    assert broker.audit()[0]['what'] == 'session_end' and broker.audit()[0]['subject'] == session
+    assert broker.admin('POST', f'/v1/admin/sessions/{"0" * 16}/end').status == 404
+    other = FakeAgent(broker, 'host-8', tmp_path)
+    other.join()
+    assert other.sessions(session).body['end'] == [{'session': session, 'reason': 'session_disconnected'}]
+
+
+def test_revoke_all_ends_running_sessions(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    session = open_session(broker, host)
+    wait = held(host, session)
+    answer = broker.admin('POST', '/v1/admin/revoke-all')
+    assert answer.body['sessions'] == 1
+    body, seconds = wait()
+    assert body['end'] == [{'session': session, 'reason': 'session_disconnected'}] and seconds < 3
+
+
+@pytest.mark.parametrize('body', [{}, {'sessions': [{}]}, {'sessions': [{'id': 'x' * 40}]},
+                                  {'sessions': [], 'wait_ms': -1}])
+def test_bad_questions_of_a_relay(shared, body):
+    assert shared.agent_http('POST', '/agent/v1/sessions', body, shared.host.certificate).status == 400
+
+
+def test_question_of_a_relay_ends_when_its_time_is_over(shared):
+    began = time.monotonic()
+    assert shared.host.sessions(wait_ms=300).body == {'end': []}
+    assert 0.25 < time.monotonic() - began < 3
+
+
 # --- admins ---------------------------------------------------------------------------------------
 
 ADMIN = [('GET', 'pools'), ('PUT', 'pools'), ('GET', 'desktops'), ('GET', 'hosts'),
          ('POST', 'desktops/x/restart'), ('POST', 'desktops/x/reset'),
          ('GET', 'sessions'), ('GET', 'images'), ('GET', 'audit'), ('POST', 'images'),
          ('POST', 'host-tokens'), ('GET', 'explain?user=hanako'), ('POST', 'desktops/x/delete'),
-         ('POST', 'revoke-all')]
+         ('POST', 'revoke-all'), ('POST', 'sessions/x/end')]
 
 
 @pytest.mark.parametrize('method,path', ADMIN)

@@ -242,6 +242,51 @@ def test_client_that_stops_reading_costs_no_memory_and_comes_back(site):
         relay_site.stop(busy)
 
 
+@pytest.mark.parametrize('reason, name, told', [
+    ('session_disconnected', 'revoked', 'ERRINFO_RPC_INITIATED_DISCONNECT'),
+    ('session_moved', 'moved', 'ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION')])
+def test_broker_ends_a_session_at_once_and_no_other(site, reason, name, told):
+    ended, other = site.ticket(), site.ticket()
+    client, bystander = site.connect(ended, hold=60), site.connect(other, hold=60)
+    client.wait_frame()
+    bystander.wait_frame()
+    relay_site.wait_until(lambda: {ended.session, other.session} <= set(site.broker.usage), what='both are watched')
+    began = time.monotonic()
+    site.broker.end_session(ended, reason)
+    assert client.finish(10) == ENDED
+    assert time.monotonic() - began < 2
+    assert told in client.output()
+    event = site.broker.wait_event(lambda e: e['session'] == ended.session and e['kind'] == 'session_ended')
+    assert event['name'] == name and 'bytes to the desktop' in event['detail']
+    assert bystander.process.poll() is None
+    bystander.close()
+
+
+def test_session_is_ended_that_began_while_the_broker_was_being_asked(site):
+    """The question in flight does not list it: it is asked anew."""
+    first = site.connect(site.ticket(), hold=60)
+    first.wait_frame()
+    ticket = site.ticket()
+    site.broker.end_session(ticket)
+    client = site.connect(ticket, hold=60)
+    began = time.monotonic()
+    assert client.finish(15) != 0
+    assert time.monotonic() - began < 5
+    first.close()
+
+
+def test_use_of_a_session_is_told(site):
+    ticket = site.ticket()
+    client = site.connect(ticket, hold=60)
+    client.wait_frame()
+    relay_site.wait_until(lambda: site.broker.usage.get(ticket.session, {}).get('bytes_from_desktop', 0) > 100000,
+                          20, 'bytes of the session')
+    usage = site.broker.usage[ticket.session]
+    assert 0 < usage['bytes_to_desktop'] < usage['bytes_from_desktop']
+    assert 0 <= usage['idle_ms'] < 30000
+    client.close()
+
+
 def test_stop_says_goodbye(site, tmp_path):
     relay = relay_site.Relay(tmp_path / 'second', site.broker, site.pki)
     ticket = site.ticket()

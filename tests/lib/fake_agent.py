@@ -103,6 +103,11 @@ class FakeAgent:
             'locator': locator, 'secret': secret, 'client_address': client_address},
             self.certificate)
 
+    def sessions(self, *sessions, wait_ms=0):
+        return self.broker.agent_http('POST', '/agent/v1/sessions', {
+            'wait_ms': wait_ms, 'sessions': [s if isinstance(s, dict) else {'id': s} for s in sessions]},
+            self.certificate)
+
     def events(self, *events):
         return self.broker.agent_http('POST', '/agent/v1/events', {'events': list(events)},
                                       self.certificate)

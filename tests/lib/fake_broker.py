@@ -48,6 +48,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         broker = self.server.broker
         if self.path == '/agent/v1/redeem':
             self._answer(*broker._redeem(body))
+        elif self.path == '/agent/v1/sessions':
+            self._answer(*broker._watch_sessions(body))
         elif self.path == '/agent/v1/events':
             broker._take_events(body['events'])
             self._answer(204)
@@ -89,18 +91,24 @@ class FakeBroker:
         self.context.load_verify_locations(ca)
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.tickets, self.events, self.redeemed = {}, [], []
+        self.over, self.usage = {}, {}      # session -> reason, session -> what the relay told last
+        self.stopping = False
         self.changed = threading.Condition()
         self.server, self.port, self.delay_s = None, 0, 0
         self.up()
 
     def up(self):
         """Answers from now on, on the port it has always had."""
+        self.stopping = False
         self.server = _Server(('127.0.0.1', self.port), self.context, self)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def down(self):
         """Gone: the port is closed and so are open connections."""
+        with self.changed:
+            self.stopping = True
+            self.changed.notify_all()
         self.server.shutdown()
         self.server.server_close()
         self.server.drop_all()
@@ -129,6 +137,21 @@ class FakeBroker:
                      'desktop': {'id': '0123456789abcdef', 'name': 'gold-001', 'pool': 'gold'},
                      'guest': {'address': host, 'port': port, 'certificate_sha256': t.pin},
                      'credential': t.credential, 'policy': t.policy}
+
+    def _watch_sessions(self, body):
+        """Holds the question until a session it lists is over, as the real one does."""
+        listed = [s['id'] for s in body['sessions']]
+        with self.changed:
+            self.usage.update({s['id']: s for s in body['sessions']})
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.stopping or any(s in self.over for s in listed),
+                                  body['wait_ms'] / 1000)
+            return 200, {'end': [{'session': s, 'reason': self.over[s]} for s in listed if s in self.over]}
+
+    def end_session(self, ticket, reason='session_disconnected'):
+        with self.changed:
+            self.over[ticket.session] = reason
+            self.changed.notify_all()
 
     def _take_events(self, events):
         with self.changed:

@@ -123,6 +123,37 @@ static void revoking_ends_tickets_and_logins(void **state)
 						  NULL, NULL), -ENOENT);
 }
 
+static enum store_session_verdict verdict(struct site *site, const char *session, const char *host)
+{
+	enum store_session_verdict verdict;
+
+	must(store_session_verdict(site->store, session, host, &verdict, &err));
+	return verdict;
+}
+
+static void relays_learn_which_sessions_are_over(void **state)
+{
+	struct site *site = *state;
+	struct store_desktop desktop = site_take(site, "anna", "sales").desktop;
+	struct store_ticket t = site_ticket(&desktop, 1), t2 = site_ticket(&desktop, 3);
+	struct store_redeem r = site_redeem(&t), r2 = site_redeem(&t2);
+
+	must(store_ticket_create(site->store, &t, NOW, &err));
+	must(store_ticket_create(site->store, &t2, NOW, &err));
+	struct store_redeemed first = redeem(site, &r);
+
+	assert_int_equal(verdict(site, first.session, "host-a"), STORE_SESSION_GOES_ON);
+	assert_int_equal(verdict(site, first.session, "host-b"), STORE_SESSION_OVER);
+	assert_int_equal(verdict(site, "0000000000000000", "host-a"), STORE_SESSION_OVER);
+	r2.now_ms++;
+	struct store_redeemed second = redeem(site, &r2);
+
+	assert_int_equal(verdict(site, first.session, "host-a"), STORE_SESSION_MOVED);
+	assert_int_equal(verdict(site, second.session, "host-a"), STORE_SESSION_GOES_ON);
+	must(store_session_end(site->store, second.session, "host-a", NOW + 2, &err));
+	assert_int_equal(verdict(site, second.session, "host-a"), STORE_SESSION_OVER);
+}
+
 static void sessions_follow_their_relay(void **state)
 {
 	struct site *site = *state;
@@ -243,6 +274,7 @@ int main(void)
 		FULL(three_wrong_secrets_burn_the_ticket),
 		FULL(a_ticket_ends_with_the_assignment),
 		FULL(revoking_ends_tickets_and_logins),
+		FULL(relays_learn_which_sessions_are_over),
 		FULL(sessions_follow_their_relay),
 		FULL(of_fifty_parallel_redeems_one_wins),
 		FULL(failed_logins_are_counted_per_user_and_source),

@@ -290,7 +290,7 @@ static void test_disconnect_from_either_side(void **state)
 }
 
 /* The recording as of a client that sets RNS_UD_CS_SUPPORT_ERRINFO_PDU in CS_CORE, or not. */
-static void run_and_revoke(struct replay *r, bool error_info)
+static void run_and_end(struct replay *r, enum rdp_end end, bool error_info)
 {
 	OWNED(buf_done) struct buf copy = { 0 };
 	struct rdp_output out;
@@ -306,7 +306,7 @@ static void run_and_revoke(struct replay *r, bool error_info)
 	buf_reset(&r->lines);
 	buf_reset(&r->written[0]);
 	buf_reset(&r->written[1]);
-	rdp_session_end(r->session, RDP_END_REVOKED, &out);
+	rdp_session_end(r->session, end, &out);
 	replay_output(r, &out);
 }
 
@@ -316,10 +316,10 @@ static void test_revocation_says_why(void **state)
 	struct rdp_output out;
 	struct replay r;
 
-	run_and_revoke(&r, false);
+	run_and_end(&r, RDP_END_REVOKED, false);
 	assert_span_equal(buf_span(&r.written[RDP_CLIENT]), ultimatum);
 	replay_done(&r);
-	run_and_revoke(&r, true);
+	run_and_end(&r, RDP_END_REVOKED, true);
 	assert_string_equal(buf_text(&r.lines), "close revoked\n");
 	assert_span_equal(buf_span(&r.written[RDP_GUEST]), ultimatum);
 	struct span told = buf_span(&r.written[RDP_CLIENT]);
@@ -329,6 +329,38 @@ static void test_revocation_says_why(void **state)
 	assert_span_equal(span_of(told.ptr + told.len - 9, 9), ultimatum);
 	rdp_session_end(r.session, RDP_END_REVOKED, &out);
 	assert_int_equal(out.effect_count + out.piece_count, 0);
+	replay_done(&r);
+}
+
+static void test_move_says_why(void **state)
+{
+	struct replay r;
+
+	run_and_end(&r, RDP_END_MOVED, true);
+	assert_string_equal(buf_text(&r.lines), "close moved\n");
+	assert_memory_equal(r.written[RDP_CLIENT].ptr + 15 + 14, "\x2f\0\0\0\5\0\0\0", 8);
+	replay_done(&r);
+	run_and_end(&r, RDP_END_SHUTDOWN, true);
+	assert_memory_equal(r.written[RDP_CLIENT].ptr + 15 + 14, "\x2f\0\0\0\x19\0\0\0", 8);
+	replay_done(&r);
+	run_and_end(&r, RDP_END_TIMEOUT, true);
+	assert_int_equal(r.written[RDP_CLIENT].len, 9);	/* nothing but the ultimatum */
+	replay_done(&r);
+}
+
+/* Keyboard and pointer count, whichever way they come; other data of the client's does not. */
+static void test_inputs_are_counted(void **state)
+{
+	struct replay r;
+
+	run(&r, REC_SOUND, &sound, 0);
+	uint64_t before = rdp_session_inputs(r.session);
+
+	replay_bytes(&r, RDP_CLIENT, BYTES(0x04, 4, 0, 0x1c));
+	assert_int_equal(rdp_session_inputs(r.session), before + 1);
+	replay_bytes(&r, RDP_GUEST, BYTES(0x00, 4, 0, 0));
+	assert_int_equal(rdp_session_inputs(r.session), before + 1);
+	assert_int_equal(rdp_session_state(r.session), RDP_ACTIVE);
 	replay_done(&r);
 }
 
@@ -412,6 +444,8 @@ int main(void)
 		cmocka_unit_test(test_bulk_is_not_copied),
 		cmocka_unit_test(test_disconnect_from_either_side),
 		cmocka_unit_test(test_revocation_says_why),
+		cmocka_unit_test(test_move_says_why),
+		cmocka_unit_test(test_inputs_are_counted),
 		cmocka_unit_test(test_end_while_redeeming),
 		cmocka_unit_test(test_grants_that_do_not_fit),
 		cmocka_unit_test(test_every_state_has_its_words),

@@ -27,6 +27,17 @@ static void test_one_ticket_per_connection(void **state)
 	}
 }
 
+static void test_usage_is_told_of_a_session(void **state)
+{
+	for (int s = CONNECTION_NEW; s <= CONNECTION_JOINED; s++) {
+		enum connection_state at = (enum connection_state)s;
+
+		assert_int_equal(connection_step(&at, MESSAGE_USAGE),
+				 s == CONNECTION_JOINED ? STEP_USAGE : STEP_VIOLATION);
+		assert_int_equal(at, s);
+	}
+}
+
 static void test_what_only_the_parent_says_is_out_of_turn(void **state)
 {
 	static const uint32_t kinds[] = { 0, MESSAGE_REDEEMED, MESSAGE_REFUSED, MESSAGE_GUEST,
@@ -62,6 +73,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guest_only_behind_a_granted_ticket),
 		cmocka_unit_test(test_one_ticket_per_connection),
+		cmocka_unit_test(test_usage_is_told_of_a_session),
 		cmocka_unit_test(test_what_only_the_parent_says_is_out_of_turn),
 		cmocka_unit_test(test_events_are_made_safe),
 	};

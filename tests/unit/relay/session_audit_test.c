@@ -40,7 +40,9 @@ static void test_every_word_is_known(void **state)
 		assert_passes_parent(&e);
 	}
 	for (int end = RDP_END_NONE; end <= RDP_END_FAULT; end++) {
-		audit_ended((enum rdp_end)end, &e);
+		audit_ended((enum rdp_end)end, (const uint64_t[]){ 12, UINT64_MAX }, &e);
+		assert_string_equal(e.detail,
+				    "12 bytes to the desktop, 18446744073709551615 from it");
 		assert_passes_parent(&e);
 		assert_true(strlen(e.name) > 0);
 		if (audit_early_end((enum rdp_end)end, RDP_MCS_SETUP, &e))

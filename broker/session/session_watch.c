@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker/session/session_watch.h"
+
+#include <errno.h>
+
+#define SESSIONS_MAX 4096
+#define WAIT_MAX_MS 30000
+
+/* What one relay carries, as it told last. */
+struct carried {
+	struct list link;
+	char host[STORE_NAME_SIZE];
+	json_t *sessions;	/* array of objects */
+};
+
+struct session_watch {
+	struct broker *broker;
+	struct list asking, carried;
+};
+
+struct asking {
+	struct state_job job;	/* first: jobs are cast back */
+	struct list link;
+	struct session_watch *watch;
+	struct request *r;
+	struct loop_timer *timer;
+	json_t *sessions;
+	bool running, again;	/* a job is under way; something changed meanwhile */
+	bool must_answer;	/* the wait is over, or a newer question took its place */
+	json_t *ends;
+};
+
+static void asking_free(struct asking *a)
+{
+	list_remove(&a->link);
+	loop_timer_free(a->timer);
+	json_decref(a->sessions);
+	json_decref(a->ends);
+	free(a);
+}
+
+/* ---- The question to the store ---- */
+
+static int look_at(struct store *store, struct asking *a, const char *id, struct error *err)
+{
+	enum store_session_verdict verdict;
+	int rc = store_session_verdict(store, id, a->r->peer, &verdict, err);
+
+	if (rc < 0 || verdict == STORE_SESSION_GOES_ON)
+		return rc;
+	json_array_append_new(a->ends, json_pack("{s:s, s:s}", "session", id, "reason",
+						 verdict == STORE_SESSION_MOVED ?
+							 "session_moved" : "session_disconnected"));
+	return 0;
+}
+
+static int asking_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct asking *a = (struct asking *)job;
+	const json_t *session;
+	size_t i;
+	int rc = 0;
+
+	json_decref(a->ends);
+	a->ends = json_array();
+	json_array_foreach(a->sessions, i, session) {
+		if (rc == 0)
+			rc = look_at(store, a, json_string_value(json_object_get(session, "id")),
+				     err);
+	}
+	return rc;
+}
+
+static void asking_done(struct state_job *job, int rc, const struct error *err);
+
+static void asking_look(struct asking *a)
+{
+	a->running = true;
+	a->again = false;
+	state_submit_always(a->watch->broker->state, &a->job, asking_run, asking_done);
+}
+
+static void asking_poke(struct asking *a)
+{
+	if (a->running)
+		a->again = true;
+	else
+		asking_look(a);
+}
+
+static void asking_over(void *arg)
+{
+	struct asking *a = arg;
+
+	a->must_answer = true;
+	asking_poke(a);
+}
+
+static void asking_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct asking *a = (struct asking *)job;
+
+	a->running = false;
+	if (rc < 0) {
+		request_store_failed(a->r, rc, err);
+		asking_free(a);
+	} else if (json_array_size(a->ends) || a->must_answer || !request_exchange(a->r)) {
+		request_reply(a->r, 200, json_pack("{s:O}", "end", a->ends));
+		asking_free(a);
+	} else if (a->again) {
+		asking_look(a);
+	}
+}
+
+/* ---- What relays tell ---- */
+
+static struct carried *carried_of(struct session_watch *watch, const char *host)
+{
+	LIST_EACH_SAFE(it, &watch->carried) {
+		struct carried *c = LIST_OF(it, struct carried, link);
+
+		if (strcmp(c->host, host) == 0)
+			return c;
+	}
+	struct carried *c = xnew(struct carried);
+
+	memcpy(c->host, host, strlen(host) + 1);
+	list_append(&watch->carried, &c->link);
+	return c;
+}
+
+static void carried_note(struct session_watch *watch, const char *host, json_t *sessions)
+{
+	struct carried *c = carried_of(watch, host);
+
+	json_decref(c->sessions);
+	c->sessions = json_incref(sessions);
+}
+
+static void usage_add(json_t *usage, const json_t *session)
+{
+	json_t *numbers = json_object();
+	static const char *const names[] = { "idle_ms", "bytes_to_desktop", "bytes_from_desktop" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		int64_t value = json_integer_value(json_object_get(session, names[i]));
+
+		json_object_set_new(numbers, names[i], json_integer(value < 0 ? 0 : value));
+	}
+	json_object_set_new(usage, json_string_value(json_object_get(session, "id")), numbers);
+}
+
+json_t *session_watch_usage(const struct session_watch *watch)
+{
+	json_t *usage = json_object();
+
+	LIST_EACH_SAFE(it, (struct list *)&watch->carried) {
+		const struct carried *c = LIST_OF(it, struct carried, link);
+		const json_t *session;
+		size_t i;
+
+		json_array_foreach(c->sessions, i, session)
+			usage_add(usage, session);
+	}
+	return usage;
+}
+
+/* ---- Doors ---- */
+
+static int read_sessions(const json_t *body, const json_t **sessions, struct error *err)
+{
+	const json_t *session;
+	char id[STORE_ID_SIZE];
+	size_t i;
+	int rc = json_get_array(body, "sessions", SESSIONS_MAX, sessions, err);
+
+	if (rc < 0)
+		return rc;
+	json_array_foreach(*sessions, i, session) {
+		if ((rc = json_get_text(session, "id", id, sizeof(id), err)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* One held question per host: the older one's relay has gone or given it up. */
+static void replace_older(struct session_watch *watch, const char *host)
+{
+	LIST_EACH_SAFE(it, &watch->asking) {
+		struct asking *a = LIST_OF(it, struct asking, link);
+
+		if (strcmp(a->r->peer, host) == 0)
+			asking_over(a);
+	}
+}
+
+void session_watch_ask(struct request *r)
+{
+	struct session_watch *watch = r->broker->watch;
+	const json_t *body = request_body(r), *sessions = NULL;
+	struct error err = { 0 };
+	int64_t wait_ms = 0;
+
+	if (!body)
+		return;
+	if (read_sessions(body, &sessions, &err) < 0 ||
+	    json_get_int_or(body, "wait_ms", 0, 0, WAIT_MAX_MS, &wait_ms, &err) < 0) {
+		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
+		return;
+	}
+	struct asking *a = xnew(struct asking);
+
+	a->watch = watch;
+	a->r = r;
+	a->sessions = json_deep_copy(sessions);
+	a->must_answer = wait_ms == 0;
+	carried_note(watch, r->peer, a->sessions);
+	replace_older(watch, r->peer);
+	list_append(&watch->asking, &a->link);
+	a->timer = loop_timer_new(r->broker->loop, asking_over, a);
+	loop_timer_start(a->timer, wait_ms);
+	asking_look(a);
+}
+
+/* asking_poke only starts a job, so nobody goes away inside the loop. */
+void session_watch_changed(struct session_watch *watch, const char *host)
+{
+	LIST_EACH_SAFE(it, &watch->asking) {
+		struct asking *a = LIST_OF(it, struct asking, link);
+
+		if (!host || strcmp(a->r->peer, host) == 0)
+			asking_poke(a);
+	}
+}
+
+struct session_watch *session_watch_new(struct broker *broker)
+{
+	struct session_watch *watch = xnew(struct session_watch);
+
+	watch->broker = broker;
+	list_init(&watch->asking);
+	list_init(&watch->carried);
+	return watch;
+}
+
+void session_watch_free(struct session_watch *watch)
+{
+	struct error gone = { .code = ECANCELED, .text = "the broker is stopping" };
+
+	if (!watch)
+		return;
+	LIST_EACH_SAFE(it, &watch->asking) {
+		struct asking *a = LIST_OF(it, struct asking, link);
+
+		request_store_failed(a->r, -ECANCELED, &gone);
+		asking_free(a);
+	}
+	LIST_EACH_SAFE(it, &watch->carried) {
+		struct carried *c = LIST_OF(it, struct carried, link);
+
+		list_remove(&c->link);
+		json_decref(c->sessions);
+		free(c);
+	}
+	free(watch);
+}
