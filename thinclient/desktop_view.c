@@ -5,12 +5,30 @@
 #include "thinclient/keymap.h"
 #include "thinclient/viewport.h"
 
-enum { RESIZE_REST_MS = 250, WHEEL_STEP = 120 };
+/* A session that must be opened anew for its size waits longer for the window to rest. */
+enum { RESIZE_REST_MS = 250, REOPEN_REST_MS = 1000, WHEEL_STEP = 120 };
 
 void desktop_view_init(struct desktop_view *view, SDL_Renderer *renderer,
 		       struct rdp_session *session)
 {
-	*view = (struct desktop_view){ .renderer = renderer, .session = session };
+	*view = (struct desktop_view){ .renderer = renderer };
+	desktop_view_attach(view, session);
+}
+
+void desktop_view_detach(struct desktop_view *view)
+{
+	view->session = NULL;
+	view->stale = true;
+	view->resize_at_ms = 0;
+	view->reopen = false;
+	memset(view->down, 0, sizeof(view->down));
+}
+
+void desktop_view_attach(struct desktop_view *view, struct rdp_session *session)
+{
+	view->session = session;
+	view->pointer_serial = 0;
+	SDL_GetRendererOutputSize(view->renderer, &view->asked_width, &view->asked_height);
 }
 
 void desktop_view_done(struct desktop_view *view)
@@ -29,7 +47,7 @@ void desktop_view_done(struct desktop_view *view)
 
 static bool fit_texture(struct desktop_view *view, const struct frame_state *state)
 {
-	if (view->texture && view->resizes == state->resizes)
+	if (view->texture && !view->stale && view->resizes == state->resizes)
 		return true;
 	if (view->texture)
 		SDL_DestroyTexture(view->texture);
@@ -51,9 +69,10 @@ static void upload(struct desktop_view *view)
 	size_t stride, count;
 	const uint8_t *pixels = frame_lock(frame, &state, &stride);
 
-	if (pixels) {
+	if (pixels && (!view->stale || state.paints > 0 || !view->texture)) {
 		bool fitted = fit_texture(view, &state);
 
+		view->stale = false;
 		count = frame_take_dirty(frame, dirty);
 		if (!fitted) {	/* a new texture holds nothing yet */
 			dirty[0] = (struct frame_rect){ 0, 0, state.width, state.height };
@@ -111,10 +130,20 @@ static struct frame_rect fit(const struct desktop_view *view)
 	return viewport_fit(view->width, view->height, w, h);
 }
 
+static void dim(struct desktop_view *view)
+{
+	SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_BLEND);
+	SDL_SetRenderDrawColor(view->renderer, 0, 0, 0, 150);
+	SDL_RenderFillRect(view->renderer, NULL);
+	SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_NONE);
+}
+
 void desktop_view_draw(struct desktop_view *view)
 {
-	upload(view);
-	update_pointer(view);
+	if (view->session) {
+		upload(view);
+		update_pointer(view);
+	}
 	SDL_SetRenderDrawColor(view->renderer, 0, 0, 0, 0xFF);
 	SDL_RenderClear(view->renderer);
 	if (view->texture) {
@@ -123,7 +152,8 @@ void desktop_view_draw(struct desktop_view *view)
 		SDL_RenderCopy(view->renderer, view->texture, NULL,
 			       &(SDL_Rect){ r.x, r.y, r.w, r.h });
 	}
-	SDL_RenderPresent(view->renderer);
+	if (view->stale)
+		dim(view);
 }
 
 /* --- input ----------------------------------------------------------------------------------- */
@@ -243,6 +273,8 @@ void desktop_view_take_text(struct desktop_view *view)
 
 static void on_window(struct desktop_view *view, const SDL_WindowEvent *window, int64_t now_ms)
 {
+	if (!view->session)
+		return;
 	if (window->event == SDL_WINDOWEVENT_FOCUS_LOST)
 		desktop_view_release_keys(view);
 	if (window->event == SDL_WINDOWEVENT_FOCUS_GAINED)
@@ -257,7 +289,7 @@ void desktop_view_event(struct desktop_view *view, const SDL_Event *event, int64
 
 	if (event->type == SDL_WINDOWEVENT)
 		on_window(view, &event->window, now_ms);
-	if (!view->texture)
+	if (!view->texture || !view->session)
 		return;
 	switch (event->type) {
 	case SDL_CLIPBOARDUPDATE:
@@ -284,16 +316,42 @@ void desktop_view_event(struct desktop_view *view, const SDL_Event *event, int64
 	}
 }
 
-int desktop_view_tick(struct desktop_view *view, int64_t now_ms)
+/* The wish goes to the session, or the session has to go. */
+static void settle(struct desktop_view *view)
 {
 	int w, h;
 
-	if (!view->resize_at_ms)
-		return -1;
-	if (now_ms < view->resize_at_ms)
-		return (int)(view->resize_at_ms - now_ms);
 	view->resize_at_ms = 0;
-	if (SDL_GetRendererOutputSize(view->renderer, &w, &h) == 0)
+	if (SDL_GetRendererOutputSize(view->renderer, &w, &h) ||
+	    (w == view->asked_width && h == view->asked_height))
+		return;
+	if (rdp_session_can_resize(view->session)) {
+		view->asked_width = w;
+		view->asked_height = h;
 		rdp_session_resize(view->session, w, h);
+	} else {
+		view->reopen = true;
+	}
+}
+
+int desktop_view_tick(struct desktop_view *view, int64_t now_ms)
+{
+	int64_t at_ms = view->resize_at_ms;
+
+	if (!at_ms || !view->session)
+		return -1;
+	if (!rdp_session_can_resize(view->session))
+		at_ms += REOPEN_REST_MS - RESIZE_REST_MS;
+	if (now_ms < at_ms)
+		return (int)(at_ms - now_ms);
+	settle(view);
 	return -1;
+}
+
+bool desktop_view_wants_reopen(struct desktop_view *view)
+{
+	bool wants = view->reopen;
+
+	view->reopen = false;
+	return wants;
 }

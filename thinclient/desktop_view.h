@@ -8,7 +8,10 @@
 
 struct desktop_view {
 	SDL_Renderer *renderer;
-	struct rdp_session *session;	/* borrowed */
+	struct rdp_session *session;	/* borrowed; NULL between two */
+	bool stale;			/* the picture is of the session before */
+	bool reopen;			/* see desktop_view_wants_reopen() */
+	int asked_width, asked_height;	/* of this session */
 	SDL_Texture *texture;
 	int width, height;		/* of the texture */
 	unsigned resizes;
@@ -22,8 +25,11 @@ struct desktop_view {
 void desktop_view_init(struct desktop_view *view, SDL_Renderer *renderer,
 		       struct rdp_session *session);
 void desktop_view_done(struct desktop_view *view);
+/* The session goes, or another comes: the last picture stays, dimmed, until there is a new one. */
+void desktop_view_detach(struct desktop_view *view);
+void desktop_view_attach(struct desktop_view *view, struct rdp_session *session);
 
-/* Takes what is new from the session and shows it. */
+/* Takes what is new from the session and shows it. The caller presents it. */
 void desktop_view_draw(struct desktop_view *view);
 /* Keyboard, mouse, focus and size. */
 void desktop_view_event(struct desktop_view *view, const SDL_Event *event, int64_t now_ms);
@@ -34,5 +40,7 @@ void desktop_view_offer_text(struct desktop_view *view);
 void desktop_view_take_text(struct desktop_view *view);
 /* Sends a wish for another size once the window rests. Milliseconds until then, or -1. */
 int desktop_view_tick(struct desktop_view *view, int64_t now_ms);
+/* True once when the window rests in a size that this session cannot take. */
+bool desktop_view_wants_reopen(struct desktop_view *view);
 
 #endif

@@ -43,6 +43,23 @@ static const struct rule rules[FLOW_STATES][FLOW_EVENTS] = {
 		[FLOW_EV_SESSION_ENDED] = GO(FLOW_FORM, FLOW_DO_SHOW_REASON | FLOW_DO_CLOSE |
 						       FLOW_DO_SIGN_OUT),
 		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_CLOSE | FLOW_DO_SIGN_OUT),
+		[FLOW_EV_LOST] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_WAIT),
+		[FLOW_EV_RESIZED] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_CONNECT),
+	},
+	[FLOW_RETURNING] = {
+		[FLOW_EV_RETRY] = GO(FLOW_RETURNING, FLOW_DO_CONNECT),
+		[FLOW_EV_WAIT] = GO(FLOW_RETURNING, FLOW_DO_CONNECT),
+		[FLOW_EV_LOST] = GO(FLOW_RETURNING, FLOW_DO_WAIT),
+		[FLOW_EV_TICKET] = GO(FLOW_REOPENING, FLOW_DO_OPEN),
+		[FLOW_EV_FAILED] = GO(FLOW_FORM, FLOW_DO_SHOW_REASON | FLOW_DO_SIGN_OUT),
+		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_SIGN_OUT),
+	},
+	[FLOW_REOPENING] = {
+		[FLOW_EV_SESSION_ACTIVE] = GO(FLOW_DESKTOP, 0),
+		[FLOW_EV_LOST] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_WAIT),
+		[FLOW_EV_SESSION_ENDED] = GO(FLOW_FORM, FLOW_DO_SHOW_REASON | FLOW_DO_CLOSE |
+						       FLOW_DO_SIGN_OUT),
+		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_CLOSE | FLOW_DO_SIGN_OUT),
 	},	/* a cell left out is illegal: flow_step() returns -EPROTO and changes nothing */
 };
 
@@ -63,6 +80,7 @@ const char *flow_state_name(enum flow_state state)
 		[FLOW_FORM] = "form",		  [FLOW_SIGNING_IN] = "signing_in",
 		[FLOW_CHOOSING] = "choosing",	  [FLOW_PREPARING] = "preparing",
 		[FLOW_CONNECTING] = "connecting", [FLOW_DESKTOP] = "desktop",
+		[FLOW_RETURNING] = "returning",	  [FLOW_REOPENING] = "reopening",
 	};
 
 	return names[state];
@@ -79,6 +97,9 @@ const char *flow_event_name(enum flow_event event)
 		[FLOW_EV_FAILED] = "failed",
 		[FLOW_EV_SESSION_ACTIVE] = "session_active",
 		[FLOW_EV_SESSION_ENDED] = "session_ended",
+		[FLOW_EV_LOST] = "lost",
+		[FLOW_EV_RESIZED] = "resized",
+		[FLOW_EV_RETRY] = "retry",
 		[FLOW_EV_CANCEL] = "cancel",
 	};
 

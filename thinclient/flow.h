@@ -14,6 +14,8 @@ enum flow_state {
 	FLOW_PREPARING,		/* the broker starts the desktop */
 	FLOW_CONNECTING,	/* to the relay */
 	FLOW_DESKTOP,
+	FLOW_RETURNING,		/* the session was lost; on the way to another ticket */
+	FLOW_REOPENING,		/* the other session is being opened */
 	FLOW_STATES
 };
 
@@ -26,6 +28,9 @@ enum flow_event {
 	FLOW_EV_FAILED,		/* a request failed, or there is no desktop */
 	FLOW_EV_SESSION_ACTIVE,
 	FLOW_EV_SESSION_ENDED,
+	FLOW_EV_LOST,		/* what may pass: the session broke, the broker is away */
+	FLOW_EV_RESIZED,	/* the desktop has to be opened anew for its new size */
+	FLOW_EV_RETRY,		/* the wait is over */
 	FLOW_EV_CANCEL,
 	FLOW_EVENTS
 };
@@ -38,6 +43,7 @@ enum flow_effect {
 	FLOW_DO_SIGN_OUT = 1 << 4,	/* also cancels the request in flight */
 	FLOW_DO_SHOW_REASON = 1 << 5,	/* on the form */
 	FLOW_DO_CLEAR_REASON = 1 << 6,
+	FLOW_DO_WAIT = 1 << 7,		/* a while, then FLOW_EV_RETRY */
 };
 
 /* -EPROTO and no change when the event means nothing in this state. */

@@ -23,6 +23,9 @@
 #include "thinclient/end_reason.h"
 #include "thinclient/rdp_settings.h"
 
+/* Servers open the channel for sizes right behind the start, if they have it. */
+enum { DISP_WAIT_US = 5000000 };
+
 enum { QUEUE_MAX = 1024, MAX_HANDLES = 64, MAX_RECTS = 64 };
 
 struct input {
@@ -685,4 +688,13 @@ void rdp_session_offer_text(struct rdp_session *session, const char *utf8)
 char *rdp_session_take_text(struct rdp_session *session)
 {
 	return clipboard_take(session->clipboard);
+}
+
+bool rdp_session_can_resize(struct rdp_session *session)
+{
+	pthread_mutex_lock(&session->mutex);
+	bool can = session->disp || !session->status.active_us ||
+		   clock_monotonic_us() < session->status.active_us + DISP_WAIT_US;
+	pthread_mutex_unlock(&session->mutex);
+	return can;
 }

@@ -67,6 +67,10 @@ void rdp_session_sync_locks(struct rdp_session *session, uint16_t toggles);
 /* Wishes for another desktop size; the frame's size tells when it was granted. */
 void rdp_session_resize(struct rdp_session *session, int width, int height);
 
+/* Whether the desktop can take another size while it is shown: true also as long as that is not
+ * known yet. */
+bool rdp_session_can_resize(struct rdp_session *session);
+
 /* Clipboard, as far as the ticket allows; see clipboard.h. */
 void rdp_session_offer_text(struct rdp_session *session, const char *utf8);
 char *rdp_session_take_text(struct rdp_session *session);

@@ -120,6 +120,8 @@ enum screen_action screen_press(struct screen *screen, enum screen_key key)
 	case FLOW_SIGNING_IN:
 	case FLOW_PREPARING:
 	case FLOW_CONNECTING:
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
 		return key == SCREEN_KEY_ESCAPE ? SCREEN_CANCEL : SCREEN_NOTHING;
 	case FLOW_DESKTOP:
 	case FLOW_STATES:
@@ -221,6 +223,8 @@ static int arrange_content(const struct screen *screen, int left, int top, int m
 	case FLOW_PREPARING:
 	case FLOW_CONNECTING:
 	case FLOW_DESKTOP:
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
 	case FLOW_STATES:
 		break;
 	}
@@ -257,6 +261,10 @@ void screen_window_title(const struct screen *screen, char *out, size_t size)
 		break;
 	case FLOW_CONNECTING:
 		snprintf(out, size, "Genkan: connecting");
+		break;
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
+		snprintf(out, size, "Genkan: %s (reconnecting)", screen->title);
 		break;
 	case FLOW_DESKTOP:
 	case FLOW_STATES:

@@ -300,6 +300,8 @@ static void draw_content(const struct painter *p)
 		break;
 	case FLOW_CONNECTING:
 	case FLOW_DESKTOP:
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
 	case FLOW_STATES:
 		draw_progress(p, true);
 		break;
@@ -330,6 +332,8 @@ int screen_animation_ms(const struct screen *screen, int64_t now_ms)
 	case FLOW_CHOOSING:
 	case FLOW_PREPARING:
 	case FLOW_DESKTOP:
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
 	case FLOW_STATES:
 		break;
 	}

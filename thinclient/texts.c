@@ -19,6 +19,8 @@ static const char *const table[STRINGS][LANGUAGES] = {
 	[STR_CHOOSE] = { "Choose a desktop", "デスクトップを選んでください" },
 	[STR_PREPARING] = { "Preparing your desktop", "デスクトップを準備しています" },
 	[STR_CONNECTING] = { "Connecting to your desktop", "デスクトップに接続しています" },
+	[STR_RECONNECTING] = { "The connection was lost. Reconnecting…",
+			       "接続が切れました。再接続しています…" },
 	[STR_CANCEL] = { "Cancel", "キャンセル" },
 	[STR_REASON_CODE] = { "Reason", "理由コード" },
 	[STR_STAGE_QUEUED] = { "Waiting for a place", "順番を待っています" },

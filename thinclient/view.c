@@ -9,6 +9,7 @@
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
 #include "common/sys/log.h"
+#include "thinclient/backoff.h"
 #include "thinclient/broker_link.h"
 #include "thinclient/desktop_view.h"
 #include "thinclient/end_reason.h"
@@ -27,6 +28,9 @@ struct view {
 	unsigned serial;		/* of the request whose answer counts */
 	struct rdp_session *session;
 	struct desktop_view desktop;
+	bool shown;			/* `desktop` holds a picture, of this session or the last */
+	struct backoff backoff;
+	int64_t opened_at_ms, retry_at_ms;	/* 0: no wait */
 	struct connect_answer answer;
 	struct problem problem;
 	char footer[320];
@@ -97,16 +101,40 @@ static void open_session(struct view *view)
 		step(view, FLOW_EV_SESSION_ENDED);
 		return;
 	}
-	desktop_view_init(&view->desktop, view->renderer, view->session);
+	if (view->shown)
+		desktop_view_attach(&view->desktop, view->session);
+	else
+		desktop_view_init(&view->desktop, view->renderer, view->session);
+	view->shown = true;
+	view->opened_at_ms = 0;
 }
 
 static void close_session(struct view *view)
 {
 	if (!view->session)
 		return;
-	desktop_view_done(&view->desktop);
+	desktop_view_detach(&view->desktop);
 	rdp_session_free(view->session);
 	view->session = NULL;
+}
+
+/* The picture of a lost session is kept only on the way to the next. */
+static void drop_picture(struct view *view)
+{
+	if (view->shown)
+		desktop_view_done(&view->desktop);
+	view->shown = false;
+}
+
+static void wait_a_while(struct view *view)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t lasted_ms = view->opened_at_ms ? now_ms - view->opened_at_ms : 0;
+	int64_t delay_ms = backoff_next(&view->backoff, lasted_ms);
+
+	view->opened_at_ms = 0;
+	view->retry_at_ms = now_ms + delay_ms;
+	log_info("reconnecting", kv_str("code", view->problem.code), kv_int("delay_ms", delay_ms));
 }
 
 static void show_reason(struct view *view)
@@ -133,6 +161,8 @@ static void carry_out(struct view *view, unsigned effects)
 		ask_for_desktop(view);
 	if (effects & FLOW_DO_OPEN)
 		open_session(view);
+	if (effects & FLOW_DO_WAIT)
+		wait_a_while(view);
 	if (effects & FLOW_DO_SHOW_REASON)
 		show_reason(view);
 }
@@ -151,6 +181,11 @@ static void enter_state(struct view *view, enum flow_state before)
 
 	if (now == before)
 		return;
+	if (now == FLOW_FORM) {
+		drop_picture(view);
+		view->retry_at_ms = 0;
+		view->backoff = (struct backoff){ 0 };
+	}
 	if (now == FLOW_FORM && !*view->screen.reason)
 		screen_show_form(&view->screen, "", false, 0);
 	if (now != FLOW_FORM && now != FLOW_SIGNING_IN)
@@ -245,7 +280,10 @@ static void on_link(struct view *view)
 		return;
 	if (result.failed) {
 		view->problem = result.problem;
-		step(view, FLOW_EV_FAILED);
+		step(view, view->screen.state == FLOW_RETURNING &&
+					   backoff_is_worth_it(result.problem.code)
+				   ? FLOW_EV_LOST
+				   : FLOW_EV_FAILED);
 		return;
 	}
 	switch (result.kind) {
@@ -270,10 +308,14 @@ static void on_session(struct view *view)
 	rdp_session_status(view->session, &status);
 	if (status.phase == RDP_ENDED) {
 		problem_set(&view->problem, status.reason, status.detail);
-		step(view, FLOW_EV_SESSION_ENDED);
+		step(view, view->screen.state != FLOW_CONNECTING &&
+					   backoff_is_worth_it(status.reason)
+				   ? FLOW_EV_LOST
+				   : FLOW_EV_SESSION_ENDED);
 		return;
 	}
-	if (status.phase == RDP_ACTIVE && view->screen.state == FLOW_CONNECTING) {
+	if (status.phase == RDP_ACTIVE && view->screen.state != FLOW_DESKTOP) {
+		view->opened_at_ms = clock_monotonic_ms();
 		step(view, FLOW_EV_SESSION_ACTIVE);
 		desktop_view_offer_text(&view->desktop);
 	}
@@ -290,12 +332,19 @@ static void toggle_fullscreen(struct view *view)
 	SDL_SetWindowKeyboardGrab(view->window, now ? SDL_FALSE : SDL_TRUE);
 }
 
+static bool shows_desktop(const struct view *view)
+{
+	enum flow_state state = view->screen.state;
+
+	return state == FLOW_DESKTOP || state == FLOW_RETURNING || state == FLOW_REOPENING;
+}
+
 /* Ctrl+Alt+Enter: full screen. Ctrl+Alt+End: leave the desktop as it is. */
 static bool on_hot_key(struct view *view, const SDL_KeyboardEvent *key)
 {
 	bool chord = (key->keysym.mod & KMOD_CTRL) && (key->keysym.mod & KMOD_ALT);
 	SDL_Scancode code = key->keysym.scancode;
-	bool leave = code == SDL_SCANCODE_END && view->screen.state == FLOW_DESKTOP;
+	bool leave = code == SDL_SCANCODE_END && shows_desktop(view);
 
 	if (!chord || (code != SDL_SCANCODE_RETURN && !leave))
 		return false;
@@ -395,12 +444,26 @@ static void on_event(struct view *view, const SDL_Event *event)
 
 /* --- loop ------------------------------------------------------------------------------------ */
 
+static void draw_desktop(struct view *view)
+{
+	int w, h;
+
+	desktop_view_draw(&view->desktop);
+	if (view->screen.state != FLOW_DESKTOP) {
+		SDL_GetWindowSize(view->window, &w, &h);
+		canvas_text(&view->canvas, TEXT_TITLE, (SDL_Color){ 255, 255, 255, 255 },
+			    ALIGN_CENTER, w / 2, h / 2,
+			    texts_get(view->screen.language, STR_RECONNECTING));
+	}
+	SDL_RenderPresent(view->renderer);
+}
+
 static void draw(struct view *view)
 {
 	int w, h;
 
-	if (view->screen.state == FLOW_DESKTOP) {
-		desktop_view_draw(&view->desktop);
+	if (shows_desktop(view)) {
+		draw_desktop(view);
 		return;
 	}
 	SDL_GetWindowSize(view->window, &w, &h);
@@ -416,12 +479,33 @@ static void draw(struct view *view)
 	}
 }
 
+static int desktop_timeout_ms(struct view *view, int64_t now_ms)
+{
+	int timeout_ms = desktop_view_tick(&view->desktop, now_ms);
+
+	if (desktop_view_wants_reopen(&view->desktop)) {
+		problem_set(&view->problem, "resized", "");
+		step(view, FLOW_EV_RESIZED);
+	}
+	return timeout_ms;
+}
+
+static void retry_when_due(struct view *view)
+{
+	if (!view->retry_at_ms || clock_monotonic_ms() < view->retry_at_ms)
+		return;
+	view->retry_at_ms = 0;
+	step(view, FLOW_EV_RETRY);
+}
+
 static int next_timeout_ms(struct view *view)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
 	if (view->screen.state == FLOW_DESKTOP)
-		return desktop_view_tick(&view->desktop, now_ms);
+		return desktop_timeout_ms(view, now_ms);
+	if (view->retry_at_ms)
+		return (int)(view->retry_at_ms > now_ms ? view->retry_at_ms - now_ms : 0);
 	return screen_animation_ms(&view->screen, now_ms);
 }
 
@@ -437,6 +521,7 @@ static void run_loop(struct view *view)
 
 		for (; got; got = SDL_PollEvent(&event))
 			on_event(view, &event);
+		retry_when_due(view);
 	}
 }
 
@@ -500,6 +585,7 @@ static int begin(struct view *view, struct error *err)
 static void view_done(struct view *view)
 {
 	close_session(view);
+	drop_picture(view);
 	if (view->link)
 		broker_link_sign_out(view->link);
 	broker_link_free(view->link);

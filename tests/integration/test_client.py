@@ -190,6 +190,10 @@ class Display:
     def type(self, text):
         self.run('xdotool', 'type', '--delay', '20', text)
 
+    def resize(self, width, height):
+        window = re.search('(0x[0-9a-f]+) "Genkan', self.run('xwininfo', '-root', '-tree')).group(1)
+        self.run('xdotool', 'windowsize', window, str(width), str(height))
+
     def title(self):
         found = re.search('"(Genkan[^"]*)"', self.run('xwininfo', '-root', '-tree'))
         return found.group(1) if found else ''
@@ -322,12 +326,12 @@ def site(tmp_path_factory):
     assert [r for r in s.relay.sanitizer_reports() if 'session_process_failed' not in r] == []
 
 
-def tickets(site, pin=None, secret=None, made=None, **keys):
+def tickets(site, pin=None, secret=None, made=None, relay=None, **keys):
     def make():
         t = site.ticket(policy={'sound': 'allow'}, **keys)
         if made is not None:
             made.append(t)
-        return ('127.0.0.1', site.relay.port, pin or site.relay.fingerprint, t.locator,
+        return ('127.0.0.1', (relay or site.relay).port, pin or site.relay.fingerprint, t.locator,
                 secret or t.secret)
     return make
 
@@ -342,7 +346,8 @@ def test_desktop_is_reached_and_measured(setup, site, tmp_path):
     assert report['ok'] and report['desktop'] == 'office-001' and report['paints'] > 0
     stages = ('tls_ms', 'login_ms', 'assign_ms', 'relay_ms', 'first_frame_ms')
     assert report['total_ms'] == pytest.approx(sum(report[s] for s in stages), abs=0.1)
-    assert all(report[s] > 0 for s in stages)
+    # the answer to the login brought the ticket along: that stage takes a microsecond, or none
+    assert all(report[s] > 0 or s == 'assign_ms' for s in stages)
     assert stat.S_IMODE(png.stat().st_mode) == 0o600
     colours, size = subprocess.run(['identify', '-format', '%k %wx%h', png], check=True,
                                    capture_output=True, text=True).stdout.split()
@@ -412,15 +417,92 @@ def test_desktop_in_a_window(setup, site, display):
 
 
 @with_relay
-def test_lost_desktop_leads_back_to_the_login(setup, site, display):
+def test_lost_session_is_opened_again_by_itself(setup, site, display):
+    """The session process dies: the picture is dimmed, then it is back, with another ticket."""
     made = []
     with setup.broker(tickets(site, made=made)) as broker, \
             window(setup, display, broker.address, 'alice'):
         display.type(PASSWORD)
         display.keys('Return')
-        display.wait_title('Genkan: Office', 30)
+        display.wait_title('Genkan: Office$', 30)
+        relay_site.wait_until(lambda: shows_the_guest(display.shot()), 20, 'the guest in the window')
+        began = time.monotonic()
         os.kill(site.relay.session_pid(made[0]), 9)
-        display.wait_title(r'Genkan: sign in \(connection_lost\)')
+        display.wait_title(r'Genkan: Office \(reconnecting\)')
+        display.wait_title('Genkan: Office$')
+        relay_site.wait_until(lambda: shows_the_guest(display.shot()), 20, 'the guest in the window')
+        assert time.monotonic() - began < 3
+        assert len(made) == 2 and made[1].used
+        display.keys('ctrl+alt+End')
+        display.wait_title('Genkan: sign in$')
+
+
+@with_relay
+def test_relay_that_is_away_is_tried_again(setup, site, display, tmp_path):
+    relay, made = relay_site.Relay(tmp_path / 'second', site.broker, site.pki), []
+    try:
+        with setup.broker(tickets(site, made=made, relay=relay)) as broker, \
+                window(setup, display, broker.address, 'alice'):
+            display.type(PASSWORD)
+            display.keys('Return')
+            display.wait_title('Genkan: Office$', 30)
+            relay.process.terminate()
+            relay.process.wait(10)
+            display.wait_title(r'Genkan: Office \(reconnecting\)')
+            relay_site.wait_until(lambda: len(made) >= 3, 20, 'several tries')
+            # nobody has to wait for it
+            display.keys('ctrl+alt+End')
+            display.wait_title('Genkan: sign in$')
+    finally:
+        relay.close()
+
+
+@with_relay
+@pytest.mark.parametrize('reason', ['session_moved', 'session_disconnected'])
+def test_session_that_somebody_ended_is_not_opened_again(setup, site, display, reason):
+    made = []
+    with setup.broker(tickets(site, made=made)) as broker, \
+            window(setup, display, broker.address, 'alice'):
+        display.type(PASSWORD)
+        display.keys('Return')
+        display.wait_title('Genkan: Office$', 30)
+        # not in the middle of the capabilities of the guest's own size: words are lost there
+        relay_site.wait_until(lambda: shows_the_guest(display.shot()), 20, 'the guest in the window')
+        site.broker.end_session(made[0], reason)
+        display.wait_title(rf'Genkan: sign in \({reason}\)')
+        assert len(made) == 1
+
+
+@with_relay
+def test_sign_in_that_has_expired_leads_back_to_the_login(setup, site, display):
+    made = []
+    with setup.broker(tickets(site, made=made)) as broker, \
+            window(setup, display, broker.address, 'alice'):
+        display.type(PASSWORD)
+        display.keys('Return')
+        display.wait_title('Genkan: Office$', 30)
+        broker.expired = True
+        os.kill(site.relay.session_pid(made[0]), 9)
+        display.wait_title(r'Genkan: sign in \(session_expired\)')
+
+
+@with_relay
+def test_window_of_another_size_opens_the_desktop_anew(setup, site, display):
+    """This guest has no way to change its size while it is shown."""
+    made = []
+    with setup.broker(tickets(site, made=made)) as broker, \
+            window(setup, display, broker.address, 'alice'):
+        display.type(PASSWORD)
+        display.keys('Return')
+        display.wait_title('Genkan: Office$', 30)
+        time.sleep(6)       # as long as the client waits for the channel
+        display.resize(900, 700)
+        relay_site.wait_until(lambda: len(made) == 2 and made[1].used, 10, 'another ticket')
+        display.wait_title('Genkan: Office$')
+        site.broker.wait_event(lambda e: e['session'] == made[1].session and e['kind'] == 'session_active')
+        # once, not again and again, though the guest stays as it is
+        time.sleep(2.5)
+        assert len(made) == 2
 
 
 def shows_the_guest(png):

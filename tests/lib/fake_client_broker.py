@@ -44,6 +44,7 @@ class FakeClientBroker:
         self.stage = {}
         self._gate = threading.Semaphore(0)
         self._closing = False
+        self.expired = False    # nobody's sign-in is good any more
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -118,7 +119,7 @@ class FakeClientBroker:
         if method == "POST" and path == "/v1/login":
             return self.login(body)
         user = bearer.removeprefix("token-of-")
-        if not bearer.startswith("token-of-"):
+        if self.expired or not bearer.startswith("token-of-"):
             return self.problem(401, "session_expired")
         if method == "DELETE" and path == "/v1/session":
             return 204, None

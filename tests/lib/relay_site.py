@@ -247,8 +247,9 @@ class Relay:
         """Every process below the relay."""
         found, todo = [], [self.process.pid]
         while todo:
-            for task in pathlib.Path(f'/proc/{todo.pop()}/task').glob('*/children'):
-                with contextlib.suppress(OSError):
+            # any of them may end while we look
+            with contextlib.suppress(OSError):
+                for task in pathlib.Path(f'/proc/{todo.pop()}/task').glob('*/children'):
                     pids = [int(p) for p in task.read_text().split()]
                     found += pids
                     todo += pids

@@ -7,7 +7,7 @@
 static void write_effects(unsigned effects, struct buf *out)
 {
 	static const char *const names[] = { "sign_in", "connect", "open", "close", "sign_out",
-					     "show_reason", "clear_reason" };
+					     "show_reason", "clear_reason", "wait" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (effects & 1u << i)
@@ -46,6 +46,37 @@ static void a_desktop_that_must_be_prepared(void **state)
 	     "session_ended -> form +close +sign_out +show_reason\n");
 }
 
+static void a_lost_session_is_opened_again(void **state)
+{
+	static const enum flow_event events[] = {
+		FLOW_EV_SUBMIT, FLOW_EV_TICKET, FLOW_EV_SESSION_ACTIVE, FLOW_EV_LOST, FLOW_EV_RETRY,
+		FLOW_EV_LOST, FLOW_EV_RETRY, FLOW_EV_WAIT, FLOW_EV_TICKET, FLOW_EV_LOST,
+		FLOW_EV_RETRY, FLOW_EV_TICKET, FLOW_EV_SESSION_ACTIVE, FLOW_EV_RESIZED,
+		FLOW_EV_TICKET, FLOW_EV_SESSION_ACTIVE, FLOW_EV_LOST, FLOW_EV_RETRY, FLOW_EV_FAILED,
+	};
+
+	tell(events, ARRAY_LEN(events),
+	     "submit -> signing_in +sign_in +clear_reason\n"
+	     "ticket -> connecting +open\n"
+	     "session_active -> desktop\n"
+	     "lost -> returning +close +wait\n"
+	     "retry -> returning +connect\n"
+	     "lost -> returning +wait\n"
+	     "retry -> returning +connect\n"
+	     "wait -> returning +connect\n"
+	     "ticket -> reopening +open\n"
+	     "lost -> returning +close +wait\n"
+	     "retry -> returning +connect\n"
+	     "ticket -> reopening +open\n"
+	     "session_active -> desktop\n"
+	     "resized -> returning +connect +close\n"
+	     "ticket -> reopening +open\n"
+	     "session_active -> desktop\n"
+	     "lost -> returning +close +wait\n"
+	     "retry -> returning +connect\n"
+	     "failed -> form +sign_out +show_reason\n");
+}
+
 static void a_choice_and_a_change_of_mind(void **state)
 {
 	static const enum flow_event events[] = {
@@ -72,6 +103,11 @@ static void what_means_nothing_changes_nothing(void **state)
 	assert_int_equal(effects, 77);
 }
 
+static bool has_session(enum flow_state state)
+{
+	return state == FLOW_CONNECTING || state == FLOW_DESKTOP || state == FLOW_REOPENING;
+}
+
 /* A session is closed exactly when it leaves the states that have one. */
 static void every_way_out_of_a_session_closes_it(void **state)
 {
@@ -82,8 +118,7 @@ static void every_way_out_of_a_session_closes_it(void **state)
 
 			if (flow_step(&now, (enum flow_event)event, &effects))
 				continue;
-			bool had = from == FLOW_CONNECTING || from == FLOW_DESKTOP;
-			bool has = now == FLOW_CONNECTING || now == FLOW_DESKTOP;
+			bool had = has_session((enum flow_state)from), has = has_session(now);
 
 			assert_int_equal(had && !has, (effects & FLOW_DO_CLOSE) != 0);
 			assert_int_equal(!had && has, (effects & FLOW_DO_OPEN) != 0);
@@ -96,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_desktop_that_must_be_prepared),
+		cmocka_unit_test(a_lost_session_is_opened_again),
 		cmocka_unit_test(a_choice_and_a_change_of_mind),
 		cmocka_unit_test(what_means_nothing_changes_nothing),
 		cmocka_unit_test(every_way_out_of_a_session_closes_it),
