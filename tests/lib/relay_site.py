@@ -6,6 +6,7 @@ import hashlib
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
 import socket
@@ -149,19 +150,35 @@ class SpyPort:
         near.sendall(far.recv(4096))
         near = self.near_context.wrap_socket(near, server_side=True)
         far = self.far_context.wrap_socket(far)
-        threading.Thread(target=self._pump, args=(far, near, None), daemon=True).start()
-        self._pump(near, far, self.to_guest)
+        self._pump(near, far)
 
-    @staticmethod
-    def _pump(source, sink, record):
+    def _pump(self, near, far):
+        """Both directions in one thread: an SSL object does not bear two at once."""
         with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                if record is not None:
-                    record += data
-                sink.sendall(data)
-        for s in (source, sink):
+            while True:
+                for source in ([s for s in (near, far) if s.pending()] or
+                               select.select((near, far), (), ())[0]):
+                    data = self._read(source)
+                    if data == b'':
+                        raise ConnectionError
+                    if data and source is near:
+                        self.to_guest += data
+                    if data:
+                        (far if source is near else near).sendall(data)
+        for s in (near, far):
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _read(source):
+        """None when what came was no data yet, such as a session ticket or half a record."""
+        source.settimeout(0)
+        try:
+            return source.recv(65536)
+        except ssl.SSLWantReadError:
+            return None
+        finally:
+            source.settimeout(30)
 
     def close(self):
         self.listener.close()
