@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
+#include "db/store.h"
 
 #define CA_DAYS 3650
 #define LEAF_DAYS 825
@@ -181,19 +182,56 @@ static int make_broker_leaf(const struct broker_config *config,
 	return make_leaf(paths, &subject, paths->broker_crt, paths->broker_key, made, err);
 }
 
-static int make_admin_leaf(const struct authority_paths *paths, struct buf *made, struct error *err)
+static struct tls_subject admin_subject(const char *name)
 {
-	struct tls_subject subject = {
-		.cn = "admin",
+	return (struct tls_subject){
+		.cn = name,
 		.ou = AUTHORITY_OU_ADMIN,
 		.not_before_s = clock_wall_ms() / 1000 - CLOCK_SLACK_S,
 		.days = LEAF_DAYS,
 		.client = true,
 	};
+}
+
+static int make_admin_leaf(const struct authority_paths *paths, struct buf *made, struct error *err)
+{
+	struct tls_subject subject = admin_subject("admin");
 
 	if (exists(paths->admin_crt) && exists(paths->admin_key))
 		return 0;
 	return make_leaf(paths, &subject, paths->admin_crt, paths->admin_key, made, err);
+}
+
+static bool admin_name_valid(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return len > 0 && len < STORE_NAME_SIZE && !name[len] && name[0] != '.' && name[0] != '-';
+}
+
+int authority_make_admin(const struct broker_config *config, const char *name, struct buf *made,
+			 struct error *err)
+{
+	struct tls_subject subject = admin_subject(name);
+	struct authority_paths paths;
+	char dir[512], crt[640], key[640];
+	int rc = authority_paths(config, &paths, err);
+
+	if (rc < 0)
+		return rc;
+	if (!admin_name_valid(name))
+		return error_set(err, EINVAL,
+				 "%s: not a name for an administrator; use a-z, 0-9, '.', '_' and '-'",
+				 name);
+	if (snprintf(dir, sizeof(dir), "%s/admins", config->state_dir) >= (int)sizeof(dir))
+		return error_set(err, ENAMETOOLONG, "%s: too long", config->state_dir);
+	snprintf(crt, sizeof(crt), "%s/%s.crt", dir, name);
+	snprintf(key, sizeof(key), "%s/%s.key", dir, name);
+	if (strcmp(name, "admin") == 0 || exists(crt) || exists(key))
+		return error_set(err, EEXIST, "%s: there is an administrator of that name", name);
+	if ((rc = file_make_dirs(dir, 0700, err)) < 0)
+		return rc;
+	return make_leaf(&paths, &subject, crt, key, made, err);
 }
 
 static int make_guest_key(const struct authority_paths *paths, struct buf *made, struct error *err)

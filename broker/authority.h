@@ -23,6 +23,11 @@ int authority_paths(const struct broker_config *config, struct authority_paths *
 int authority_init(const struct broker_config *config, struct buf *made,
 		   struct error *err) MUST_CHECK;
 
+/* Another admin certificate, NAME.crt and NAME.key in the state folder's admins/. -EEXIST: there is
+ * one of that name. */
+int authority_make_admin(const struct broker_config *config, const char *name, struct buf *made,
+			 struct error *err) MUST_CHECK;
+
 struct authority;
 
 int authority_open(const struct broker_config *config, struct authority **out,

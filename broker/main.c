@@ -23,7 +23,7 @@
 const char *argp_program_version = "genkan-broker " GENKAN_VERSION;
 
 struct flags {
-	const char *config;
+	const char *config, *admin;
 	bool init, check;
 };
 
@@ -38,6 +38,9 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	case 'i':
 		flags->init = true;
 		return 0;
+	case 'a':
+		flags->admin = arg;
+		return 0;
 	case 'k':
 		flags->check = true;
 		return 0;
@@ -49,6 +52,7 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 static const struct argp_option options[] = {
 	{ "config", 'c', "FILE", 0, "settings (/etc/genkan/broker.conf)", 0 },
 	{ "init", 'i', NULL, 0, "make what is missing in the state folder, then exit", 0 },
+	{ "admin", 'a', "NAME", 0, "make a certificate for one more administrator, then exit", 0 },
 	{ "check", 'k', NULL, 0, "check settings and keys, then exit", 0 },
 	{ 0 },
 };
@@ -96,6 +100,17 @@ static int init(const struct broker_config *config)
 		rc = store_open(paths.store, &store, &err);
 	fputs(buf_text(&made), stdout);
 	return rc < 0 ? fail(&err) : 0;
+}
+
+static int make_admin(const struct broker_config *config, const char *name)
+{
+	OWNED(buf_done) struct buf made = { 0 };
+	struct error err = { 0 };
+
+	if (authority_make_admin(config, name, &made, &err) < 0)
+		return fail(&err);
+	fputs(buf_text(&made), stdout);
+	return 0;
 }
 
 static void broker_close(struct broker *broker)
@@ -247,5 +262,7 @@ int main(int argc, char **argv)
 	}
 	if (log_level_parse(config.log_level, &level) == 0)
 		log_set_level(level);
+	if (flags.admin)
+		return make_admin(&config, flags.admin);
 	return flags.init ? init(&config) : serve(&config, &flags);
 }

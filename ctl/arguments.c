@@ -27,6 +27,11 @@ static const struct option options[] = {
 	{ "--image-dir", "DIR", AT(image_dir), false, "where hosts find images" },
 	{ "--channel", "NAME", AT(channel), false, "stable (default) or canary" },
 	{ "--limit", "N", AT(limit), false, "at most so many, the newest" },
+	{ "--user", "NAME", AT(user), false, "the user's name" },
+	{ "--pool", "NAME", AT(pool), false, "the pool's name" },
+	{ "--hours", "N", AT(hours), false, "how long, at most 24" },
+	{ "--reason", "TEXT", AT(reason), false, "why; kept in the audit log" },
+	{ "--device", "KIND", AT(device), false, "drive (default), the only kind there is" },
 	{ "--all", NULL, AT(all), false, "all of them" },
 	{ "--denied", NULL, AT(denied), false, "only what was refused" },
 };

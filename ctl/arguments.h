@@ -17,6 +17,7 @@ struct arguments {
 	/* for some */
 	const char *image_dir, *channel;
 	const char *limit;
+	const char *user, *pool, *hours, *reason, *device;
 	bool all, denied;
 	/* the rest */
 	const char *const *values;

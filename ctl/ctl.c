@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include "common/data/config.h"
 
 #define REQUEST_TIMEOUT_MS 30000
@@ -146,6 +147,15 @@ const char *ctl_text(const json_t *object, const char *key)
 int64_t ctl_int(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
+}
+
+void ctl_time_text(int64_t at_ms, char out[32])
+{
+	time_t seconds = at_ms / 1000;
+	struct tm tm;
+
+	if (!localtime_r(&seconds, &tm) || !strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm))
+		memcpy(out, "-", 2);
 }
 
 int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,

@@ -37,6 +37,9 @@ void ctl_print_table(const struct table *table);
 const char *ctl_text(const json_t *object, const char *key);
 int64_t ctl_int(const json_t *object, const char *key);
 
+/* "2026-11-23 17:00:00", local time. */
+void ctl_time_text(int64_t at_ms, char out[32]);
+
 /* GET `path`, then --json as it is, or `row` for each element of `list` into a table. */
 int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,
 	     void (*row)(struct table *table, const json_t *element), struct error *err);
@@ -53,6 +56,11 @@ int host_list(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);
 int image_publish(struct ctl *ctl, struct error *err);
+int exception_grant(struct ctl *ctl, struct error *err);
+int exception_approve(struct ctl *ctl, struct error *err);
+int exception_revoke(struct ctl *ctl, struct error *err);
+int exception_list(struct ctl *ctl, struct error *err);
+int exception_show(struct ctl *ctl, struct error *err);
 int session_end(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
 int audit_list(struct ctl *ctl, struct error *err);

@@ -9,13 +9,15 @@ _genkanctl() {
 	--ca | --certificate | --key | --config) _filedir; return ;;
 	--image-dir) _filedir -d; return ;;
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
-	--broker | --limit) return ;;
+	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
+	--broker | --limit | --user | --pool | --hours | --reason) return ;;
 	esac
 
 	local i noun='' verb=''
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit)
+		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | \
+			--user | --pool | --hours | --reason | --device)
 			((i++)) ;;
 		-*) ;;
 		*)
@@ -25,7 +27,7 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop host image session audit explain revoke' ;;
+	'') next='apply diff pool desktop host image session exception audit explain revoke' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
 	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
 	host) [ -n "$verb" ] || next='list token' ;;
@@ -35,6 +37,12 @@ _genkanctl() {
 	session)
 		[ -n "$verb" ] || next='list end'
 		common+=' --all --limit' ;;
+	exception)
+		[ -n "$verb" ] || next='grant approve revoke list show'
+		case $verb in
+		grant) common+=' --user --pool --hours --reason --device' ;;
+		list) common+=' --all' ;;
+		esac ;;
 	audit)
 		[ -n "$verb" ] || next='list'
 		common+=' --denied --limit' ;;

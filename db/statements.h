@@ -33,7 +33,13 @@
 
 #define SESSION_SELECT                                                                             \
 	"SELECT id, user_name, desktop, desktop_name, pool, host, client_address, began_at_ms, "   \
-	"active_at_ms, ended_at_ms FROM rdp_session "
+	"active_at_ms, ended_at_ms, exception FROM rdp_session "
+
+#define EXCEPTION_SELECT                                                                           \
+	"SELECT e.id, e.person, u.name, e.pool, e.device, e.reason, e.duration_ms, e.state, "      \
+	"e.requested_by, e.requested_at_ms, e.approved_by, e.approved_at_ms, e.expires_at_ms, "    \
+	"e.used_at_ms, e.ended_by, e.ended_at_ms FROM exception e "                                \
+	"JOIN person u ON u.key = e.person "
 
 #define STATEMENTS(X)                                                                              \
 	/* users */                                                                                \
@@ -239,8 +245,8 @@
 	X(TICKETS_PURGE, "DELETE FROM ticket WHERE expires_at_ms < $1")                            \
 	/* RDP sessions */                                                                         \
 	X(SESSION_PUT, "INSERT INTO rdp_session (id, user_name, desktop, desktop_name, pool, "     \
-	  "host, client_address, began_at_ms, active_at_ms, ended_at_ms) "                         \
-	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)")                                         \
+	  "host, client_address, began_at_ms, exception, active_at_ms, ended_at_ms) "              \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, 0)")                                     \
 	X(SESSION_ACTIVE, "UPDATE rdp_session SET active_at_ms = $1 WHERE id = $2 AND host = $3 "  \
 	  "AND active_at_ms = 0 AND ended_at_ms = 0")                                              \
 	X(SESSION_END, "UPDATE rdp_session SET ended_at_ms = $1 WHERE id = $2 AND host = $3 "      \
@@ -255,6 +261,27 @@
 	X(SESSION_SUCCESSORS, "SELECT COUNT(*) FROM rdp_session WHERE desktop = $1 "               \
 	  "AND began_at_ms = $2 AND id <> $3")                                                     \
 	X(SESSIONS_PURGE, "DELETE FROM rdp_session WHERE ended_at_ms > 0 AND ended_at_ms < $1")    \
+	X(SESSIONS_OF_EXCEPTION, SESSION_SELECT "WHERE exception = $1 AND ended_at_ms = 0")        \
+	/* exceptions */                                                                           \
+	X(EXCEPTION_PUT, "INSERT INTO exception (id, person, pool, device, reason, duration_ms, "  \
+	  "state, requested_by, requested_at_ms, approved_by, approved_at_ms, expires_at_ms, "     \
+	  "used_at_ms, ended_by, ended_at_ms) "                                                    \
+	  "VALUES ($1, $2, $3, $4, $5, $6, 'requested', $7, $8, '', 0, $9, 0, '', 0)")             \
+	X(EXCEPTION_FIND, EXCEPTION_SELECT "WHERE e.id = $1")                                      \
+	X(EXCEPTIONS_OPEN, EXCEPTION_SELECT "WHERE e.state IN ('requested', 'approved') "          \
+	  "ORDER BY e.requested_at_ms DESC, e.id")                                                 \
+	X(EXCEPTIONS_ALL, EXCEPTION_SELECT "ORDER BY e.requested_at_ms DESC, e.id")                \
+	X(EXCEPTION_IN_FORCE, EXCEPTION_SELECT "WHERE e.person = $1 AND e.pool = $2 "              \
+	  "AND e.state = 'approved' AND e.expires_at_ms > $3 "                                     \
+	  "ORDER BY e.expires_at_ms DESC, e.id LIMIT 1")                                           \
+	X(EXCEPTIONS_DUE, EXCEPTION_SELECT "WHERE e.state IN ('requested', 'approved') "           \
+	  "AND e.expires_at_ms <= $1")                                                             \
+	X(EXCEPTION_APPROVE, "UPDATE exception SET state = 'approved', approved_by = $1, "         \
+	  "approved_at_ms = $2, expires_at_ms = $3 WHERE id = $4 AND state = 'requested' "         \
+	  "AND requested_by <> $5")                                                                \
+	X(EXCEPTION_END, "UPDATE exception SET state = $1, ended_by = $2, ended_at_ms = $3 "       \
+	  "WHERE id = $4 AND state IN ('requested', 'approved')")                                  \
+	X(EXCEPTION_USED, "UPDATE exception SET used_at_ms = $1 WHERE id = $2 AND used_at_ms = 0") \
 	/* login sessions, throttle */                                                             \
 	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \
 	  "created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5)")                             \

@@ -22,6 +22,7 @@
 #include "common/base/buf.h"
 #include "common/base/error.h"
 #include "pool/desktop.h"
+#include "pool/exception.h"
 #include "pool/pool.h"
 #include "pool/reason.h"
 #include "pool/stay.h"
@@ -389,6 +390,59 @@ int store_assignment_find(struct store *store, const char *user_key, const char 
 int store_assignments(struct store *store, const char *user_key, struct store_desktop_list *out,
 		      struct error *err) MUST_CHECK;
 
+/* -------------------------------------------------------------------------------- exceptions */
+
+struct store_exception {
+	char id[STORE_ID_SIZE];
+	char user_key[STORE_KEY_SIZE];
+	char user_name[STORE_USER_SIZE];
+	char pool[POOL_NAME_SIZE];
+	char device[16];		/* "drive" */
+	char reason[STORE_TEXT_SIZE];	/* the administrator's words */
+	int64_t duration_ms;
+	enum exception_state state;
+	char requested_by[STORE_NAME_SIZE], approved_by[STORE_NAME_SIZE];
+	char ended_by[STORE_NAME_SIZE];	/* "" when it ended by itself */
+	int64_t requested_at_ms, approved_at_ms;
+	int64_t expires_at_ms;		/* of the request until it is approved */
+	int64_t used_at_ms, ended_at_ms;	/* 0: not */
+};
+struct store_exception_list {
+	struct store_exception *items;	/* newest first */
+	size_t count;
+};
+void store_exception_list_done(struct store_exception_list *list);
+DEFINE_OWNED_VALUE(store_exception_list_done, struct store_exception_list);
+
+struct store_exception_request {
+	const char *user;	/* name of somebody who has logged in before: it is for the person */
+	const char *pool, *device, *reason, *by;
+	int64_t duration_ms, now_ms;
+};
+/* -ENOENT with a text: no such pool, or nobody of that name has logged in yet. */
+int store_exception_request(struct store *store, const struct store_exception_request *request,
+			    struct store_exception *out, struct error *err) MUST_CHECK;
+/* `reason`: what exception_may_approve() or exception_may_revoke() said; `out` is how it stands
+ * now. Revoking ends the sessions that have it. -ENOENT: no such exception. */
+int store_exception_approve(struct store *store, const char *id, const char *by, int64_t now_ms,
+			    enum reason *reason, struct store_exception *out,
+			    struct error *err) MUST_CHECK;
+int store_exception_revoke(struct store *store, const char *id, const char *by, int64_t now_ms,
+			   enum reason *reason, struct store_exception *out,
+			   struct error *err) MUST_CHECK;
+int store_exception_find(struct store *store, const char *id, struct store_exception *out,
+			 struct error *err) MUST_CHECK;
+/* Those that are requested or in force, or all. */
+int store_exceptions(struct store *store, bool all, struct store_exception_list *out,
+		     struct error *err) MUST_CHECK;
+/* The one in force that lasts longest; -ENOENT: none. */
+int store_exception_in_force(struct store *store, const char *user_key, const char *pool,
+			     int64_t now_ms, struct store_exception *out,
+			     struct error *err) MUST_CHECK;
+/* Those whose time is over become expired, and the sessions that have them end. `out`: them. */
+int store_exceptions_expire(struct store *store, int64_t now_ms, struct store_exception_list *out,
+			    struct error *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------------- tickets, RDP sessions */
 
 #define STORE_TICKET_WRONG_MAX 3	/* so many wrong secrets burn the locator */
@@ -419,6 +473,7 @@ struct store_redeemed {
 	struct store_user user;		/* also with a refusal when the locator was known; else "" */
 	struct store_desktop desktop;	/* the same */
 	struct pool_policy policy;
+	struct store_exception exception;	/* in force for this session; id "" without one */
 };
 /* Uses the ticket up and begins an RDP session, atomically: of any number of callers one wins.
  * An earlier session of the same desktop that was never reported as ended counts as ended. */
@@ -434,6 +489,7 @@ struct store_session {
 	char host[STORE_NAME_SIZE];
 	char client_address[STORE_ADDRESS_SIZE];
 	int64_t began_at_ms, active_at_ms, ended_at_ms;	/* 0: not yet */
+	char exception[STORE_ID_SIZE];	/* that it was given; "" none */
 };
 struct store_session_list {
 	struct store_session *items;	/* newest first */
@@ -453,6 +509,7 @@ enum store_session_verdict {
 	STORE_SESSION_GOES_ON,
 	STORE_SESSION_OVER,	/* ended here, or not known on this host */
 	STORE_SESSION_MOVED,	/* ended because a newer one took its desktop */
+	STORE_SESSION_EXCEPTION,	/* ended with the exception it was given: its user may come back */
 };
 /* What the relay of `host` is to do with a session it carries. */
 int store_session_verdict(struct store *store, const char *session, const char *host,

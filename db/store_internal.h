@@ -108,6 +108,12 @@ int store_spare_find(struct store *store, const char *pool, int64_t silent_befor
 		     char id[STORE_ID_SIZE], struct error *err) MUST_CHECK;
 int store_assign(struct store *store, const char *desktop, const char *user_key, const char *pool,
 		 int64_t now_ms, struct error *err) MUST_CHECK;
+/* The one in force for a session that begins now, marked as used; id "" without one. */
+int store_exception_take(struct store *store, const char *user_key, const char *pool,
+			 int64_t now_ms, struct store_exception *out, struct error *err) MUST_CHECK;
+/* Those that go on with it. */
+int store_sessions_of_exception(struct store *store, const char *exception,
+				struct store_session_list *out, struct error *err) MUST_CHECK;
 /* What hosts may still give, all together; and whether any could take this need at all. */
 int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
 		     int64_t now_ms, int64_t *memory_free_bytes, bool *possible,

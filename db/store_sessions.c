@@ -24,6 +24,7 @@ static int read_session(struct query *q, struct store_session *out, struct error
 	out->began_at_ms = get_int(q);
 	out->active_at_ms = get_int(q);
 	out->ended_at_ms = get_int(q);
+	get_text(q, out->exception, sizeof(out->exception));
 	return query_sound(q, err);
 }
 
@@ -42,22 +43,37 @@ int store_session_find(struct store *store, const char *session, struct store_se
 	return rc;
 }
 
-int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
-		   struct error *err)
+static int read_sessions(struct query *q, struct store_session_list *out, struct error *err)
 {
 	OWNED(store_session_list_done) struct store_session_list list = { 0 };
-	OWNED(query_done) struct query q = query(store, all ? ST_SESSIONS_ALL : ST_SESSIONS_OPEN);
 	int rc;
 
-	query_int(&q, (int64_t)limit);
-	while ((rc = query_row(&q, err)) > 0)
-		if (read_session(&q, STORE_APPEND(&list), err) < 0)
+	while ((rc = query_row(q, err)) > 0)
+		if (read_session(q, STORE_APPEND(&list), err) < 0)
 			return -EBADMSG;
 	if (rc < 0)
 		return rc;
 	*out = list;
 	list = (struct store_session_list){ 0 };
 	return 0;
+}
+
+int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
+		   struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, all ? ST_SESSIONS_ALL : ST_SESSIONS_OPEN);
+
+	query_int(&q, (int64_t)limit);
+	return read_sessions(&q, out, err);
+}
+
+int store_sessions_of_exception(struct store *store, const char *exception,
+				struct store_session_list *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_SESSIONS_OF_EXCEPTION);
+
+	query_text(&q, exception);
+	return read_sessions(&q, out, err);
 }
 
 static int set_user_state(struct store *store, const char *desktop, enum desktop_use use,
@@ -136,11 +152,42 @@ static int count_successors(struct store *store, const struct store_session *ses
 	return rc < 0 ? rc : 0;
 }
 
+/* Ended at the very time at which its exception did: store_exceptions.c. */
+static int ended_with_exception(struct store *store, const struct store_session *session,
+				bool *out, struct error *err)
+{
+	struct store_exception exception;
+	int rc;
+
+	*out = false;
+	if (!session->exception[0])
+		return 0;
+	rc = store_exception_find(store, session->exception, &exception, err);
+	if (rc == 0)
+		*out = exception.ended_at_ms == session->ended_at_ms;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int verdict_of_ended(struct store *store, const struct store_session *session,
+			    enum store_session_verdict *out, struct error *err)
+{
+	int64_t successors = 0;
+	bool with_exception = false;
+	int rc = count_successors(store, session, &successors, err);
+
+	if (rc == 0)
+		rc = ended_with_exception(store, session, &with_exception, err);
+	if (rc == 0)
+		*out = successors     ? STORE_SESSION_MOVED
+		       : with_exception ? STORE_SESSION_EXCEPTION
+					: STORE_SESSION_OVER;
+	return rc;
+}
+
 int store_session_verdict(struct store *store, const char *session, const char *host,
 			  enum store_session_verdict *out, struct error *err)
 {
 	struct store_session known;
-	int64_t successors = 0;
 	int rc = store_session_find(store, session, &known, err);
 
 	if (rc == -ENOENT || (rc == 0 && strcmp(known.host, host) != 0)) {
@@ -153,8 +200,5 @@ int store_session_verdict(struct store *store, const char *session, const char *
 		*out = STORE_SESSION_GOES_ON;
 		return 0;
 	}
-	rc = count_successors(store, &known, &successors, err);
-	if (rc == 0)
-		*out = successors ? STORE_SESSION_MOVED : STORE_SESSION_OVER;
-	return rc;
+	return verdict_of_ended(store, &known, out, err);
 }

@@ -131,6 +131,9 @@ static int begin_session(struct store *store, const struct store_redeem *redeem,
 {
 	int rc = end_earlier(store, r->desktop.id, redeem->now_ms, err);
 
+	if (rc >= 0)
+		rc = store_exception_take(store, r->user.key, r->desktop.pool, redeem->now_ms,
+					  &r->exception, err);
 	if (rc < 0)
 		return rc;
 	store_new_id(r->session);
@@ -144,6 +147,7 @@ static int begin_session(struct store *store, const struct store_redeem *redeem,
 	query_text(&q, r->desktop.host);
 	query_text(&q, redeem->client_address);
 	query_int(&q, redeem->now_ms);
+	query_text(&q, r->exception.id);
 	return query_run(&q, err);
 }
 

@@ -18,6 +18,8 @@
 	X(REASON_TICKET_INVALID, "ticket_invalid", 403, "The ticket is not valid.")                \
 	X(REASON_NOT_FOUND, "not_found", 404, "There is no such thing.")                           \
 	X(REASON_THROTTLED, "throttled", 429, "Too many attempts; please wait.")                   \
+	X(REASON_EXCEPTION_OVER, "exception_over", 409, "The exception is over.")                  \
+	X(REASON_SAME_ADMIN, "same_admin", 403, "Another administrator has to approve this.")      \
 	X(REASON_INTERNAL, "internal", 500, "The service made a mistake; it has been logged.")     \
 	X(REASON_DESKTOP_FAILED, "desktop_failed", 502, "The desktop could not be started.")       \
 	X(REASON_DIRECTORY_UNREACHABLE, "directory_unreachable", 503,                              \

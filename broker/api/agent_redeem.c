@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 
 #include "broker/audit/audit.h"
+#include "broker/session/exceptions.h"
 #include "broker/session/session_watch.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
@@ -47,7 +48,12 @@ static int redeem_run(struct store *store, struct state_job *job, struct error *
 		.details = json_pack("{s:s, s:s, s:s}", "host", d->r->peer, "session",
 				     d->redeemed.session, "request", d->r->id),
 	};
-	return audit_append(store, &row, err);
+	rc = audit_append(store, &row, err);
+	if (rc == 0 && *d->redeemed.exception.id)
+		rc = exceptions_audit(store, &d->redeemed.exception, "exception_used",
+				      d->redeemed.user.name, d->client_address,
+				      d->redeemed.session, err);
+	return rc;
 }
 
 static int sign_credential(struct redeeming *d, struct buf *out, struct error *err)
@@ -84,15 +90,18 @@ static void answer(struct redeeming *d)
 		request_store_failed(d->r, rc, &err);
 		return;
 	}
-	request_reply(
-		d->r, 200,
+	json_t *body =
 		json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:s}, s:o}",
 			  "session", d->redeemed.session, "user", d->redeemed.user.name, "desktop",
 			  "id", desktop->id, "name", desktop->name, "pool", desktop->pool, "guest",
 			  "address", desktop->address, "port", RDP_PORT, "certificate_sha256",
 			  desktop->rdp_certificate_sha256, "credential", "user",
 			  d->redeemed.user.account, "password", buf_text(&credential), "policy",
-			  policy_to_json(&d->redeemed.policy)));
+			  policy_to_json(&d->redeemed.policy));
+	if (*d->redeemed.exception.id)
+		json_object_set_new(body, "exception",
+				    exceptions_for_relay(&d->redeemed.exception, clock_wall_ms()));
+	request_reply(d->r, 200, body);
 	memory_wipe(credential.ptr, credential.len);
 }
 

@@ -44,6 +44,11 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/admin/sessions", ACCESS_ADMIN, admin_sessions_list },
 	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_ADMIN, admin_session_end },
 	{ "GET", "/v1/admin/audit", ACCESS_ADMIN, admin_audit_list },
+	{ "GET", "/v1/admin/exceptions", ACCESS_ADMIN, admin_exceptions_list },
+	{ "POST", "/v1/admin/exceptions", ACCESS_ADMIN, admin_exception_request },
+	{ "GET", "/v1/admin/exceptions/{id}", ACCESS_ADMIN, admin_exception_show },
+	{ "POST", "/v1/admin/exceptions/{id}/approve", ACCESS_ADMIN, admin_exception_approve },
+	{ "POST", "/v1/admin/exceptions/{id}/revoke", ACCESS_ADMIN, admin_exception_revoke },
 	{ "GET", "/v1/admin/explain", ACCESS_ADMIN, admin_explain },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_ADMIN, admin_revoke_all },
 };

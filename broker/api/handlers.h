@@ -26,5 +26,10 @@ void admin_session_end(struct request *r);
 void admin_revoke_all(struct request *r);
 void admin_audit_list(struct request *r);
 void admin_explain(struct request *r);
+void admin_exceptions_list(struct request *r);
+void admin_exception_request(struct request *r);
+void admin_exception_show(struct request *r);
+void admin_exception_approve(struct request *r);
+void admin_exception_revoke(struct request *r);
 
 #endif

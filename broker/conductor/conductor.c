@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "broker/conductor/sync_message.h"
+#include "broker/session/exceptions.h"
+#include "broker/session/session_watch.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
@@ -260,6 +262,7 @@ struct tick {
 	struct conductor *conductor;
 	int64_t housekeep_at_ms;	/* monotonic */
 	int64_t lost, expired;
+	bool exceptions_ended;
 };
 
 static int64_t tick_ms(const struct conductor *conductor)
@@ -279,6 +282,8 @@ static int tick_run(struct store *store, struct state_job *job, struct error *er
 	job->touched = true;	/* spares are looked at even when nothing was reported */
 	if (rc == 0)
 		rc = store_desktops_expire(store, now_ms, &tick->expired, err);
+	if (rc == 0)
+		rc = exceptions_expire(store, now_ms, &tick->exceptions_ended, err);
 	if (rc < 0 || monotonic_ms < tick->housekeep_at_ms)
 		return rc;
 	tick->housekeep_at_ms = monotonic_ms + HOUSEKEEP_EVERY_MS;
@@ -300,6 +305,8 @@ static void tick_done(struct state_job *job, int rc, const struct error *err)
 		log_warn("hosts_lost", kv_int("hosts", tick->lost));
 	if (rc == 0 && tick->expired > 0)
 		log_info("desktops_expired", kv_int("desktops", tick->expired));
+	if (rc == 0 && tick->exceptions_ended)
+		session_watch_changed(conductor->broker->watch, NULL);
 	conductor->tick = tick;
 	loop_timer_start(conductor->tick_timer, tick_ms(conductor));
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/session/exceptions.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "pool/pool_json.h"
@@ -83,6 +84,16 @@ static int read_policy(struct store *store, const char *name, struct pool_policy
 	return rc;
 }
 
+/* For the client's screen; what counts is what is in force when the ticket is redeemed. */
+static int find_exception(struct store *store, const struct connect_ask *ask, int64_t now_ms,
+			  struct connect_outcome *out, struct error *err)
+{
+	int rc = store_exception_in_force(store, ask->user.key, out->desktop.pool, now_ms,
+					  &out->exception, err);
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* There is no desktop to name yet, but the pool is known. */
 static int name_pool(struct store *store, const char *name, struct store_desktop *out,
 		     struct error *err)
@@ -126,6 +137,8 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 
 	rc = read_policy(store, out->desktop.pool, &out->policy, err);
 	if (rc == 0)
+		rc = find_exception(store, ask, now_ms, out, err);
+	if (rc == 0)
 		rc = make_ticket(store, ask, now_ms, out, err);
 	if (rc == -ESTALE) {	/* it changed hands between the two steps' reports: look again */
 		out->reason = REASON_DESKTOP_STARTING;
@@ -144,12 +157,16 @@ static json_t *desktop_json(const struct store_desktop *desktop)
 
 static json_t *ready_json(const struct connect_outcome *o)
 {
-	return json_pack("{s:s, s:o, s:{s:s, s:I}, s:s, s:s, s:s, s:I, s:o}", "status", "ready",
+	json_t *body = json_pack("{s:s, s:o, s:{s:s, s:I}, s:s, s:s, s:s, s:I, s:o}", "status", "ready",
 			 "desktop", desktop_json(&o->desktop), "endpoint", "host",
 			 o->host.relay_host, "port", (json_int_t)o->host.relay_port, "locator",
 			 o->locator, "secret", o->secret.text, "certificate_sha256",
 			 o->host.relay_certificate_sha256, "expires_in_ms",
 			 (json_int_t)o->ticket_ms, "policy", policy_to_json(&o->policy));
+
+	if (*o->exception.id)
+		json_object_set_new(body, "exception", exceptions_for_client(&o->exception));
+	return body;
 }
 
 /* The host reports "ready" a moment before its relay's certificate or the address: for the client

@@ -26,6 +26,7 @@ struct connect_outcome {
 	struct store_place place;	/* WAITING */
 	struct store_host host;		/* of the desktop */
 	struct pool_policy policy;
+	struct store_exception exception;	/* in force now; id "" without one */
 	int64_t ticket_ms;
 	char locator[24];
 	struct token secret;

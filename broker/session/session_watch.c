@@ -41,6 +41,13 @@ static void asking_free(struct asking *a)
 
 /* ---- The question to the store ---- */
 
+static const char *const end_words[] = {
+	[STORE_SESSION_GOES_ON] = "",
+	[STORE_SESSION_OVER] = "session_disconnected",
+	[STORE_SESSION_MOVED] = "session_moved",
+	[STORE_SESSION_EXCEPTION] = "exception_over",
+};
+
 static int look_at(struct store *store, struct asking *a, const char *id, struct error *err)
 {
 	enum store_session_verdict verdict;
@@ -49,8 +56,7 @@ static int look_at(struct store *store, struct asking *a, const char *id, struct
 	if (rc < 0 || verdict == STORE_SESSION_GOES_ON)
 		return rc;
 	json_array_append_new(a->ends, json_pack("{s:s, s:s}", "session", id, "reason",
-						 verdict == STORE_SESSION_MOVED ?
-							 "session_moved" : "session_disconnected"));
+						 end_words[verdict]));
 	return 0;
 }
 

@@ -2,8 +2,9 @@
 /* policy.h - what one session may carry, and the two tables that decide it by channel name.
  *
  * Pure values. Whatever a table does not name is denied; names are compared without regard to
- * ASCII letter case. Removable storage (drives, raw USB, PnP devices, ports) is deliberately no
- * member: there is nothing to allow, so no configuration, broker or bug can switch it on. */
+ * ASCII letter case. Raw USB, PnP devices and ports are deliberately no members: there is nothing
+ * to allow, so no configuration, broker or bug can switch them on. Drives are a member that no
+ * word of a policy sets: only an exception of the broker does, for a time (relay/redeem.c). */
 #ifndef GENKAN_HOSTAGENT_RDP_POLICY_H
 #define GENKAN_HOSTAGENT_RDP_POLICY_H
 
@@ -25,6 +26,7 @@ struct rdp_policy {
 	enum rdp_permit microphone;	/* client -> guest: AUDIO_INPUT */
 	enum rdp_permit camera;	/* client -> guest: RDCamera_Device_Enumerator and its devices */
 	enum rdp_clipboard clipboard;	/* cliprdr, as filter_clipboard.h has it */
+	enum rdp_permit drives;	/* client -> guest: rdpdr, by exception only */
 };
 
 /* Sets one member by its name in the broker's policy object ("sound", "microphone", "camera",

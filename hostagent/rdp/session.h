@@ -88,6 +88,7 @@ enum rdp_end {
 	RDP_END_GUEST_UNREACHABLE,	/* could not be dialled, or its certificate is not the pinned one */
 	RDP_END_REVOKED,	/* the broker or an administrator ended it */
 	RDP_END_MOVED,	/* its user opened the desktop somewhere else */
+	RDP_END_EXCEPTION,	/* the time of the exception it was given is over */
 	RDP_END_SHUTDOWN,	/* this relay stops */
 	RDP_END_FAULT,	/* rdp_session_fault() has the reason */
 };
@@ -185,7 +186,7 @@ int rdp_session_guest_connected(struct rdp_session *s, struct rdp_output *out);
 
 /* Ends the session from outside: MCS Disconnect Provider Ultimatum (2.2.2.3) to each side whose
  * MCS connection stands, RDSTLS failure when the client still waits for one, then CLOSE.
- * For RDP_END_REVOKED, _MOVED and _SHUTDOWN the client is told first with Set Error Info (2.2.5.1.1) once it is active.
+ * For RDP_END_REVOKED, _MOVED, _EXCEPTION and _SHUTDOWN the client is told first with Set Error Info (2.2.5.1.1) once it is active.
  * Does nothing when already closed or faulted. */
 void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output *out);
 

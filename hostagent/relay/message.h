@@ -43,6 +43,7 @@ struct message_grant {
 	char user[MESSAGE_CREDENTIAL];		/* what the guest is to see in Client Info */
 	char password[MESSAGE_CREDENTIAL];
 	struct rdp_policy policy;
+	int64_t exception_ms;	/* what the policy has of an exception ends then; 0: nothing */
 };
 
 struct message_usage {

@@ -2,7 +2,10 @@
 #include "hostagent/relay/redeem.h"
 
 #include <errno.h>
+#include <string.h>
 #include "common/base/text.h"
+
+#define EXCEPTION_LONGEST_MS (INT64_C(24) * 3600 * 1000)
 
 json_t *redeem_request(const struct rdp_ticket *ticket, const char *client_address)
 {
@@ -62,6 +65,25 @@ static int read_policy(const json_t *body, struct rdp_policy *out, struct error 
 	return 0;
 }
 
+/* The one way to a drive: not a value of the policy, but something given besides, for a time. */
+static int read_exception(const json_t *body, struct message_grant *out, struct error *err)
+{
+	const json_t *exception;
+	char device[16];
+
+	if (!json_object_get(body, "exception"))
+		return 0;
+	if (json_get_object(body, "exception", &exception, err) < 0 ||
+	    json_get_text(exception, "device", device, sizeof(device), err) < 0 ||
+	    json_get_int(exception, "expires_in_ms", 0, EXCEPTION_LONGEST_MS, &out->exception_ms,
+			 err) < 0)
+		return -EINVAL;
+	if (strcmp(device, "drive") != 0 || out->exception_ms == 0)
+		out->exception_ms = 0;	/* of a newer broker, or over already: not given */
+	out->policy.drives = out->exception_ms ? RDP_ALLOW : RDP_DENY;
+	return 0;
+}
+
 int redeem_answer(const json_t *body, struct redemption *out, struct error *err)
 {
 	const json_t *desktop;
@@ -73,7 +95,8 @@ int redeem_answer(const json_t *body, struct redemption *out, struct error *err)
 	    json_get_object(body, "desktop", &desktop, err) < 0 ||
 	    json_get_text(desktop, "name", out->desktop, sizeof(out->desktop), err) < 0 ||
 	    read_guest(body, out, err) < 0 || read_credential(body, &out->grant, err) < 0 ||
-	    read_policy(body, &out->grant.policy, err) < 0)
+	    read_policy(body, &out->grant.policy, err) < 0 ||
+	    read_exception(body, &out->grant, err) < 0)
 		return -EINVAL;
 	if (hex_decode(out->session, id, sizeof(id)) < 0)
 		return error_set(err, EINVAL, "session: not 16 hex digits");

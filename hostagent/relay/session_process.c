@@ -24,6 +24,7 @@ struct process {
 	enum rdp_state limited;	/* the state that is being timed */
 	int64_t limit_at_ms;	/* 0: no limit */
 	int64_t close_by_ms;	/* 0: not closing */
+	int64_t exception_until_ms;	/* 0: it was given none */
 	struct message_usage usage;
 	uint64_t inputs;	/* seen by the last look */
 	int64_t usage_told_ms;
@@ -315,6 +316,8 @@ static void on_redeemed(struct process *p, struct message_grant *grant)
 		.policy = grant->policy };
 
 	memcpy(p->guest_pin, grant->guest_pin, sizeof(p->guest_pin));
+	if (grant->exception_ms)
+		p->exception_until_ms = clock_monotonic_ms() + grant->exception_ms;
 	if (rdp_session_redeemed(p->rdp, &given, &p->out) < 0)
 		end_session(p, RDP_END_REVOKED);
 	else
@@ -420,6 +423,14 @@ static void check_limits(struct process *p, int64_t now_ms)
 	restart_limit(p, now_ms);
 	if (!p->close_by_ms && p->limit_at_ms && now_ms >= p->limit_at_ms)
 		end_session(p, RDP_END_TIMEOUT);
+	if (p->exception_until_ms && now_ms >= p->exception_until_ms)
+		end_session(p, RDP_END_EXCEPTION);	/* whatever the broker is doing */
+}
+
+/* The earlier of two times of which 0 is never. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return !a ? b : !b ? a : a < b ? a : b;
 }
 
 static bool wants_another_turn(const struct process *p, enum rdp_side side)
@@ -432,10 +443,11 @@ static bool wants_another_turn(const struct process *p, enum rdp_side side)
 
 static int wait_ms(const struct process *p, int64_t now_ms)
 {
-	int64_t until = p->close_by_ms ? p->close_by_ms : p->limit_at_ms;
+	int64_t until = p->limit_at_ms;
 
 	if (!until && p->usage_due)	/* a state with a limit will not last */
 		until = p->usage_told_ms + USAGE_EVERY_MS;
+	until = p->close_by_ms ? p->close_by_ms : earlier(until, p->exception_until_ms);
 	if (wants_another_turn(p, RDP_CLIENT) || wants_another_turn(p, RDP_GUEST))
 		return 0;
 	if (!until)

@@ -971,6 +971,102 @@ def test_admin_ends_a_session(fresh, tmp_path):
     assert other.sessions(session).body['end'] == [{'session': session, 'reason': 'session_disconnected'}]
 
 
+def second_admin(broker, name):
+    """How NAME asks the admin API."""
+    status, out = broker.run('--admin', name)
+    assert status == 0 and out.strip().endswith(f'admins/{name}.crt'), out
+    pair = [broker.state / 'admins' / f'{name}.{end}' for end in ('crt', 'key')]
+    return lambda method, path, body=None: broker.http(method, path, body, certificate=pair)
+
+
+def wish(user='hanako', pool='sales', hours=2.0, **more):
+    return dict({'user': user, 'pool': pool, 'reason': '展示会 in Kyōto',
+                 'duration_ms': int(hours * 3600000)}, **more)
+
+
+def exception_rows(broker, id_):
+    return [(row['what'], row['who'], row['code']) for row in reversed(broker.audit())
+            if row['subject'] == id_]
+
+
+def open_redeemed(broker, host):
+    ticket = ready_ticket(broker, host)
+    return ticket, host.redeem(ticket['locator'], ticket['secret']).body
+
+
+def test_exception_needs_two_administrators_and_ends_by_itself(fresh, tmp_path):
+    broker = fresh(hosts__silent_after='1s').start()
+    host = with_host(broker, tmp_path)
+    alice, boris = second_admin(broker, 'alice'), second_admin(broker, 'boris')
+    assert alice('POST', '/v1/admin/exceptions', wish()).code == 'not_found'  # never logged in
+    ticket, redeemed = open_redeemed(broker, host)
+    assert 'exception' not in ticket and 'exception' not in redeemed
+
+    asked = alice('POST', '/v1/admin/exceptions', wish(hours=1 / 60))
+    assert asked.status == 200 and asked.body['exception']['state'] == 'requested', asked
+    id_ = asked.body['exception']['id']
+    path = f'/v1/admin/exceptions/{id_}'
+    assert alice('POST', path + '/approve').code == 'same_admin'
+    ticket, redeemed = open_redeemed(broker, host)
+    assert 'exception' not in ticket and 'exception' not in redeemed
+
+    approved = boris('POST', path + '/approve').body['exception']
+    assert (approved['state'], approved['approved_by']) == ('approved', 'boris')
+    ticket, redeemed = open_redeemed(broker, host)
+    assert ticket['exception']['approved_by'] == 'boris'
+    assert ticket['exception']['expires_at_ms'] == approved['expires_at_ms']
+    assert redeemed['exception']['device'] == 'drive'
+    assert 0 < redeemed['exception']['expires_in_ms'] <= 60000
+    assert redeemed['policy']['removable_storage'] == 'deny'    # the pool's policy stays what it is
+
+    wait = held(host, redeemed['session'])
+    with sqlite3.connect(broker.state / 'broker.db', timeout=10) as db:  # as if the minute had passed
+        db.execute('UPDATE exception SET expires_at_ms = 1 WHERE id = ?', (id_,))
+    body, _ = wait()
+    assert body['end'] == [{'session': redeemed['session'], 'reason': 'exception_over'}]
+    assert boris('GET', path).body['exception']['state'] == 'expired'
+    assert exception_rows(broker, id_) == [
+        ('exception_requested', 'alice', 'ok'), ('exception_approved', 'alice', 'same_admin'),
+        ('exception_approved', 'boris', 'ok'), ('exception_used', 'hanako', 'ok'),
+        ('exception_expired', '', 'ok')]
+    ticket, redeemed = open_redeemed(broker, host)
+    assert 'exception' not in ticket and 'exception' not in redeemed
+    assert broker.admin('GET', '/v1/admin/exceptions').body['exceptions'] == []
+    assert len(broker.admin('GET', '/v1/admin/exceptions?all=1').body['exceptions']) == 1
+
+
+def test_revoked_exception_ends_the_session_at_once(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    alice, boris = second_admin(broker, 'alice'), second_admin(broker, 'boris')
+    ready_ticket(broker, host)
+    id_ = alice('POST', '/v1/admin/exceptions', wish()).body['exception']['id']
+    assert boris('POST', f'/v1/admin/exceptions/{id_}/approve').status == 200
+    _, redeemed = open_redeemed(broker, host)
+    wait = held(host, redeemed['session'])
+    assert alice('POST', f'/v1/admin/exceptions/{id_}/revoke').status == 200
+    body, seconds = wait()
+    assert body['end'] == [{'session': redeemed['session'], 'reason': 'exception_over'}]
+    assert seconds < 3
+    assert alice('POST', f'/v1/admin/exceptions/{id_}/revoke').code == 'exception_over'
+    _, redeemed = open_redeemed(broker, host)
+    assert 'exception' not in redeemed
+
+
+@pytest.mark.parametrize('body', [
+    {}, wish(hours=0), wish(hours=25), wish(device='usb'), wish(reason=' '), wish(user=''),
+    wish(reason='x' * 300)])
+def test_bad_wishes_for_exceptions(shared, body):
+    answer = shared.admin('POST', '/v1/admin/exceptions', body)
+    assert answer.code in ('bad_request', 'not_found'), answer
+
+
+def test_no_two_administrators_of_one_name(shared):
+    assert shared.run('--admin', 'carla')[0] == 0
+    for name in ('carla', 'admin', 'Carla', '../x', '', 'x' * 70):
+        assert shared.run('--admin', name)[0] == 1, name
+
+
 def test_revoke_all_ends_running_sessions(fresh, tmp_path):
     broker = fresh().start()
     host = with_host(broker, tmp_path)

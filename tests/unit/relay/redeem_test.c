@@ -36,6 +36,45 @@ static void test_answer(void **state)
 	assert_int_equal(r.grant.policy.sound, RDP_ALLOW);
 	assert_int_equal(r.grant.policy.microphone, RDP_DENY);
 	assert_int_equal(r.grant.policy.camera, RDP_DENY);
+	/* no word of a policy gives a drive */
+	assert_int_equal(r.grant.policy.drives, RDP_DENY);
+	assert_int_equal(r.grant.exception_ms, 0);
+}
+
+/* `good` with an exception before its last brace. */
+static int answer_with_exception(const char *exception, struct redemption *out, struct error *err)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%.*s,\"exception\":%s}", (int)strlen(good) - 1, good,
+		 exception);
+	return answer(text, out, err);
+}
+
+static void test_exception(void **state)
+{
+	struct redemption r;
+	struct error err;
+
+	assert_int_equal(answer_with_exception("{\"device\":\"drive\",\"expires_in_ms\":7200000}",
+					       &r, &err), 0);
+	assert_int_equal(r.grant.policy.drives, RDP_ALLOW);
+	assert_int_equal(r.grant.exception_ms, 7200000);
+
+	/* over, or of a kind that is not known here: not given, and the session goes on without */
+	assert_int_equal(answer_with_exception("{\"device\":\"drive\",\"expires_in_ms\":0}", &r,
+					       &err), 0);
+	assert_int_equal(r.grant.policy.drives, RDP_DENY);
+	assert_int_equal(answer_with_exception("{\"device\":\"usb\",\"expires_in_ms\":7200000}",
+					       &r, &err), 0);
+	assert_int_equal(r.grant.policy.drives, RDP_DENY);
+	assert_int_equal(r.grant.exception_ms, 0);
+
+	/* for ever is not a time */
+	assert_int_equal(answer_with_exception("{\"device\":\"drive\"}", &r, &err), -EINVAL);
+	assert_int_equal(answer_with_exception("{\"device\":\"drive\",\"expires_in_ms\":86400001}",
+					       &r, &err), -EINVAL);
+	assert_int_equal(answer_with_exception("true", &r, &err), -EINVAL);
 }
 
 /* Each required member: renamed away, the answer is refused and the member is named. */
@@ -112,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_exception),
 		cmocka_unit_test(test_every_member_is_needed),
 		cmocka_unit_test(test_pin_must_be_a_sha256),
 		cmocka_unit_test(test_request_encodes_the_ticket),
