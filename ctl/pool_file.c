@@ -111,8 +111,10 @@ static const struct yamlf_field policy_fields[] = {
 	POLICY("microphone", "allow or deny"),
 	POLICY("camera", "allow or deny"),
 	POLICY("clipboard", "deny, text-to-desktop, text-from-desktop or text-both"),
-	POLICY("printers", "deny"),
-	POLICY("smart_cards", "deny"),
+	POLICY("printers", "allow or deny"),
+	POLICY("smart_cards", "allow or deny"),
+	POLICY("webauthn", "allow or deny"),
+	POLICY("video", "allow or deny"),
 	POLICY("removable_storage", "deny; there is no allow"),
 	{ 0 },
 };

@@ -23,11 +23,10 @@ static const struct {
 	[POLICY_CLIPBOARD] = { "clipboard", CLIPBOARD,
 		"must be deny, text-to-desktop, text-from-desktop or text-both; files and pictures "
 		"never pass" },
-	[POLICY_PRINTERS] = { "printers", ONLY(POLICY_DENY),
-		"printing to a client's printer can write files there; use a printer on the "
-		"network of the desktops; only deny is accepted" },
-	[POLICY_SMART_CARDS] = { "smart_cards", ONLY(POLICY_DENY),
-		"the relay passes no smart cards in this version; only deny is accepted" },
+	[POLICY_PRINTERS] = { "printers", SWITCH, "must be allow or deny" },
+	[POLICY_SMART_CARDS] = { "smart_cards", SWITCH, "must be allow or deny" },
+	[POLICY_WEBAUTHN] = { "webauthn", SWITCH, "must be allow or deny" },
+	[POLICY_VIDEO] = { "video", SWITCH, "must be allow or deny" },
 	[POLICY_REMOVABLE_STORAGE] = { "removable_storage", ONLY(POLICY_DENY),
 		"removable storage is never allowed by a pool; it needs an approved, time-boxed "
 		"exception for one user" },
@@ -114,8 +113,6 @@ int policy_parse(const char *text, struct pool_policy *out, struct error *err)
 		if (policy_set(&policy, pair, value, err) < 0)
 			return error_prefix(err, "policy: %s", pair);
 	}
-	if (seen != (1u << POLICY_ITEMS) - 1)
-		return error_set(err, EINVAL, "policy: some items are missing");
 	*out = policy;
 	return 0;
 }

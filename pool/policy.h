@@ -14,6 +14,8 @@ enum policy_item {
 	POLICY_CLIPBOARD,
 	POLICY_PRINTERS,
 	POLICY_SMART_CARDS,
+	POLICY_WEBAUTHN,
+	POLICY_VIDEO,
 	POLICY_REMOVABLE_STORAGE,
 	POLICY_ITEMS
 };
@@ -37,8 +39,9 @@ const char *policy_value_word(enum policy_value value);	/* "deny", "text-both" *
  * take, with the reason in err (removable_storage never takes "allow"). */
 int policy_set(struct pool_policy *policy, const char *item, const char *value, struct error *err);
 
-/* "sound=allow microphone=deny ...": the form kept in the store. Parsing is strict: every item
- * once, -EINVAL otherwise. */
+/* "sound=allow microphone=deny ...": the form kept in the store. Parsing is strict: no item that is
+ * not known, none twice, -EINVAL otherwise. An item that is not there was not known when the text
+ * was written: denied. */
 void policy_format(const struct pool_policy *policy, struct buf *out);
 int policy_parse(const char *text, struct pool_policy *out, struct error *err) MUST_CHECK;
 

@@ -5,7 +5,16 @@
 #include "common/base/cleanup.h"
 
 /* A rule asks for one member of the policy, or for none. */
-enum wish { ALWAYS, WITH_SOUND, WITH_MICROPHONE, WITH_CAMERA, WITH_CLIPBOARD };
+enum wish {
+	ALWAYS,
+	WITH_SOUND,
+	WITH_MICROPHONE,
+	WITH_CAMERA,
+	WITH_CLIPBOARD,
+	WITH_DEVICES,
+	WITH_WEBAUTHN,
+	WITH_VIDEO
+};
 
 static bool granted(const struct rdp_policy *policy, enum wish wish)
 {
@@ -20,6 +29,13 @@ static bool granted(const struct rdp_policy *policy, enum wish wish)
 		return policy->camera == RDP_ALLOW;
 	case WITH_CLIPBOARD:
 		return policy->clipboard != RDP_CLIPBOARD_DENY;
+	case WITH_DEVICES:
+		return policy->printers == RDP_ALLOW || policy->smart_cards == RDP_ALLOW ||
+		       policy->drives == RDP_ALLOW;
+	case WITH_WEBAUTHN:
+		return policy->webauthn == RDP_ALLOW;
+	case WITH_VIDEO:
+		return policy->video == RDP_ALLOW;
 	}
 	return false;
 }
@@ -30,11 +46,13 @@ struct static_rule {
 	enum rdp_static_verdict verdict;
 };
 
-/* rdpdr is there for the sake of sound: Windows offers "Remote Audio" only to clients that have
- * it. rail, encomsp, remdesk, rdp2tcp and the rest are denied by not being here. */
+/* The first that fits. Without devices rdpdr is there for the sake of sound: Windows offers
+ * "Remote Audio" only to clients that have it. rail, encomsp, remdesk, rdp2tcp and the rest are
+ * denied by not being here. */
 static const struct static_rule static_rules[] = {
 	{ "drdynvc", ALWAYS, RDP_STATIC_DYNAMIC },
 	{ "rdpsnd", WITH_SOUND, RDP_STATIC_PASS },
+	{ "rdpdr", WITH_DEVICES, RDP_STATIC_DEVICES },
 	{ "rdpdr", WITH_SOUND, RDP_STATIC_NOOP },
 	{ "cliprdr", WITH_CLIPBOARD, RDP_STATIC_CLIPBOARD },
 };
@@ -55,6 +73,10 @@ static const struct dynamic_rule dynamic_rules[] = {
 	{ "AUDIO_PLAYBACK_LOSSY_DVC", WITH_SOUND, false },
 	{ "AUDIO_INPUT", WITH_MICROPHONE, false },
 	{ "RDCamera_Device_", WITH_CAMERA, true },	/* the enumerator and each camera */
+	{ "WebAuthN_Channel", WITH_WEBAUTHN, false },
+	{ "Microsoft::Windows::RDS::Video::Control::v08.01", WITH_VIDEO, false },
+	{ "Microsoft::Windows::RDS::Video::Data::v08.01", WITH_VIDEO, false },
+	{ "Microsoft::Windows::RDS::Geometry::v08.01", WITH_VIDEO, false },
 };
 
 enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struct span name)
@@ -62,8 +84,8 @@ enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struc
 	for (size_t i = 0; i < ARRAY_LEN(static_rules); i++) {
 		const struct static_rule *rule = &static_rules[i];
 
-		if (span_equal_fold(name, span_text(rule->name)))
-			return granted(policy, rule->wish) ? rule->verdict : RDP_STATIC_DENY;
+		if (span_equal_fold(name, span_text(rule->name)) && granted(policy, rule->wish))
+			return rule->verdict;
 	}
 	return RDP_STATIC_DENY;
 }
@@ -116,26 +138,22 @@ int rdp_policy_set(struct rdp_policy *policy, const char *name, const char *valu
 {
 	const struct {
 		const char *name;
-		enum rdp_permit *member;	/* NULL: cannot be allowed */
+		enum rdp_permit *member;
 	} members[] = {
-		{ "sound", &policy->sound },	{ "microphone", &policy->microphone },
-		{ "camera", &policy->camera },	{ "printers", NULL },
-		{ "smart_cards", NULL },	{ "removable_storage", NULL },
+		{ "sound", &policy->sound },	   { "microphone", &policy->microphone },
+		{ "camera", &policy->camera },	   { "printers", &policy->printers },
+		{ "webauthn", &policy->webauthn }, { "smart_cards", &policy->smart_cards },
+		{ "video", &policy->video },
 	};
-	enum rdp_permit permit;
+	enum rdp_permit none = RDP_DENY;
 
 	if (strcmp(name, "clipboard") == 0)
 		return clipboard_parse(value, &policy->clipboard);
-	if (permit_parse(value, &permit) < 0)
-		return -EINVAL;
+	if (strcmp(name, "removable_storage") == 0)
+		return permit_parse(value, &none) < 0 ? -EINVAL : none == RDP_ALLOW ? -EPERM : 0;
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-		if (strcmp(members[i].name, name) != 0)
-			continue;
-		if (members[i].member)
-			*members[i].member = permit;
-		else if (permit == RDP_ALLOW)
-			return -EPERM;
-		return 0;
+		if (strcmp(members[i].name, name) == 0)
+			return permit_parse(value, members[i].member);
 	}
 	return -EINVAL;
 }

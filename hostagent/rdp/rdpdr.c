@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hostagent/rdp/rdpdr.h"
 
-#define COMPONENT_CORE 0x4472
-
-enum packet {	/* PAKID_CORE_* (MS-RDPEFS 2.2.1.1) */
-	SERVER_ANNOUNCE = 0x496e,
-	CLIENTID_CONFIRM = 0x4343,	/* and the client's announce reply */
-	CLIENT_NAME = 0x434e,
-	SERVER_CAPABILITY = 0x5350,
-	CLIENT_CAPABILITY = 0x4350,
-	DEVICELIST_ANNOUNCE = 0x4441,
-	USER_LOGGEDON = 0x554c,
-};
-
-#define VERSION_MAJOR 1
-#define VERSION_MINOR 12
-#define CAPABILITY_GENERAL 1
 #define CAPABILITY_GENERAL_LEN 44
 #define CAPABILITY_GENERAL_VERSION 2
-#define MESSAGE_MAX 64
+#define CAPABILITY_PLAIN_LEN 8
+#define MESSAGE_MAX 96
 
 struct message {
 	uint8_t bytes[MESSAGE_MAX];
@@ -37,22 +23,22 @@ static void put_u32(struct message *m, uint32_t v)
 	put_u16(m, (uint16_t)(v >> 16));
 }
 
-static struct message message_begin(enum packet packet)
+static struct message message_begin(enum rdpdr_packet packet)
 {
 	struct message m = { .len = 0 };
 
-	put_u16(&m, COMPONENT_CORE);
+	put_u16(&m, RDPDR_CORE);
 	put_u16(&m, packet);
 	return m;
 }
 
-/* 2.2.2.3 */
-static struct message announce_reply(uint32_t client_id)
+/* 2.2.2.2, 2.2.2.3, 2.2.2.6 */
+static struct message announce(enum rdpdr_packet packet, uint32_t client_id)
 {
-	struct message m = message_begin(CLIENTID_CONFIRM);
+	struct message m = message_begin(packet);
 
-	put_u16(&m, VERSION_MAJOR);
-	put_u16(&m, VERSION_MINOR);
+	put_u16(&m, RDPDR_VERSION_MAJOR);
+	put_u16(&m, RDPDR_VERSION_MINOR);
 	put_u32(&m, client_id);
 	return m;
 }
@@ -61,7 +47,7 @@ static struct message announce_reply(uint32_t client_id)
 static struct message client_name(void)
 {
 	static const char name[] = "client";
-	struct message m = message_begin(CLIENT_NAME);
+	struct message m = message_begin(RDPDR_CLIENT_NAME);
 
 	put_u32(&m, 1);	/* Unicode */
 	put_u32(&m, 0);
@@ -71,33 +57,55 @@ static struct message client_name(void)
 	return m;
 }
 
-/* 2.2.2.8 with the one mandatory set (2.2.2.7.1): no drives, printers, ports, smart cards. */
+/* 2.2.2.7.1, the one mandatory set */
+static void put_general(struct message *m)
+{
+	put_u16(m, RDPDR_CAP_GENERAL);
+	put_u16(m, CAPABILITY_GENERAL_LEN);
+	put_u32(m, CAPABILITY_GENERAL_VERSION);
+	put_u32(m, 0);	/* osType and osVersion are ignored */
+	put_u32(m, 0);
+	put_u16(m, RDPDR_VERSION_MAJOR);
+	put_u16(m, RDPDR_VERSION_MINOR);
+	put_u32(m, 0xffff);	/* ioCode1: RDPDR_IRP_MJ_*, all of which are mandatory */
+	put_u32(m, 0);
+	put_u32(m, 0x7);	/* device remove, display name, user logged on PDUs */
+	put_u32(m, 0);
+	put_u32(m, 0);
+	put_u32(m, 0);
+}
+
+/* 2.2.2.8 without drives, printers, ports, smart cards */
 static struct message client_capability(void)
 {
-	struct message m = message_begin(CLIENT_CAPABILITY);
+	struct message m = message_begin(RDPDR_CLIENT_CAPABILITY);
 
 	put_u16(&m, 1);
 	put_u16(&m, 0);
-	put_u16(&m, CAPABILITY_GENERAL);
-	put_u16(&m, CAPABILITY_GENERAL_LEN);
-	put_u32(&m, CAPABILITY_GENERAL_VERSION);
-	put_u32(&m, 0);	/* osType and osVersion are ignored */
-	put_u32(&m, 0);
-	put_u16(&m, VERSION_MAJOR);
-	put_u16(&m, VERSION_MINOR);
-	put_u32(&m, 0xffff);	/* ioCode1: RDPDR_IRP_MJ_*, all of which are mandatory */
-	put_u32(&m, 0);
-	put_u32(&m, 0x7);	/* device remove, display name, user logged on PDUs */
-	put_u32(&m, 0);
-	put_u32(&m, 0);
-	put_u32(&m, 0);
+	put_general(&m);
+	return m;
+}
+
+/* 2.2.2.7 with everything there is, so that the client leaves nothing out */
+static struct message server_capability(void)
+{
+	struct message m = message_begin(RDPDR_SERVER_CAPABILITY);
+
+	put_u16(&m, RDPDR_CAP_SMART_CARD);
+	put_u16(&m, 0);
+	put_general(&m);
+	for (uint16_t type = RDPDR_CAP_PRINTER; type <= RDPDR_CAP_SMART_CARD; type++) {
+		put_u16(&m, type);
+		put_u16(&m, CAPABILITY_PLAIN_LEN);
+		put_u32(&m, type == RDPDR_CAP_DRIVE ? 2 : 1);
+	}
 	return m;
 }
 
 /* 2.2.2.9 with nothing in it */
 static struct message no_devices(void)
 {
-	struct message m = message_begin(DEVICELIST_ANNOUNCE);
+	struct message m = message_begin(RDPDR_DEVICELIST_ANNOUNCE);
 
 	put_u32(&m, 0);
 	return m;
@@ -115,23 +123,23 @@ static int message_complete(struct span prefix, rdpdr_answer_fn *answer, void *c
 	uint16_t component = read_u16le(&r);
 	uint16_t packet = read_u16le(&r);
 
-	if (r.bad || component != COMPONENT_CORE)
+	if (r.bad || component != RDPDR_CORE)
 		return pdu_bad(why, "device channel component");
 	switch (packet) {
-	case SERVER_ANNOUNCE:
+	case RDPDR_SERVER_ANNOUNCE:
 		read_skip(&r, 4);
 		uint32_t client_id = read_u32le(&r);
 
 		if (r.bad)
 			return pdu_bad(why, "device server announce too short");
-		send_one(answer, context, announce_reply(client_id));
+		send_one(answer, context, announce(RDPDR_CLIENTID_CONFIRM, client_id));
 		send_one(answer, context, client_name());
 		return 0;
-	case SERVER_CAPABILITY:
+	case RDPDR_SERVER_CAPABILITY:
 		send_one(answer, context, client_capability());
 		return 0;
-	case CLIENTID_CONFIRM:
-	case USER_LOGGEDON:
+	case RDPDR_CLIENTID_CONFIRM:
+	case RDPDR_USER_LOGGEDON:
 		send_one(answer, context, no_devices());
 		return 0;
 	default:
@@ -154,4 +162,29 @@ int rdpdr_noop_take(struct rdpdr_noop *noop, const struct svc_chunk *chunk,
 	if (!(chunk->flags & SVC_LAST))
 		return 0;
 	return message_complete(span_of(noop->prefix, noop->len), answer, context, why);
+}
+
+/* ---- asking ---- */
+
+#define ASK_CLIENT_ID 1
+
+void rdpdr_ask_begin(rdpdr_answer_fn *answer, void *context)
+{
+	send_one(answer, context, announce(RDPDR_SERVER_ANNOUNCE, ASK_CLIENT_ID));
+}
+
+bool rdpdr_ask_take(struct span message, rdpdr_answer_fn *answer, void *context)
+{
+	struct reader r = reader_of(message);
+	uint16_t component = read_u16le(&r);
+	uint16_t packet = read_u16le(&r);
+
+	if (r.bad || component != RDPDR_CORE)
+		return false;
+	if (packet == RDPDR_CLIENT_NAME) {
+		send_one(answer, context, server_capability());
+		send_one(answer, context, announce(RDPDR_CLIENTID_CONFIRM, ASK_CLIENT_ID));
+		send_one(answer, context, message_begin(RDPDR_USER_LOGGEDON));
+	}
+	return packet == RDPDR_DEVICELIST_ANNOUNCE;
 }

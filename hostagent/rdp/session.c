@@ -44,10 +44,11 @@ static int on_client_fastpath(struct rdp_session *s, const struct pdu *pdu, cons
 static int on_font_map(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
 	session_pass(s, pdu);
-	if (!s->was_active)
-		(void)session_effect(s, RDP_EFFECT_ACTIVE);
+	if (s->was_active)
+		return 0;
 	s->was_active = true;
-	return 0;
+	(void)session_effect(s, RDP_EFFECT_ACTIVE);
+	return session_devices_ask(s, why);
 }
 
 static int on_disconnect(struct rdp_session *s, const struct pdu *pdu, const char **why)

@@ -8,6 +8,8 @@
 #define SEC_HEARTBEAT 0x4000
 #define SEC_TRANSPORT_REQUEST 0x0002
 
+#define MCS_SERVER_USER 1002	/* as all servers have it; until Demand Active says so */
+#define CHUNK_MAX 1600	/* CHANNEL_CHUNK_LENGTH, what every peer takes */
 #define REFUSED_STATUS 0xc0000001u	/* STATUS_UNSUCCESSFUL */
 #define SOUND_MESSAGE_MAX (1u << 20)
 #define DYNAMIC_MESSAGE_MAX 65536
@@ -34,51 +36,42 @@ static struct span channel_name(const struct channel *channel)
 	return span_text(channel->name);
 }
 
-/* One message of the relay's own on a static channel, spoken in the client's place. */
-static int speak_as_client(struct rdp_session *s, const struct channel *channel,
-			   struct span message, const char **why)
-{
-	size_t at = mcs_send_begin(&s->scratch, MCS_SEND_REQUEST, s->user_id, channel->id);
+/* ---- whole messages ---- */
 
-	svc_put_header(&s->scratch, message.len);
-	buf_put_span(&s->scratch, message);
-	mcs_send_end(&s->scratch, at);
-	return session_send(s, RDP_GUEST, at, why);
+void session_collect(struct collected *message, const struct svc_chunk *chunk)
+{
+	if (chunk->flags & SVC_FIRST)
+		message->len = 0;
+
+	size_t room = sizeof(message->bytes) - message->len;
+	size_t len = chunk->data.len < room ? chunk->data.len : room;
+
+	if (len)
+		memcpy(message->bytes + message->len, chunk->data.ptr, len);
+	message->len += len;
 }
 
-/* ---- rdpdr ---- */
-
-struct answering {
-	struct rdp_session *s;
-	const struct channel *channel;
-	const char **why;
-	int rc;
-};
-
-static void device_answer(void *context, struct span message)
+int session_speak(struct rdp_session *s, const struct channel *channel, enum rdp_side to,
+		  struct span message, uint32_t show, const char **why)
 {
-	struct answering *answering = context;
+	enum mcs_type type = to == RDP_GUEST ? MCS_SEND_REQUEST : MCS_SEND_INDICATION;
+	uint16_t guest = s->guest_user ? s->guest_user : MCS_SERVER_USER;
+	uint16_t user = to == RDP_GUEST ? s->user_id : guest;
+	uint32_t flags = SVC_FIRST | show;
+	struct reader r = reader_of(message);
+	size_t begun_at = s->scratch.len;
 
-	if (answering->rc == 0)
-		answering->rc = speak_as_client(answering->s, answering->channel, message,
-						answering->why);
-}
+	while (r.rest.len) {
+		size_t len = r.rest.len < CHUNK_MAX ? r.rest.len : CHUNK_MAX;
+		size_t at = mcs_send_begin(&s->scratch, type, user, channel->id);
 
-static int devices_take(struct rdp_session *s, const struct pdu *pdu, const char **why)
-{
-	struct channel *channel = pdu->channel;
-	struct answering answering = { .s = s, .channel = channel, .why = why };
-	struct svc_chunk chunk;
-
-	if (pdu->from == RDP_CLIENT) {	/* nobody asked it anything: an announce of its own */
-		session_deny(s, RDP_DENIED_DEVICE, RDP_CLIENT, channel_name(channel));
-		return 0;
+		svc_put_chunk_header(&s->scratch, message.len,
+				     flags | (len == r.rest.len ? SVC_LAST : 0));
+		buf_put_span(&s->scratch, read_bytes(&r, len));
+		mcs_send_end(&s->scratch, at);
+		flags &= ~SVC_FIRST;
 	}
-	if (svc_parse(pdu->mcs.data, &chunk, why) < 0 ||
-	    svc_track(&channel->streams[RDP_GUEST], &chunk, RDPDR_MESSAGE_MAX, why) < 0 ||
-	    rdpdr_noop_take(&s->rdpdr, &chunk, device_answer, &answering, why) < 0)
-		return -EBADMSG;
-	return answering.rc;
+	return session_send(s, to, begun_at, why);
 }
 
 /* ---- drdynvc ---- */
@@ -93,7 +86,7 @@ static int refusals_send(struct rdp_session *s, const struct channel *channel, c
 	for (size_t i = 0; i < s->refusal_count && rc == 0; i++) {
 		buf_reset(&s->work);
 		dynvc_create_response_encode(s->refusals[i], REFUSED_STATUS, &s->work);
-		rc = speak_as_client(s, channel, buf_span(&s->work), why);
+		rc = session_speak(s, channel, RDP_GUEST, buf_span(&s->work), 0, why);
 	}
 	s->refusal_count = 0;
 	return rc;
@@ -137,18 +130,28 @@ static int sound_take(struct rdp_session *s, const struct pdu *pdu, const char *
 	return 0;
 }
 
+/* Nothing goes on. A client's devices are asked for their names, and so may answer. */
+static int denied_take(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	if (pdu->from == RDP_CLIENT && pdu->channel == s->asked)
+		return session_devices_denied(s, pdu, why);
+	session_deny(s, RDP_DENIED_STATIC_CHANNEL, pdu->from, channel_name(pdu->channel));
+	return 0;
+}
+
 int on_static(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
 	switch (pdu->channel->verdict) {
 	case RDP_STATIC_DENY:
-		session_deny(s, RDP_DENIED_STATIC_CHANNEL, pdu->from, channel_name(pdu->channel));
-		return 0;
+		return denied_take(s, pdu, why);
 	case RDP_STATIC_PASS:
 		return sound_take(s, pdu, why);
 	case RDP_STATIC_DYNAMIC:
 		return dynamic_take(s, pdu, why);
 	case RDP_STATIC_NOOP:
-		return devices_take(s, pdu, why);
+		return session_devices_noop(s, pdu, why);
+	case RDP_STATIC_DEVICES:
+		return session_devices_filter(s, pdu, why);
 	case RDP_STATIC_CLIPBOARD:
 		return session_clipboard_take(s, pdu, why);
 	}

@@ -2,13 +2,15 @@
 /* session_state.h - the inside of a session, shared by its files only:
  *	session.c	the state table, the doors, output and refusals
  *	session_connect.c	the connection sequence: from the ticket to the capabilities
- *	session_channel.c	what flows afterwards: static and dynamic channels, devices
- *	session_clipboard.c	and the clipboard */
+ *	session_channel.c	what flows afterwards: static and dynamic channels,
+ *	session_clipboard.c	the clipboard,
+ *	session_devices.c	and drives, printers, smart cards and the like */
 #ifndef GENKAN_HOSTAGENT_RDP_SESSION_STATE_H
 #define GENKAN_HOSTAGENT_RDP_SESSION_STATE_H
 
 #include "hostagent/rdp/dynvc.h"
 #include "hostagent/rdp/filter_clipboard.h"
+#include "hostagent/rdp/filter_devices.h"
 #include "hostagent/rdp/framing.h"
 #include "hostagent/rdp/gcc.h"
 #include "hostagent/rdp/mcs.h"
@@ -40,10 +42,12 @@ struct channel {
 
 #define REFUSALS_MAX 16
 
-/* One side's clipboard message so far. */
-struct clipboard_stream {
+/* One side's message so far, on a channel whose messages are decided about whole. */
+#define COLLECTED_MAX CLIPBOARD_MESSAGE_MAX
+_Static_assert(RDPDR_MESSAGE_MAX <= COLLECTED_MAX, "device messages are collected too");
+struct collected {
 	size_t len;
-	uint8_t message[CLIPBOARD_MESSAGE_MAX];
+	uint8_t bytes[COLLECTED_MAX];
 };
 
 struct rdp_session {
@@ -79,8 +83,11 @@ struct rdp_session {
 	size_t refusal_count;	/* answers that wait for the client's message to end */
 	uint32_t refusals[REFUSALS_MAX];
 	struct rdpdr_noop rdpdr;
+	const struct channel *asked;	/* the device channel of a client that tells its devices */
+	struct device_filter devices;
+	struct collected device_messages[RDP_SIDES];	/* by sender */
 	struct clipboard_filter clipboard;
-	struct clipboard_stream clipboard_streams[RDP_SIDES];
+	struct collected clipboard_messages[RDP_SIDES];
 
 	size_t denied_count;
 	struct rdp_denied denied[RDP_DENIED_MAX];
@@ -108,6 +115,9 @@ event_handler on_x224_request, on_rdstls_request, on_x224_confirm, on_connect_in
 	on_client_info, on_demand_active, on_confirm_active;
 event_handler on_license, on_message, on_static;
 event_handler session_clipboard_take;
+event_handler session_devices_filter, session_devices_noop, session_devices_denied;
+/* Asks a client whose devices are denied which those are: once, when the desktop is shown. */
+int session_devices_ask(struct rdp_session *s, const char **why);
 
 static inline enum rdp_side other_side(enum rdp_side side)
 {
@@ -120,6 +130,12 @@ void session_pass(struct rdp_session *s, const struct pdu *pdu);
 int session_send(struct rdp_session *s, enum rdp_side to, size_t begun_at, const char **why);
 struct rdp_effect *session_effect(struct rdp_session *s, enum rdp_effect_kind kind);
 void session_close(struct rdp_session *s, enum rdp_end end);
+/* Adds a chunk (already through svc_track()) to its message; what does not fit is left out. */
+void session_collect(struct collected *message, const struct svc_chunk *chunk);
+/* Sends a message of the relay's own on a static channel to `to`, as if the other side had, in
+ * chunks that every peer takes. `show` is SVC_SHOW_PROTOCOL when what caused it had that. */
+int session_speak(struct rdp_session *s, const struct channel *channel, enum rdp_side to,
+		  struct span message, uint32_t show, const char **why);
 /* Counts a refusal; the first of its kind, sender and name becomes an effect. */
 void session_deny(struct rdp_session *s, enum rdp_denied_kind kind, enum rdp_side from,
 		  struct span name);

@@ -255,19 +255,57 @@ static void test_denied_channel_carries_nothing(void **state)
 			     message(RDP_GUEST, 1002, DENIED_RDPDR, span_text("rDnI")));
 	}
 	assert_int_equal(r.written[0].len + r.written[1].len, 0);
-	/* Told once for the client, at the connect, and once for the guest. */
-	assert_string_equal(buf_text(&r.lines), "denied static_channel rdpdr guest\n");
+	/* Told once for each side; the client's channel itself was told of at the connect. */
+	assert_string_equal(buf_text(&r.lines), "denied device rdpdr client\n"
+						"denied static_channel rdpdr guest\n");
 
 	size_t count;
 	const struct rdp_denied *denied = rdp_session_denied(r.session, &count);
-	uint32_t by_side[RDP_SIDES] = { 0 };
+	uint32_t by_kind[RDP_SIDES][RDP_DENIED_CLIPBOARD] = { 0 };
 
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(denied[i].name, "rdpdr") == 0)
-			by_side[denied[i].from] = denied[i].count;
-	assert_int_equal(by_side[RDP_CLIENT], 6);
-	assert_int_equal(by_side[RDP_GUEST], 5);
+			by_kind[denied[i].from][denied[i].kind] = denied[i].count;
+	assert_int_equal(by_kind[RDP_CLIENT][RDP_DENIED_STATIC_CHANNEL], 1);
+	assert_int_equal(by_kind[RDP_CLIENT][RDP_DENIED_DEVICE], 5);
+	assert_int_equal(by_kind[RDP_GUEST][RDP_DENIED_STATIC_CHANNEL], 5);
 	replay_done(&r);
+}
+
+/* A client whose devices are denied is asked which they are, by the relay alone. */
+static void test_denied_devices_are_named(void **state)
+{
+	static const uint8_t list[] = { 'r', 'D', 'A', 'D', 2, 0, 0, 0,
+		8, 0, 0, 0, 1, 0, 0, 0, 'U', 'S', 'B', 'S', 'T', 'I', 'C', 'K', 2, 0, 0, 0, 'x', 0,
+		0x20, 0, 0, 0, 2, 0, 0, 0, 'S', 'C', 'A', 'R', 'D', 0, 0, 0, 0, 0, 0, 0 };
+	const struct { const char *recording; uint16_t user, channel; } cases[] = {
+		{ REC_SOUND, SOUND_USER, SOUND_RDPDR }, { REC_DENIED, DENIED_USER, DENIED_RDPDR } };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *recording = cases[i].recording;
+		uint16_t user = cases[i].user, channel = cases[i].channel;
+
+		replay_init(&r, i == 0 ? &sound : &nothing, 0);
+		replay_recording(&r, recording_load(recording));
+		assert_non_null(memmem(r.written[0].ptr, r.written[0].len, "rDnI\1\0\x0c\0", 8));
+		buf_reset(&r.lines);
+		buf_reset(&r.written[0]);
+		buf_reset(&r.written[1]);
+		replay_bytes(&r, RDP_CLIENT, message(RDP_CLIENT, user, channel,
+						     BYTES('r', 'D', 'C', 'C', 1, 0, 12, 0, 1, 0, 0, 0)));
+		assert_int_equal(r.written[0].len, 0);
+		replay_bytes(&r, RDP_CLIENT, message(RDP_CLIENT, user, channel,
+						     BYTES('r', 'D', 'N', 'C', 1, 0, 0, 0)));
+		assert_non_null(memmem(r.written[0].ptr, r.written[0].len, "rDPS\5\0", 6));
+		assert_non_null(memmem(r.written[0].ptr, r.written[0].len, "rDCC", 4));
+		assert_non_null(memmem(r.written[0].ptr, r.written[0].len, "rDLU", 4));
+		replay_bytes(&r, RDP_CLIENT, message(RDP_CLIENT, user, channel,
+						     span_of(list, sizeof(list))));
+		assert_string_equal(buf_text(&r.lines), "denied device drive USBSTICK client\n"
+							"denied device smart card SCARD client\n");
+		assert_int_equal(r.written[1].len, 0);
+		replay_done(&r);
+	}
 }
 
 static void test_devices_end_at_the_relay(void **state)
@@ -483,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_channels_not_joined),
 		cmocka_unit_test(test_ids_that_are_not_ours),
 		cmocka_unit_test(test_denied_channel_carries_nothing),
+		cmocka_unit_test(test_denied_devices_are_named),
 		cmocka_unit_test(test_devices_end_at_the_relay),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_dynamic_channels),
