@@ -19,7 +19,9 @@ static const struct config_key keys[] = {
 	KEY(host_key, CONFIG_TEXT, "/var/lib/genkan/host/host.key", "its key"),
 	KEY(certificate, CONFIG_TEXT, "/var/lib/genkan/host/relay.crt", "shown to clients"),
 	KEY(key, CONFIG_TEXT, "/var/lib/genkan/host/relay.key", "its key"),
-	KEY(user, CONFIG_TEXT, "nobody", "what session processes run as when started as root"),
+	KEY(user, CONFIG_TEXT, "",
+	    "what all session processes run as when started as root; empty: each has its own uid"),
+	KEY(session_uid_first, CONFIG_COUNT, "1910000000", "first of the uids of sessions"),
 	KEY(log_level, CONFIG_TEXT, "info", "debug, info, warn or error"),
 	KEY(max_connections, CONFIG_COUNT, "1000", "connections in total"),
 	KEY(max_per_source, CONFIG_COUNT, "64", "connections of one client address"),
@@ -60,6 +62,8 @@ int relay_config_load(const char *path, struct relay_config *out, struct buf *pr
 	check_at_least_one("max_per_source", out->max_per_source, problems);
 	check_at_least_one("max_waiting", out->max_waiting, problems);
 	check_at_least_one("max_events", out->max_events, problems);
+	if (out->session_uid_first < 1 || out->session_uid_first > 4294000000)
+		buf_printf(problems, "session_uid_first: leaves no room for 16384 uids\n");
 	if (log_level_parse(out->log_level, &level) < 0)
 		buf_printf(problems, "log_level: %s: not debug, info, warn or error\n",
 			   out->log_level);

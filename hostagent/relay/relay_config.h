@@ -9,7 +9,8 @@ struct relay_config {
 	char *listen;
 	char *broker, *ca_file, *host_certificate, *host_key;
 	char *certificate, *key;
-	char *user;
+	char *user;	/* "": a uid of its own for each session */
+	int64_t session_uid_first;
 	char *log_level;
 	int64_t max_connections, max_per_source, max_waiting;
 	int64_t max_events;

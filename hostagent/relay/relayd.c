@@ -507,7 +507,8 @@ int relayd_new(struct loop *loop, const struct relay_config *config, struct rela
 				     (size_t)config->max_per_source, (size_t)config->max_waiting);
 	d->refusals_timer = loop_timer_new(loop, tell_counted_refusals, d);
 	d->stop_timer = loop_timer_new(loop, on_stop_tick, d);
-	if (spawner_new(loop, config->certificate, config->key, config->user, &news, d,
+	if (spawner_new(loop, config->certificate, config->key, config->user,
+			config->session_uid_first, &news, d,
 			&d->spawner, err) < 0 ||
 	    broker_link_new(loop, &broker, on_redeemed, d, &d->broker, err) < 0 ||
 	    session_link_new(loop, &broker.broker, list_sessions, on_session_over, d, &d->sessions,

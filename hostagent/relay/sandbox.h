@@ -11,12 +11,16 @@
 
 struct sandbox {
 	bool is_root;	/* started as root: the session gets another uid and an empty root */
-	uid_t uid;
+	uid_t uid;	/* as root without a user's name: whoever begins the session sets both */
 	gid_t gid;
+#ifdef GENKAN_DRILL
+	bool unfiltered;	/* without the filter of system calls; in no program that is shipped */
+#endif
 };
 
-/* Before the first session: resolves `user` and makes the working directory an empty, deleted
- * folder that becomes the sessions' root. As another user than root there is nothing to drop. */
+/* Before the first session: resolves `user`, which may be "", and makes the working directory an
+ * empty, deleted folder that becomes the sessions' root. Leaves the network behind where the system
+ * lets it: sockets are handed in. As another user than root there is nothing to drop. */
 int sandbox_prepare(const char *user, struct sandbox *out, struct error *err) MUST_CHECK;
 
 /* In the session process, last thing before the first byte. Cannot be undone. */

@@ -19,12 +19,18 @@
 #include "hostagent/relay/session_process.h"
 #include "hostagent/relay/session_tls.h"
 #include "hostagent/relay/spawn_wire.h"
+#include "hostagent/relay/uid_pool.h"
+#ifdef GENKAN_DRILL
+#include "tests/lib/relay_drill/drill.h"
+#endif
 
 struct nursery {
 	int relay;	/* SPAWN_FD */
 	int signals;
 	SSL_CTX *front, *back;
 	struct sandbox box;
+	bool own_uids;	/* each session has a user id from `uids` */
+	struct uid_pool uids;
 };
 
 static void tell(const struct nursery *n, struct spawn_news news)
@@ -35,7 +41,8 @@ static void tell(const struct nursery *n, struct spawn_news news)
 
 /* ---- In the new process ---- */
 
-static _Noreturn void be_session(const struct nursery *n, int client, int parent)
+static _Noreturn void be_session(const struct nursery *n, struct sandbox *box, int client,
+				 int parent)
 {
 	struct session_seat seat = { client, parent, n->front, n->back };
 	struct error err;
@@ -46,10 +53,16 @@ static _Noreturn void be_session(const struct nursery *n, int client, int parent
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_NAME, "relay-session");
-	if (sandbox_enter(&n->box, &err) < 0) {
+#ifdef GENKAN_DRILL
+	box->unfiltered = drill_unfiltered(client);
+#endif
+	if (sandbox_enter(box, &err) < 0) {
 		fprintf(stderr, "genkan-relay-sessions: %s\n", err.text);
 		_exit(70);
 	}
+#ifdef GENKAN_DRILL
+	drill_run(client, parent);
+#endif
 	int status = session_process_run(&seat);
 	SSL_CTX_free(seat.front);
 	SSL_CTX_free(seat.back);
@@ -60,15 +73,25 @@ static _Noreturn void be_session(const struct nursery *n, int client, int parent
 
 static void begin_session(struct nursery *n, uint64_t number, int client, int parent)
 {
-	pid_t pid = fork();
+	struct sandbox box = n->box;
+	bool ready = !n->own_uids || uid_pool_next(&n->uids, &box.uid);
+	pid_t pid = -1;
 
+	errno = EUSERS;
+	if (n->own_uids)
+		box.gid = box.uid;
+	if (ready)
+		pid = fork();
 	if (pid == 0)
-		be_session(n, client, parent);
-	if (pid < 0)
+		be_session(n, &box, client, parent);
+	if (pid < 0) {
 		tell(n, (struct spawn_news){
 				.kind = SPAWN_FAILED, .status = errno, .number = number });
-	else
-		tell(n, (struct spawn_news){ .kind = SPAWN_STARTED, .number = number, .pid = pid });
+		return;
+	}
+	if (n->own_uids)
+		uid_pool_give(&n->uids, box.uid, pid);
+	tell(n, (struct spawn_news){ .kind = SPAWN_STARTED, .number = number, .pid = pid });
 }
 
 /* False when genkan-relay is gone. */
@@ -105,8 +128,10 @@ static void reap(struct nursery *n)
 	pid_t pid;
 
 	(void)!read(n->signals, &seen, sizeof(seen));
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		uid_pool_free_of(&n->uids, pid);
 		tell(n, (struct spawn_news){ .kind = SPAWN_EXITED, .status = status, .pid = pid });
+	}
 }
 
 static int watch_children(struct nursery *n, struct error *err)
@@ -146,10 +171,10 @@ static void serve(struct nursery *n)
 
 int main(int argc, char **argv)
 {
-	struct nursery n = { .relay = SPAWN_FD };
+	static struct nursery n = { .relay = SPAWN_FD };
 	struct error err;
 
-	if (argc != 4 || fcntl(SPAWN_FD, F_GETFD) < 0) {
+	if (argc != 5 || fcntl(SPAWN_FD, F_GETFD) < 0) {
 		fprintf(stderr, "genkan-relay-sessions is started by genkan-relay\n");
 		return 64;
 	}
@@ -160,6 +185,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "genkan-relay-sessions: %s\n", err.text);
 		return 1;
 	}
+	n.own_uids = n.box.is_root && !argv[3][0];
+	n.uids.first = (uid_t)strtoul(argv[4], NULL, 10);
 	tell(&n, (struct spawn_news){ .kind = SPAWN_READY });
 	serve(&n);
 	SSL_CTX_free(n.front);

@@ -39,12 +39,12 @@ static const char *find_program(char *out, size_t size)
 }
 
 static _Noreturn void become_program(int fd, const char *program, const char *certificate,
-				     const char *key, const char *user)
+				     const char *key, const char *user, const char *uid_first)
 {
 	/* fd is close-on-exec; its copy at SPAWN_FD is not. */
 	if (fd == SPAWN_FD ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, SPAWN_FD) < 0)
 		_exit(71);
-	execl(program, PROGRAM, certificate, key, user, (char *)NULL);
+	execl(program, PROGRAM, certificate, key, user, uid_first, (char *)NULL);
 	_exit(127);
 }
 
@@ -89,13 +89,15 @@ static void on_news(void *arg, int fd, unsigned events)
 }
 
 int spawner_new(struct loop *loop, const char *certificate, const char *key, const char *user,
-		const struct spawner_events *events, void *arg, struct spawner **out,
+		int64_t uid_first, const struct spawner_events *events, void *arg, struct spawner **out,
 		struct error *err)
 {
 	char path[PATH_MAX];
 	const char *program = find_program(path, sizeof(path));
+	char first[24];
 	int pair[2];
 
+	snprintf(first, sizeof(first), "%lld", (long long)uid_first);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_errno(err, "socketpair");
 	OWNED_FD int ours = pair[0];
@@ -104,7 +106,7 @@ int spawner_new(struct loop *loop, const char *certificate, const char *key, con
 	if (pid < 0)
 		return error_errno(err, "fork");
 	if (pid == 0)
-		become_program(theirs, program, certificate, key, user);
+		become_program(theirs, program, certificate, key, user, first);
 	close(steal_fd(&theirs));
 	if (await_ready(ours, program, err) < 0) {
 		close(steal_fd(&ours));	/* it ends when the socket does */

@@ -15,9 +15,10 @@ struct spawner_events {
 	void (*gone)(void *arg);	/* nothing can be spawned any more */
 };
 
-/* Starts the program and waits until it is ready. To be called before any thread exists. */
+/* Starts the program and waits until it is ready. Sessions run as `user`, or with user ids of their
+ * own from `uid_first` on when that is "". To be called before any thread exists. */
 int spawner_new(struct loop *loop, const char *certificate, const char *key, const char *user,
-		const struct spawner_events *events, void *arg, struct spawner **out,
+		int64_t uid_first, const struct spawner_events *events, void *arg, struct spawner **out,
 		struct error *err) MUST_CHECK;
 void spawner_free(struct spawner *s);
 DEFINE_OWNED(spawner_free, struct spawner);

@@ -26,7 +26,8 @@ static void test_defaults(void **state)
 
 	assert_int_equal(load("[relay]\nbroker = b:8444\n", &c, &problems), 0);
 	assert_string_equal(c.listen, "0.0.0.0:3389");
-	assert_string_equal(c.user, "nobody");
+	assert_string_equal(c.user, "");
+	assert_int_equal(c.session_uid_first, 1910000000);
 	assert_int_equal(c.redeem_ms, 8000);
 }
 
