@@ -151,10 +151,8 @@ static int curl_failure(struct http_client *client, CURLcode code, struct error 
 	return error_set(err, number, "%s: %s", client->base, why);
 }
 
-static int read_answer(struct http_client *client, struct buf *answer, struct http_result *out,
-		       struct error *err)
+static void read_times(struct http_client *client, struct http_result *out)
 {
-	struct http_result result = { 0 };
 	curl_off_t connect = 0, tls = 0, total = 0;
 	long status = 0;
 
@@ -162,31 +160,36 @@ static int read_answer(struct http_client *client, struct buf *answer, struct ht
 	curl_easy_getinfo(client->curl, CURLINFO_CONNECT_TIME_T, &connect);
 	curl_easy_getinfo(client->curl, CURLINFO_APPCONNECT_TIME_T, &tls);
 	curl_easy_getinfo(client->curl, CURLINFO_TOTAL_TIME_T, &total);
-	result.status = (int)status;
-	result.connect_us = connect;
-	result.tls_us = tls;
-	result.total_us = total;
-	if (answer->len && json_object_parse(buf_span(answer), &result.body, err) < 0)
-		return error_prefix(err, "%s: answer %ld", client->base, status);
-	*out = result;
+	*out = (struct http_result){ .status = (int)status, .connect_us = connect, .tls_us = tls,
+				     .total_us = total };
+}
+
+static int read_answer(struct http_client *client, const struct buf *answer,
+		       struct http_result *result, struct error *err)
+{
+	if (answer->len && json_object_parse(buf_span(answer), &result->body, err) < 0)
+		return error_prefix(err, "%s: answer %d", client->base, result->status);
 	return 0;
 }
 
-int http_request(struct http_client *client, const char *method, const char *path,
-		 const json_t *body, int64_t timeout_ms, struct http_result *out, struct error *err)
+struct question {
+	const char *method, *path, *range;
+	struct span body;
+	bool has_body;
+	int64_t timeout_ms;
+};
+
+static int perform(struct http_client *client, const struct question *q, const char *type,
+		   struct buf *answer, struct http_result *result, struct error *err)
 {
 	OWNED(buf_done) struct buf url = BUF_LIMIT(8192);
-	struct buf text = BUF_LIMIT(ANSWER_LIMIT);
-	OWNED(buf_done) struct buf answer = BUF_LIMIT(ANSWER_LIMIT);
 	struct curl_slist *headers = NULL;
 	CURL *curl = client->curl;
 	CURLcode code;
 
 	atomic_store(&client->cancelled, false);
-	buf_printf(&url, "%s%s", client->base, path);
-	if (body)
-		json_write(body, &text);
-	headers = curl_slist_append(headers, "Content-Type: application/json");
+	buf_printf(&url, "%s%s", client->base, q->path);
+	headers = curl_slist_append(headers, type);
 	headers = curl_slist_append(headers, "Expect:");
 	if (client->bearer)
 		headers = curl_slist_append(headers, client->bearer);
@@ -194,23 +197,68 @@ int http_request(struct http_client *client, const char *method, const char *pat
 	curl_easy_setopt(curl, CURLOPT_URL, buf_text(&url));
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);
 	curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-	if (body) {
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)text.len);
-		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, buf_text(&text));
+	if (q->has_body) {
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)q->body.len);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, q->body.ptr);
 	}
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
+	curl_easy_setopt(curl, CURLOPT_RANGE, q->range);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, q->method);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	code = curl_easy_perform(curl);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
+	if (code != CURLE_OK)
+		return curl_failure(client, code, err);
+	read_times(client, result);
+	return 0;
+}
+
+int http_request(struct http_client *client, const char *method, const char *path,
+		 const json_t *body, int64_t timeout_ms, struct http_result *out, struct error *err)
+{
+	struct buf text = BUF_LIMIT(ANSWER_LIMIT);
+	OWNED(buf_done) struct buf answer = BUF_LIMIT(ANSWER_LIMIT);
+	struct http_result result = { 0 };
+
+	if (body)
+		json_write(body, &text);
+	struct question q = { .method = method, .path = path, .body = buf_span(&text),
+			      .has_body = body != NULL, .timeout_ms = timeout_ms };
+	int rc = perform(client, &q, "Content-Type: application/json", &answer, &result, err);
+
 	if (text.ptr)
 		memory_wipe(text.ptr, text.capacity);	/* a password may have been in it */
 	buf_done(&text);
-	if (code != CURLE_OK)
-		return curl_failure(client, code, err);
-	return read_answer(client, &answer, out, err);
+	if (rc == 0)
+		rc = read_answer(client, &answer, &result, err);
+	if (rc == 0)
+		*out = result;
+	return rc;
+}
+
+int http_request_bytes(struct http_client *client, const char *method, const char *path,
+		       struct span body, const char *range, int64_t timeout_ms, struct buf *bytes,
+		       struct http_result *out, struct error *err)
+{
+	struct http_result result = { 0 };
+	struct question q = { .method = method, .path = path, .range = range, .body = body,
+			      .has_body = body.len > 0, .timeout_ms = timeout_ms };
+	size_t before = bytes->len;
+	int rc = perform(client, &q, "Content-Type: application/octet-stream", bytes, &result, err);
+
+	if (rc < 0)
+		return rc;
+	if (result.status != 200 && result.status != 206) {
+		struct buf text = { .ptr = bytes->ptr + before, .len = bytes->len - before };
+
+		rc = read_answer(client, &text, &result, err);
+		buf_truncate(bytes, before);
+	}
+	if (rc == 0)
+		*out = result;
+	return rc;
 }
 
 void http_result_done(struct http_result *result)

@@ -37,6 +37,12 @@ void http_client_set_bearer(struct http_client *client, const char *token);
 int http_request(struct http_client *client, const char *method, const char *path,
 		 const json_t *body, int64_t timeout_ms, struct http_result *out,
 		 struct error *err) MUST_CHECK;
+/* The same with a body of bytes (len 0: none) and, when the answer is 200 or 206, its bytes added to
+ * `bytes` instead of `result->body`; past the limit of `bytes` it fails. `range` may be NULL: a Range
+ * header ("bytes=0-9"). */
+int http_request_bytes(struct http_client *client, const char *method, const char *path,
+		       struct span body, const char *range, int64_t timeout_ms, struct buf *bytes,
+		       struct http_result *out, struct error *err) MUST_CHECK;
 void http_result_done(struct http_result *result);
 DEFINE_OWNED_VALUE(http_result_done, struct http_result);
 

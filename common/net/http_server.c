@@ -426,10 +426,22 @@ const json_t *http_body(struct http_exchange *x)
 	return x->body;
 }
 
+struct span http_body_bytes(struct http_exchange *x)
+{
+	struct evbuffer *input = evhttp_request_get_input_buffer(x->request);
+	size_t len = evbuffer_get_length(input);
+
+	return span_of(len ? evbuffer_pullup(input, -1) : NULL, len);
+}
+
+const char *http_header(const struct http_exchange *x, const char *name)
+{
+	return evhttp_find_header(evhttp_request_get_input_headers(x->request), name);
+}
+
 const char *http_bearer(const struct http_exchange *x)
 {
-	const char *value = evhttp_find_header(evhttp_request_get_input_headers(x->request),
-					       "Authorization");
+	const char *value = http_header(x, "Authorization");
 
 	return value && str_starts(value, "Bearer ") ? value + strlen("Bearer ") : NULL;
 }
@@ -468,9 +480,10 @@ static const char *status_text(int status)
 		int status;
 		const char *text;
 	} texts[] = { { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		      { 204, "No Content" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
+		      { 204, "No Content" }, { 206, "Partial Content" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
 		      { 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		      { 409, "Conflict" }, { 410, "Gone" }, { 429, "Too Many Requests" },
+		      { 409, "Conflict" }, { 410, "Gone" },
+		      { 416, "Range Not Satisfiable" }, { 507, "Insufficient Storage" }, { 429, "Too Many Requests" },
 		      { 500, "Internal Server Error" }, { 502, "Bad Gateway" },
 		      { 503, "Service Unavailable" }, { 504, "Gateway Timeout" } };
 
@@ -480,18 +493,30 @@ static const char *status_text(int status)
 	return "Unknown";
 }
 
-static void reply(struct http_exchange *x, int status, const char *type, const json_t *body)
+/* `content` is taken; NULL sends no body. */
+static void send_reply(struct http_exchange *x, int status, const char *type,
+		       struct evbuffer *content)
 {
 	struct evhttp_request *request = x->request;
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 	struct peer *peer = x->peer;
 	int64_t idle_ms = x->server->config.idle_ms;
-	struct evbuffer *content = NULL;
-	struct buf text = { 0 };
 
 	evhttp_add_header(headers, "Content-Type", type);
 	evhttp_add_header(headers, "Cache-Control", "no-store");
 	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	exchange_free(x);
+	loop_timer_start(peer->deadline, idle_ms);
+	evhttp_send_reply(request, status, status_text(status), content);
+	if (content)
+		evbuffer_free(content);
+}
+
+static void reply(struct http_exchange *x, int status, const char *type, const json_t *body)
+{
+	struct evbuffer *content = NULL;
+	struct buf text = { 0 };
+
 	if (body) {
 		json_write(body, &text);
 		content = evbuffer_new();
@@ -500,11 +525,18 @@ static void reply(struct http_exchange *x, int status, const char *type, const j
 			memory_wipe(text.ptr, text.capacity);
 		buf_done(&text);
 	}
-	exchange_free(x);
-	loop_timer_start(peer->deadline, idle_ms);
-	evhttp_send_reply(request, status, status_text(status), content);
-	if (content)
-		evbuffer_free(content);
+	send_reply(x, status, type, content);
+}
+
+void http_reply_bytes(struct http_exchange *x, const char *range, struct span bytes)
+{
+	struct evbuffer *content = evbuffer_new();
+
+	evbuffer_add(content, bytes.ptr, bytes.len);
+	if (range)
+		evhttp_add_header(evhttp_request_get_output_headers(x->request), "Content-Range",
+				  range);
+	send_reply(x, range ? 206 : 200, "application/octet-stream", content);
 }
 
 void http_reply_json(struct http_exchange *x, int status, const json_t *body)

@@ -42,6 +42,10 @@ const char *http_query(struct http_exchange *x, const char *name);
 /* The JSON object of the body: an empty object when there was no body; NULL when it was bad, and
  * then the 400 has been sent. Borrowed. */
 const json_t *http_body(struct http_exchange *x);
+/* The body as it came. Borrowed. */
+struct span http_body_bytes(struct http_exchange *x);
+/* A header of the request, or NULL. */
+const char *http_header(const struct http_exchange *x, const char *name);
 /* Bearer token or NULL. */
 const char *http_bearer(const struct http_exchange *x);
 const char *http_peer(const struct http_exchange *x);	/* numeric address */
@@ -55,6 +59,8 @@ struct http_exchange *http_exchange_find(struct http_server *server, uint64_t id
 
 /* `body` is borrowed; NULL sends no body. The exchange is gone after each of these. */
 void http_reply_json(struct http_exchange *x, int status, const json_t *body);
+/* Bytes of a file: 206 with Content-Range when `range` says which ("bytes 0-9/100"), else 200. */
+void http_reply_bytes(struct http_exchange *x, const char *range, struct span bytes);
 /* RFC 9457. retry_after_ms < 0: none. */
 void http_reply_problem(struct http_exchange *x, int status, const char *code,
 			int64_t retry_after_ms, const char *detail_fmt, ...) PRINTF_LIKE(5, 6);
