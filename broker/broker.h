@@ -10,6 +10,7 @@
 #include "common/net/http_server.h"
 
 struct conductor;
+struct image_room;
 struct login_gate;
 struct session_watch;
 
@@ -19,6 +20,7 @@ struct broker {
 	struct directory *directory;
 	struct state_queue *state;
 	struct conductor *conductor;
+	struct image_room *images;
 	struct session_watch *watch;
 	struct login_gate *gate;
 	struct authority *authority;

@@ -23,6 +23,12 @@ const struct config_key broker_keys[] = {
 	KEY("broker", "max_queued", CONFIG_COUNT, max_queued, "4096", "requests for the store"),
 	KEY("broker", "log_level", CONFIG_TEXT, log_level, "info", "debug, info, warn or error"),
 
+	KEY("images", "dir", CONFIG_TEXT, images_dir, "", "golden images; empty: in state_dir"),
+	KEY("images", "rate", CONFIG_BYTES, images_rate_bytes, "100M",
+	    "bytes a second to hosts, all together; 0: no limit"),
+	KEY("images", "keep_unfinished", CONFIG_DURATION_MS, images_keep_unfinished_ms, "24h",
+	    "how long an interrupted upload can go on"),
+
 	NEED("directory", "uri", CONFIG_TEXT, directory.uri, "servers, in order"),
 	KEY("directory", "start_tls", CONFIG_BOOL, directory.start_tls, "no", "for ldap://"),
 	NEED("directory", "ca_file", CONFIG_TEXT, directory.ca_file, "who signed the servers"),
@@ -103,6 +109,8 @@ static int check_ranges(const struct broker_config *config, struct buf *problems
 		buf_put_text(problems, "broker: limits must be at least 1\n");
 	if (config->host_certificate_days < 1 || config->host_certificate_days > 3650)
 		buf_put_text(problems, "hosts.certificate_days: must be 1 to 3650\n");
+	if (*config->images_dir && *config->images_dir != '/')
+		buf_put_text(problems, "images.dir: must be an absolute path\n");
 	if (!*config->certificate != !*config->key)
 		buf_put_text(problems, "broker: certificate and key go together\n");
 	if (log_level_parse(config->log_level, &level) < 0)

@@ -13,6 +13,9 @@ struct broker_config {
 	int64_t max_connections, max_per_source, max_queued;
 	char *log_level;
 
+	char *images_dir;
+	int64_t images_rate_bytes, images_keep_unfinished_ms;
+
 	struct directory_config directory;
 
 	int64_t user_failures, source_failures, failure_window_ms, block_ms;

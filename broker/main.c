@@ -10,6 +10,7 @@
 #include "broker/api/api.h"
 #include "broker/conductor/conductor.h"
 #include "broker/directory/ldap_link.h"
+#include "broker/images/image_room.h"
 #include "broker/session/login.h"
 #include "broker/session/session_watch.h"
 #include "common/sys/log.h"
@@ -117,6 +118,7 @@ static void broker_close(struct broker *broker)
 {
 	http_server_free(STEAL(broker->clients));
 	http_server_free(STEAL(broker->agents));
+	image_room_free(STEAL(broker->images));
 	directory_free(broker->directory);
 	state_queue_free(broker->state);
 	conductor_free(broker->conductor);
@@ -228,6 +230,7 @@ static int serve(const struct broker_config *config, struct flags *flags)
 
 	broker.gate = login_gate_new(config);
 	broker.conductor = conductor_new(&broker);
+	broker.images = image_room_new(&broker);
 	broker.watch = session_watch_new(&broker);
 	rc = open_doors(&broker, &err);
 	if (rc < 0)

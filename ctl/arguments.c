@@ -24,7 +24,7 @@ static const struct option options[] = {
 	{ "--json", NULL, AT(json), true, "print JSON for scripts" },
 	{ "--help", NULL, AT(help), true, "this text" },
 	{ "--version", NULL, AT(version), true, "print the version" },
-	{ "--image-dir", "DIR", AT(image_dir), false, "where hosts find images" },
+	{ "--image-dir", "DIR", AT(image_dir), false, "folder of images that hosts share, instead of the broker" },
 	{ "--channel", "NAME", AT(channel), false, "stable (default) or canary" },
 	{ "--limit", "N", AT(limit), false, "at most so many, the newest" },
 	{ "--user", "NAME", AT(user), false, "the user's name" },

@@ -86,7 +86,7 @@ void ctl_done(struct ctl *ctl)
 	http_client_free(ctl->client);
 }
 
-static int connect_broker(struct ctl *ctl, struct error *err)
+int ctl_connect(struct ctl *ctl, struct error *err)
 {
 	OWNED(ctl_profile_done) struct ctl_profile profile = { 0 };
 
@@ -109,7 +109,7 @@ int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *b
 {
 	OWNED(json_decref) json_t *sent = body;
 	OWNED(http_result_done) struct http_result result = { 0 };
-	int rc = connect_broker(ctl, err);
+	int rc = ctl_connect(ctl, err);
 
 	if (rc < 0 || (rc = http_request(ctl->client, method, path, sent, REQUEST_TIMEOUT_MS, &result,
 					 err)) < 0)

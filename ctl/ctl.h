@@ -29,6 +29,9 @@ DEFINE_OWNED_VALUE(ctl_profile_done, struct ctl_profile);
 int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
 		json_t **answer, struct error *err) MUST_CHECK;
 
+/* Makes ctl->client. */
+int ctl_connect(struct ctl *ctl, struct error *err) MUST_CHECK;
+
 /* To standard output. */
 void ctl_print_json(const json_t *value);
 void ctl_print_table(const struct table *table);
@@ -56,6 +59,7 @@ int host_list(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);
 int image_publish(struct ctl *ctl, struct error *err);
+int image_show(struct ctl *ctl, struct error *err);
 int exception_grant(struct ctl *ctl, struct error *err);
 int exception_approve(struct ctl *ctl, struct error *err);
 int exception_revoke(struct ctl *ctl, struct error *err);

@@ -32,8 +32,8 @@ _genkanctl() {
 	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
 	host) [ -n "$verb" ] || next='list token' ;;
 	image)
-		[ -n "$verb" ] || next='list publish'
-		[ "$verb" = publish ] && common+=' --image-dir --channel' ;;
+		[ -n "$verb" ] || next='list show publish'
+		[ "$verb" = publish ] && common+=' --image-dir --channel --reason' ;;
 	session)
 		[ -n "$verb" ] || next='list end'
 		common+=' --all --limit' ;;

@@ -4,10 +4,12 @@
 #include <string.h>
 #include "common/sys/clock.h"
 #include "ctl/ctl.h"
-#include "ctl/image_file.h"
+#include "ctl/image_upload.h"
 #include "pool/pool.h"
 
 #define PROGRESS_EVERY_MS 200
+/* What fits into a request; larger images are registered without their pieces. */
+#define PIECES_MAX ((size_t)960 * 1024)
 
 static void row(struct table *table, const json_t *image)
 {
@@ -45,31 +47,101 @@ static void show_progress(void *arg, const char *what, int64_t done, int64_t tot
 		fputc('\n', stderr);
 }
 
-int image_publish(struct ctl *ctl, struct error *err)
+/* The file to the broker, or into a folder that hosts share. */
+static int bring(struct ctl *ctl, struct image_file *image, json_t *body, struct error *err)
 {
-	OWNED(json_decref) json_t *answer = NULL;
-	const char *name = ctl->args.values[0];
-	const char *channel = ctl->args.channel ? ctl->args.channel : "stable";
-	struct image_file image;
+	OWNED(buf_done) struct buf pieces = BUF_LIMIT(4 << 20);
+	const char *path = ctl->args.values[1];
 	int64_t last_ms = 0;
 	int rc;
 
 	if (!ctl->args.image_dir)
-		return error_set(err, EINVAL, "--image-dir: in which folder do hosts find images?");
+		return image_upload(ctl, path, show_progress, &last_ms, image, err);
+	rc = image_install(path, ctl->args.image_dir, show_progress, &last_ms, image, err);
+	if (rc < 0)
+		return rc;
+	image_content_write(&image->content, &pieces);
+	image_content_done(&image->content);
+	json_object_set_new(body, "in_place", json_true());
+	if (pieces.len <= PIECES_MAX)
+		json_object_set_new(body, "pieces", json_string(buf_text(&pieces)));
+	return 0;
+}
+
+int image_publish(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	OWNED(json_decref) json_t *body = json_object();
+	const char *name = ctl->args.values[0];
+	struct image_file image = { 0 };
+	int rc;
+
 	if (!pool_name_valid(name))
 		return error_set(err, EINVAL, "%s: is not a valid image name", name);
-	if ((rc = image_install(ctl->args.values[1], ctl->args.image_dir, show_progress, &last_ms,
-				&image, err)) < 0)
+	if ((rc = bring(ctl, &image, body, err)) < 0)
 		return rc;
-
-	json_t *body = json_pack("{s:s, s:s, s:s, s:I}", "name", name, "channel", channel, "sha256",
-				 image.sha256, "size_bytes", (json_int_t)image.size_bytes);
-	if ((rc = ctl_request(ctl, "POST", "/v1/admin/images", body, &answer, err)) < 0)
+	json_object_set_new(body, "name", json_string(name));
+	json_object_set_new(body, "channel",
+			    json_string(ctl->args.channel ? ctl->args.channel : "stable"));
+	json_object_set_new(body, "sha256", json_string(image.sha256));
+	json_object_set_new(body, "size_bytes", json_integer(image.size_bytes));
+	json_object_set_new(body, "reason", json_string(ctl->args.reason ? ctl->args.reason : ""));
+	if ((rc = ctl_request(ctl, "POST", "/v1/admin/images", json_incref(body), &answer, err)) < 0)
 		return rc;
 	if (ctl->args.json)
 		ctl_print_json(answer);
 	else
 		printf("%s: publication %lld, %s, %s\n", name,
-		       (long long)ctl_int(answer, "publication"), channel, image.sha256);
+		       (long long)ctl_int(answer, "publication"),
+		       ctl_text(body, "channel"), image.sha256);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------- show */
+
+static void print_host(const json_t *host)
+{
+	const char *state = ctl_text(host, "state");
+
+	printf("    %-16s %s", ctl_text(host, "host"), state);
+	if (strcmp(state, "fetching") == 0)
+		printf(" %lld %%", (long long)ctl_int(host, "percent"));
+	printf("%s%s\n", *ctl_text(host, "reason") ? ": " : "", ctl_text(host, "reason"));
+}
+
+static void print_publication(const json_t *p)
+{
+	const json_t *host;
+	size_t i;
+
+	printf("publication %lld%s%s\n  sha256     %s\n  size       %lld bytes\n  files      %s\n  hosts\n",
+	       (long long)ctl_int(p, "publication"),
+	       json_is_true(json_object_get(p, "stable")) ? ", stable" : "",
+	       json_is_true(json_object_get(p, "canary")) ? ", canary" : "", ctl_text(p, "sha256"),
+	       (long long)ctl_int(p, "size_bytes"),
+	       json_is_true(json_object_get(p, "held")) ? "with the broker" : "in place on the hosts");
+	json_array_foreach(json_object_get(p, "hosts"), i, host)
+		print_host(host);
+}
+
+int image_show(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	const json_t *publication;
+	char path[128];
+	size_t i;
+
+	if (!pool_name_valid(ctl->args.values[0]))
+		return error_set(err, EINVAL, "%s: is not a valid image name", ctl->args.values[0]);
+	snprintf(path, sizeof(path), "/v1/admin/images/%s", ctl->args.values[0]);
+	int rc = ctl_request(ctl, "GET", path, NULL, &answer, err);
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json) {
+		ctl_print_json(answer);
+		return 0;
+	}
+	json_array_foreach(json_object_get(answer, "publications"), i, publication)
+		print_publication(publication);
 	return 0;
 }

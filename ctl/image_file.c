@@ -4,49 +4,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include "common/base/buf.h"
 #include "common/base/text.h"
-#include "common/net/tls.h"
+#include "common/wire/image_content.h"
+#include "common/wire/qcow2.h"
 
 #define BLOCK ((size_t)1 << 20)
-#define HEADER_BYTES 104
-#define QCOW2_MAGIC 0x514649fbu
-#define INCOMPATIBLE_DATA_FILE (UINT64_C(1) << 2)
-
-DEFINE_OWNED(EVP_MD_CTX_free, EVP_MD_CTX);
-
-int image_check_header(struct span header, struct error *err)
-{
-	struct reader r = reader_of(header);
-	uint32_t magic = read_u32be(&r);
-	uint32_t version = read_u32be(&r);
-	uint64_t backing_offset = read_u64be(&r);
-
-	if (r.bad || magic != QCOW2_MAGIC)
-		return error_set(err, EINVAL, "is not a qcow2 image (qemu-img convert -O qcow2)");
-	if (version != 2 && version != 3)
-		return error_set(err, EINVAL, "qcow2 version %u is not supported", version);
-	if (backing_offset != 0)
-		return error_set(err, EINVAL,
-				 "needs a backing file; an image must stand alone (qemu-img convert)");
-	read_skip(&r, 72 - 16);
-	if (version == 3 && read_u64be(&r) & INCOMPATIBLE_DATA_FILE)
-		return error_set(err, EINVAL,
-				 "keeps its data in another file; an image must stand alone");
-	if (r.bad)
-		return error_set(err, EINVAL, "the qcow2 header is cut off");
-	return 0;
-}
-
-static int open_image(const char *path, int64_t *size, struct error *err)
+int image_open(const char *path, int64_t *size, struct error *err)
 {
 	OWNED_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t header[HEADER_BYTES];
+	uint8_t header[QCOW2_HEADER_LEN];
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -57,8 +28,8 @@ static int open_image(const char *path, int64_t *size, struct error *err)
 	ssize_t got = pread(fd, header, sizeof(header), 0);
 	if (got < 0)
 		return error_errno(err, "read %s", path);
-	if (image_check_header(span_of(header, (size_t)got), err) < 0)
-		return error_prefix(err, "%s", path);
+	if (qcow2_check_header(span_of(header, (size_t)got), err) < 0)
+		return error_prefix(err, "%s", path);	/* qemu-img convert -O qcow2 makes one */
 	*size = st.st_size;
 	return steal_fd(&fd);
 }
@@ -88,21 +59,18 @@ static int write_all(int fd, const uint8_t *bytes, size_t len)
 }
 
 /* Reads `in` from its start, copies it to `out` if there is one, and hashes it. */
-static int run_pass(const struct pass *p, char sha256[65], struct error *err)
+static int run_pass(const struct pass *p, char sha256[65], struct image_content *content,
+		    struct error *err)
 {
-	OWNED(EVP_MD_CTX_free) EVP_MD_CTX *md = EVP_MD_CTX_new();
+	OWNED(image_hash_free) struct image_hash *hash = image_hash_new();
 	OWNED(free) uint8_t *block = xcalloc(BLOCK, 1);
-	uint8_t digest[32];
 	int64_t done = 0;
 	ssize_t n;
 
-	if (!md || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
-		return error_set(err, ENOMEM, "SHA-256 is not available");
 	while ((n = pread(p->in, block, BLOCK, done)) != 0) {
 		if (n < 0)
 			return error_errno(err, "%s: read", p->what);
-		if (EVP_DigestUpdate(md, block, (size_t)n) != 1)
-			return error_set(err, EIO, "%s: SHA-256 failed", p->what);
+		image_hash_put(hash, span_of(block, (size_t)n));
 		int rc = p->out < 0 ? 0 : write_all(p->out, block, (size_t)n);
 		if (rc < 0)
 			return error_set(err, -rc, "%s: write: %s", p->what, strerror(-rc));
@@ -110,10 +78,16 @@ static int run_pass(const struct pass *p, char sha256[65], struct error *err)
 		if (p->progress)
 			p->progress(p->arg, p->what, done, p->total);
 	}
-	if (EVP_DigestFinal_ex(md, digest, NULL) != 1)
-		return error_set(err, EIO, "%s: SHA-256 failed", p->what);
-	hex_encode(span_of(digest, sizeof(digest)), sha256);
+	image_hash_end(hash, sha256, content);
 	return 0;
+}
+
+int image_read(int fd, int64_t size_bytes, image_progress_fn *progress, void *arg, char sha256[65],
+	       struct image_content *content, struct error *err)
+{
+	struct pass p = { "reading", fd, -1, size_bytes, progress, arg };
+
+	return run_pass(&p, sha256, content, err);
 }
 
 /* Shared blocks if the file system can; then the hash still is of what was made. */
@@ -124,7 +98,7 @@ static int fill(struct pass *p, char sha256[65], struct error *err)
 		p->in = p->out;
 		p->out = -1;
 	}
-	return run_pass(p, sha256, err);
+	return run_pass(p, sha256, NULL, err);
 }
 
 static bool present(const char *path, int64_t size)
@@ -182,20 +156,22 @@ int image_install(const char *path, const char *folder, image_progress_fn *progr
 {
 	OWNED(buf_done) struct buf target = BUF_LIMIT(4096);
 	struct image_file image = { 0 };
-	OWNED_FD int in = open_image(path, &image.size_bytes, err);
+	OWNED_FD int in = image_open(path, &image.size_bytes, err);
 	int rc = in;
 
 	if (rc < 0)
 		return rc;
-	struct pass p = { "reading", in, -1, image.size_bytes, progress, arg };
-	if ((rc = run_pass(&p, image.sha256, err)) < 0)
+	if ((rc = image_read(in, image.size_bytes, progress, arg, image.sha256, &image.content,
+			     err)) < 0)
 		return rc;
 	buf_printf(&target, "%s/%s.qcow2", folder, image.sha256);
 	image.copied = !present(buf_text(&target), image.size_bytes);
 	if (image.copied &&
 	    (rc = install_copy(in, folder, buf_text(&target), image.size_bytes, image.sha256,
-			       progress, arg, err)) < 0)
+			       progress, arg, err)) < 0) {
+		image_content_done(&image.content);
 		return rc;
+	}
 	*out = image;
 	return 0;
 }

@@ -132,7 +132,8 @@
 	  "LEFT JOIN image_channel c ON c.name = p.image AND c.channel = p.channel "               \
 	  "WHERE p.name = $1 AND i.publication = "                                                 \
 	  "(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END)")               \
-	X(IMAGES_OF_HOST, "SELECT i.name, i.sha256, i.size_bytes FROM image i WHERE "              \
+	X(IMAGES_OF_HOST, "SELECT i.name, i.sha256, i.size_bytes, COALESCE((SELECT k.held "       \
+	  "FROM image_content k WHERE k.sha256 = i.sha256), 0) FROM image i WHERE "              \
 	  "i.sha256 IN (SELECT d.image_sha256 FROM desktop d WHERE d.host = $1 "                   \
 	  "AND d.want = 'running') OR EXISTS (SELECT 1 FROM pool p LEFT JOIN image_channel c "     \
 	  "ON c.name = p.image AND c.channel = p.channel WHERE p.image = i.name "                  \
@@ -158,9 +159,18 @@
 	X(HOST_REPORT, "UPDATE host SET state = $1, accel = $2, cpus = $3, memory_bytes = $4, "    \
 	  "memory_free_bytes = $5, relay_host = $6, relay_port = $7, "                             \
 	  "relay_certificate_sha256 = $8, seq = $9, last_seen_ms = $10 WHERE name = $11")          \
-	X(HOST_IMAGES, "SELECT sha256, ready FROM host_image WHERE host = $1")                     \
-	X(HOST_IMAGE_PUT, "INSERT INTO host_image (host, sha256, ready) VALUES ($1, $2, $3) "      \
-	  "ON CONFLICT (host, sha256) DO UPDATE SET ready = excluded.ready")                       \
+	X(HOST_IMAGES, "SELECT sha256, state, percent, reason FROM host_image WHERE host = $1")    \
+	X(HOST_IMAGE_PUT, "INSERT INTO host_image (host, sha256, ready, state, percent, reason) "  \
+	  "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (host, sha256) DO UPDATE SET "              \
+	  "ready = excluded.ready, state = excluded.state, percent = excluded.percent, "           \
+	  "reason = excluded.reason")                                                              \
+	X(IMAGE_HOSTS, "SELECT host, state, percent, reason FROM host_image WHERE sha256 = $1 "    \
+	  "ORDER BY host")                                                                         \
+	X(CONTENT_PUT, "INSERT INTO image_content (sha256, size_bytes, pieces, held) "             \
+	  "VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO UPDATE SET "                            \
+	  "size_bytes = excluded.size_bytes, pieces = excluded.pieces, "                           \
+	  "held = CASE WHEN held > excluded.held THEN held ELSE excluded.held END")                \
+	X(CONTENT_FIND, "SELECT size_bytes, pieces, held FROM image_content WHERE sha256 = $1")    \
 	X(HOST_IMAGE_DROP, "DELETE FROM host_image WHERE host = $1 AND sha256 = $2")               \
 	X(HOST_TOKEN_PUT, "INSERT INTO host_token (host, token_sha256, expires_at_ms, "            \
 	  "used_at_ms) VALUES ($1, $2, $3, 0) ON CONFLICT (host) DO UPDATE SET "                   \

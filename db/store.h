@@ -174,6 +174,31 @@ int store_image_publish(struct store *store, const char *name, const char *chann
 			struct store_image *out, struct error *err) MUST_CHECK;
 int store_images(struct store *store, struct store_image_list *out, struct error *err) MUST_CHECK;
 
+/* What the content with this hash consists of: hashes of its pieces as one line of hex. `held`: the
+ * broker has the file, and hosts may fetch it; once said it stays said. */
+int store_content_put(struct store *store, const char *sha256, int64_t size_bytes,
+		      const char *pieces, bool held, struct error *err) MUST_CHECK;
+/* `pieces` is malloc'ed; it and `held` may be NULL. -ENOENT: nothing is known. */
+int store_content_find(struct store *store, const char *sha256, int64_t *size_bytes,
+		       char **pieces, bool *held, struct error *err) MUST_CHECK;
+
+#define STORE_IMAGE_STATE_SIZE 16
+struct store_image_host {
+	char host[STORE_NAME_SIZE];
+	char state[STORE_IMAGE_STATE_SIZE];	/* "ready", "fetching", "missing", "bad" */
+	int64_t percent;
+	char reason[STORE_TEXT_SIZE];
+};
+struct store_image_host_list {
+	struct store_image_host *items;	/* by host */
+	size_t count;
+};
+void store_image_host_list_done(struct store_image_host_list *list);
+DEFINE_OWNED_VALUE(store_image_host_list_done, struct store_image_host_list);
+/* How far each host has got with this content, as it says. */
+int store_image_hosts(struct store *store, const char *sha256, struct store_image_host_list *out,
+		      struct error *err) MUST_CHECK;
+
 /* ---------------------------------------------------------------------------- hosts, desktops */
 
 enum store_host_state {
@@ -288,6 +313,7 @@ struct store_desired_image {
 	char name[POOL_NAME_SIZE];
 	char sha256[STORE_SHA256_SIZE];
 	int64_t size_bytes;
+	bool held;		/* the broker has the file */
 };
 struct store_desired {
 	int64_t generation;
@@ -309,7 +335,10 @@ int store_host_generation(struct store *store, const char *host, int64_t *out,
 /* What one host says it has. Strings are borrowed; NULL stands for "". */
 struct store_report_image {
 	const char *sha256;
-	bool ready;		/* false: missing or bad */
+	bool ready;
+	const char *state;	/* the host's word; NULL: by `ready` */
+	int64_t percent;
+	const char *reason;
 };
 struct store_report_desktop {
 	const char *id;

@@ -249,6 +249,7 @@ static int read_images(struct store *store, const char *host, struct store_desir
 		get_text(&q, image->name, sizeof(image->name));
 		get_text(&q, image->sha256, sizeof(image->sha256));
 		image->size_bytes = get_int(&q);
+		image->held = get_int(&q) != 0;
 		if (query_sound(&q, err) < 0)
 			return -EBADMSG;
 	}

@@ -174,7 +174,9 @@ static int settle_desktops(struct store *store, const struct store_report *repor
 
 struct known_image {
 	char sha256[STORE_SHA256_SIZE];
-	bool ready;
+	char state[STORE_IMAGE_STATE_SIZE];
+	int64_t percent;
+	char reason[STORE_TEXT_SIZE];
 };
 struct known_images {
 	struct known_image *items;
@@ -198,21 +200,37 @@ static int read_known(struct store *store, const char *host, struct known_images
 		struct known_image *image = STORE_APPEND(out);
 
 		get_text(&q, image->sha256, sizeof(image->sha256));
-		image->ready = get_int(&q) != 0;
+		get_text(&q, image->state, sizeof(image->state));
+		image->percent = get_int(&q);
+		get_text(&q, image->reason, sizeof(image->reason));
 		if (query_sound(&q, err) < 0)
 			return -EBADMSG;
 	}
 	return rc;
 }
 
-static int put_image(struct store *store, const char *host, const char *sha256, bool ready,
+static const char *image_state(const struct store_report_image *said)
+{
+	return said->state ? said->state : said->ready ? "ready" : "missing";
+}
+
+static bool image_same(const struct known_image *known, const struct store_report_image *said)
+{
+	return !strcmp(known->state, image_state(said)) && known->percent == said->percent &&
+	       !strcmp(known->reason, text_of(said->reason));
+}
+
+static int put_image(struct store *store, const char *host, const struct store_report_image *said,
 		     struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_HOST_IMAGE_PUT);
 
 	query_text(&q, host);
-	query_text(&q, sha256);
-	query_int(&q, ready);
+	query_text(&q, said->sha256);
+	query_int(&q, said->ready);
+	query_text(&q, image_state(said));
+	query_int(&q, said->percent);
+	query_text(&q, text_of(said->reason));
 	return query_run(&q, err);
 }
 
@@ -234,12 +252,14 @@ static int settle_images(struct store *store, const struct store_report *report,
 		const struct store_report_image *said = &report->images[i];
 		size_t k = 0;
 
-		if (strlen(text_of(said->sha256)) != STORE_SHA256_SIZE - 1)
-			return error_set(err, EINVAL, "report of %s: bad image hash", report->host);
+		if (strlen(text_of(said->sha256)) != STORE_SHA256_SIZE - 1 ||
+		    strlen(image_state(said)) >= STORE_IMAGE_STATE_SIZE ||
+		    strlen(text_of(said->reason)) >= STORE_TEXT_SIZE)
+			return error_set(err, EINVAL, "report of %s: bad image", report->host);
 		while (k < known.count && strcmp(known.items[k].sha256, said->sha256) != 0)
 			k++;
-		if (k == known.count || known.items[k].ready != said->ready)
-			rc = put_image(store, report->host, said->sha256, said->ready, err);
+		if (k == known.count || !image_same(&known.items[k], said))
+			rc = put_image(store, report->host, said, err);
 	}
 	for (size_t k = 0; k < known.count && rc >= 0; k++) {
 		size_t i = 0;

@@ -203,8 +203,7 @@ static void apply(struct agent *agent, struct sync_answer *answer)
 		log_info("desired_state", kv_int("generation", agent->wanted.generation),
 			 kv_int("desktops", (int64_t)agent->wanted.desktop_count));
 	take_guest_key(agent, agent->wanted.guest_key);
-	images_set(agent->images, (const char(*)[VM_SHA256_SIZE])agent->wanted.images,
-		   agent->wanted.image_count);
+	images_set(agent->images, agent->wanted.images, agent->wanted.image_count);
 	reconcile(agent);
 	templates_tend(agent->host.templates);
 	if (!agent->swept)
@@ -298,9 +297,10 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	agent->host.jobs = work_new(loop, "host", 1, JOBS_MAX);
 	agent->host.image_jobs = work_new(loop, "images", 1, JOBS_MAX);
 	agent->host.checks = work_new(loop, "checks", CHECK_THREADS, JOBS_MAX);
-	agent->images = images_new(agent->host.image_jobs, config, on_changed, agent);
 	agent->again = loop_timer_new(loop, reconcile, agent);
 	if ((rc = load_relay(agent, config, err)) < 0 || (rc = make_folders(config, err)) < 0 ||
+	    (rc = images_new(loop, agent->host.image_jobs, config, on_changed, agent,
+			     &agent->images, err)) < 0 ||
 	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0)
 		return rc;
 	if ((rc = loop_child_new(loop, priv_pid(priv), on_helper_gone, agent, &agent->helper)) < 0)
@@ -324,6 +324,7 @@ void agent_free(struct agent *agent)
 	agent->host.templates = NULL;
 	desktop_host_done(&agent->host);
 	work_free(agent->host.jobs);
+	images_stop(agent->images);
 	work_free(agent->host.image_jobs);
 	work_free(agent->host.checks);
 	images_free(agent->images);

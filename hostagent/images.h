@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* images.h - which of the images that the broker knows are here and good. Loop thread only. */
+/* images.h - which of the images that the broker knows are here and good, and the way of those that
+ * are not. Loop thread only. */
 #ifndef GENKAN_HOSTAGENT_IMAGES_H
 #define GENKAN_HOSTAGENT_IMAGES_H
 
 #include "common/data/json.h"
 #include "common/sys/work.h"
 #include "hostagent/config.h"
+#include "hostagent/sync_message.h"
 
 struct images;
 
 typedef void images_changed_fn(void *arg);
-struct images *images_new(struct work *jobs, const struct hostagent_config *config,
-			  images_changed_fn *changed, void *arg);
+/* `jobs` is the queue on which files are looked at; it ends before images_free(). */
+int images_new(struct loop *loop, struct work *jobs, const struct hostagent_config *config,
+	       images_changed_fn *changed, void *arg, struct images **out, struct error *err) MUST_CHECK;
+/* Ends what is being fetched; it goes on after the next start. */
+void images_stop(struct images *images);
 void images_free(struct images *images);
 
-/* The broker's list: new ones are looked at, and again those that were not good last time. */
-void images_set(struct images *images, const char (*sha256)[VM_SHA256_SIZE], size_t count);
+/* The broker's list: all are looked at, which is cheap for a file that has not changed. What is
+ * missing is fetched if the broker has it; a damaged copy is replaced once, and after that stays an
+ * error for people. */
+void images_set(struct images *images, const struct wanted_image *wanted, size_t count);
 /* The element "images" of a report. */
 json_t *images_report(const struct images *images);
 

@@ -147,6 +147,18 @@ static int own_state(const struct spawn_host *host, struct error *err)
 	return rc;
 }
 
+/* One that is there already may be shared, and is left as it is. */
+static int make_image_dir(const struct spawn_host *host, struct error *err)
+{
+	const char *path = host->config->image_dir;
+	int rc;
+
+	if (access(path, F_OK) == 0)
+		return 0;
+	rc = file_make_dirs(path, 0755, err);
+	return rc < 0 ? rc : own(host, path, err);
+}
+
 static int drop_privileges(const struct spawn_host *host, struct error *err)
 {
 	if (geteuid() == 0 && host->agent_uid != 0 &&
@@ -197,6 +209,7 @@ static int run(const struct hostagent_config *config, struct error *err)
 	if ((rc = accel_choose(config, &host.accel, err)) < 0 ||
 	    (rc = relay_certificate_ensure(config, err)) < 0 ||
 	    (rc = network_up(config, err)) < 0 || (rc = own_state(&host, err)) < 0 ||
+	    (rc = make_image_dir(&host, err)) < 0 ||
 	    (rc = priv_start(&host, &priv, err)) < 0)
 		return rc;
 	if ((rc = drop_privileges(&host, err)) == 0)

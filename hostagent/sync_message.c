@@ -61,10 +61,12 @@ static int parse_images(const json_t *body, struct sync_answer *out, struct erro
 		return rc;
 	out->images = xcalloc(json_array_size(list) + 1, sizeof(out->images[0]));
 	json_array_foreach(list, i, item) {
-		rc = json_get_text(item, "sha256", out->images[i], VM_SHA256_SIZE, err);
+		rc = json_get_text(item, "sha256", out->images[i].sha256, VM_SHA256_SIZE, err);
+		if (rc == 0)
+			rc = json_get_bool_or(item, "fetch", false, &out->images[i].fetch, err);
 		if (rc < 0)
 			return error_prefix(err, "images[%zu]", i);
-		if (!vm_sha256_valid(out->images[i]))
+		if (!vm_sha256_valid(out->images[i].sha256))
 			return error_set(err, EINVAL, "images[%zu]: sha256: not a hash", i);
 	}
 	out->image_count = json_array_size(list);

@@ -11,9 +11,14 @@
 
 enum { SYNC_DESKTOPS_MAX = 1024, SYNC_IMAGES_MAX = 256 };
 
+struct wanted_image {
+	char sha256[VM_SHA256_SIZE];
+	bool fetch;		/* the broker has the file */
+};
+
 struct sync_answer {
 	int64_t generation;
-	char (*images)[VM_SHA256_SIZE];
+	struct wanted_image *images;
 	size_t image_count;
 	struct vm_desired *desktops;
 	size_t desktop_count;

@@ -59,6 +59,11 @@
 	X(REASON_TICKET_BURNED, "ticket_burned", 403, "Too many wrong secrets for this ticket.")   \
 	X(REASON_TICKET_HOST, "ticket_other_host", 403, "The ticket belongs to another host.")     \
 	X(REASON_TICKET_EPOCH, "ticket_stale", 403, "The desktop has changed since the ticket.")   \
+	/* golden images */                                                                         \
+	X(REASON_IMAGE_NO_SPACE, "image_no_space", 507, "There is no room for this image.")        \
+	X(REASON_UPLOAD_OFFSET, "upload_offset", 409, "The upload goes on at another place.")      \
+	X(REASON_IMAGE_REFUSED, "image_refused", 400, "This file cannot be used as an image.")     \
+	X(REASON_IMAGE_NOT_HERE, "image_not_here", 409, "The broker does not have this file.")     \
 	/* why a token or a join was refused */                                                    \
 	X(REASON_TOKEN_UNKNOWN, "token_unknown", 403, "There is no such join token.")              \
 	X(REASON_TOKEN_EXPIRED, "token_expired", 403, "The join token came too late.")             \

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/sys/clock.h"
+#include "common/wire/image_content.h"
 
 static json_t *image_json(const struct store_image *image)
 {
@@ -32,23 +33,141 @@ void admin_images_list(struct request *r)
 	admin_ask(r, list_run, NULL, NULL);
 }
 
+/* ------------------------------------------------------------------------------------- show */
+
+static json_t *hosts_json(const struct store_image_host_list *list)
+{
+	json_t *hosts = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		json_array_append_new(hosts, json_pack("{s:s, s:s, s:I, s:s}", "host",
+						       list->items[i].host, "state",
+						       list->items[i].state, "percent",
+						       (json_int_t)list->items[i].percent, "reason",
+						       list->items[i].reason));
+	return hosts;
+}
+
+static int show_publication(struct store *store, const struct store_image *image, json_t *out,
+			    struct error *err)
+{
+	OWNED(store_image_host_list_done) struct store_image_host_list hosts = { 0 };
+	int64_t size_bytes = 0;
+	bool held = false;
+	int rc = store_content_find(store, image->sha256, &size_bytes, NULL, &held, err);
+
+	if (rc == 0 || rc == -ENOENT)
+		rc = store_image_hosts(store, image->sha256, &hosts, err);
+	if (rc < 0)
+		return rc;
+	json_t *publication = image_json(image);
+
+	json_object_set_new(publication, "held", json_boolean(held));
+	json_object_set_new(publication, "hosts", hosts_json(&hosts));
+	json_array_append_new(out, publication);
+	return 0;
+}
+
+static int show_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	OWNED(store_image_list_done) struct store_image_list list = { 0 };
+	OWNED(json_decref) json_t *publications = json_array();
+	const char *name = a->r->argument;
+	int rc = store_images(store, &list, err);
+
+	for (size_t i = 0; i < list.count && rc == 0; i++)
+		if (strcmp(list.items[i].name, name) == 0)
+			rc = show_publication(store, &list.items[i], publications, err);
+	if (rc == 0 && json_array_size(publications) == 0)
+		return -ENOENT;
+	a->answer = json_pack("{s:s, s:O}", "image", name, "publications", publications);
+	return rc;
+}
+
+void admin_image_show(struct request *r)
+{
+	admin_ask(r, show_run, NULL, NULL);
+}
+
+/* ---------------------------------------------------------------------------------- publish */
+
 struct publish_input {
 	char name[POOL_NAME_SIZE], channel[POOL_NAME_SIZE], sha256[STORE_SHA256_SIZE];
+	char reason[STORE_TEXT_SIZE];
 	int64_t size_bytes;
+	bool in_place;		/* hosts have the file, or get it by other means */
+	char *pieces;		/* of a file that is in place; NULL: not told */
 };
+
+static void free_input(void *arg)
+{
+	struct publish_input *input = arg;
+
+	free(input->pieces);
+	free(input);
+}
+
+/* Nothing is published that hosts could not get. REASON_OK when they can. */
+static int check_content(struct store *store, const struct publish_input *input,
+			 enum reason *reason, struct error *err)
+{
+	int64_t size_bytes = 0;
+	bool held = false;
+	int rc;
+
+	*reason = REASON_OK;
+	if (input->in_place)
+		return input->pieces ? store_content_put(store, input->sha256, input->size_bytes,
+							 input->pieces, false, err) : 0;
+	rc = store_content_find(store, input->sha256, &size_bytes, NULL, &held, err);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	if (!held || size_bytes != input->size_bytes)
+		*reason = REASON_IMAGE_NOT_HERE;
+	return 0;
+}
+
+static json_t *publish_details(const struct admin_job *a, const char *reason)
+{
+	json_t *details = json_copy(a->answer);
+
+	json_object_set_new(details, "reason", json_string(reason));
+	return details;
+}
 
 static int publish_run(struct store *store, struct admin_job *a, struct error *err)
 {
 	const struct publish_input *input = a->input;
 	struct store_image image = { 0 };
-	int rc = store_image_publish(store, input->name, input->channel, input->sha256,
+	enum reason reason;
+	int rc = check_content(store, input, &reason, err);
+
+	if (rc < 0)
+		return rc;
+	if (reason != REASON_OK)
+		return admin_refuse(a, reason, NULL);
+	rc = store_image_publish(store, input->name, input->channel, input->sha256,
 				     input->size_bytes, clock_wall_ms(), &image, err);
 
 	if (rc < 0)
 		return rc;
 	a->job.touched = true;
 	a->answer = image_json(&image);
-	return admin_audit(store, a, "image_publish", input->name, json_incref(a->answer), err);
+	return admin_audit(store, a, "image_publish", input->name, publish_details(a, input->reason), err);
+}
+
+static int read_pieces(const json_t *body, struct publish_input *input, struct error *err)
+{
+	const char *pieces = json_string_value(json_object_get(body, "pieces"));
+	OWNED(image_content_done) struct image_content content = { 0 };
+	int rc = json_get_bool_or(body, "in_place", false, &input->in_place, err);
+
+	if (rc < 0 || !pieces)
+		return rc;
+	rc = image_content_parse(input->size_bytes, pieces, &content, err);
+	if (rc == 0)
+		input->pieces = xstrdup(pieces);
+	return rc;
 }
 
 static int check_publish(const struct publish_input *input, struct error *err)
@@ -57,7 +176,7 @@ static int check_publish(const struct publish_input *input, struct error *err)
 		return error_set(err, EINVAL, "name: must be like [a-z][a-z0-9-]{0,31}");
 	if (strcmp(input->channel, "stable") != 0 && strcmp(input->channel, "canary") != 0)
 		return error_set(err, EINVAL, "channel: must be stable or canary");
-	if (strlen(input->sha256) != 64 || strspn(input->sha256, "0123456789abcdef") != 64)
+	if (!image_sha256_valid(input->sha256))
 		return error_set(err, EINVAL, "sha256: must be 64 lowercase hex digits");
 	return 0;
 }
@@ -80,11 +199,15 @@ void admin_image_publish(struct request *r)
 		rc = json_get_int(body, "size_bytes", 1, INT64_C(1) << 50, &input->size_bytes,
 				  &err);
 	if (rc == 0)
+		rc = json_get_text_or(body, "reason", "", input->reason, sizeof(input->reason), &err);
+	if (rc == 0)
 		rc = check_publish(input, &err);
+	if (rc == 0)
+		rc = read_pieces(body, input, &err);
 	if (rc < 0) {
-		free(input);
+		free_input(input);
 		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
 		return;
 	}
-	admin_ask(r, publish_run, input, free);
+	admin_ask(r, publish_run, input, free_input);
 }

@@ -3,6 +3,7 @@
 
 #include "broker/api/handlers.h"
 #include "broker/conductor/conductor.h"
+#include "broker/images/image_room.h"
 #include "broker/session/login.h"
 #include "broker/session/reconnect.h"
 #include "broker/session/self_service.h"
@@ -41,6 +42,9 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/host-tokens", ACCESS_ADMIN, admin_host_token },
 	{ "GET", "/v1/admin/images", ACCESS_ADMIN, admin_images_list },
 	{ "POST", "/v1/admin/images", ACCESS_ADMIN, admin_image_publish },
+	{ "GET", "/v1/admin/images/{id}", ACCESS_ADMIN, admin_image_show },
+	{ "POST", "/v1/admin/image-uploads", ACCESS_ADMIN, image_upload_begin },
+	{ "PUT", "/v1/admin/image-uploads/{id}", ACCESS_ADMIN, image_upload_part },
 	{ "GET", "/v1/admin/sessions", ACCESS_ADMIN, admin_sessions_list },
 	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_ADMIN, admin_session_end },
 	{ "GET", "/v1/admin/audit", ACCESS_ADMIN, admin_audit_list },
@@ -56,6 +60,8 @@ static const struct route client_routes[] = {
 static const struct route agent_routes[] = {
 	{ "POST", "/agent/v1/join", ACCESS_ANYBODY, agent_join },
 	{ "POST", "/agent/v1/sync", ACCESS_HOST, conductor_sync },
+	{ "GET", "/agent/v1/images/{id}", ACCESS_HOST, image_part_get },
+	{ "GET", "/agent/v1/images/{id}/pieces", ACCESS_HOST, image_pieces_get },
 	{ "POST", "/agent/v1/redeem", ACCESS_HOST, agent_redeem },
 	{ "POST", "/agent/v1/events", ACCESS_HOST, agent_events },
 	{ "POST", "/agent/v1/sessions", ACCESS_HOST, session_watch_ask },

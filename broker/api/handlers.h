@@ -21,6 +21,7 @@ void admin_hosts_list(struct request *r);
 void admin_host_token(struct request *r);
 void admin_images_list(struct request *r);
 void admin_image_publish(struct request *r);
+void admin_image_show(struct request *r);
 void admin_sessions_list(struct request *r);
 void admin_session_end(struct request *r);
 void admin_revoke_all(struct request *r);

@@ -102,6 +102,16 @@ void request_reply(struct request *r, int status, json_t *body)
 	free(r);
 }
 
+/* Not a line each in the log: a large image takes thousands of parts. */
+void request_reply_bytes(struct request *r, const char *range, struct span bytes)
+{
+	struct http_exchange *x = request_exchange(r);
+
+	if (x)
+		http_reply_bytes(x, range, bytes);
+	free(r);
+}
+
 void request_reply_empty(struct request *r)
 {
 	request_reply(r, 204, NULL);

@@ -86,12 +86,17 @@ static int parse_host(const json_t *body, struct store_report *out, struct error
 
 static int parse_image(const json_t *item, struct store_report_image *out, struct error *err)
 {
-	char state[16];
 	int rc = borrow_hex(item, "sha256", 32, &out->sha256, err);
 
 	if (rc == 0)
-		rc = json_get_text(item, "state", state, sizeof(state), err);
-	out->ready = rc == 0 && strcmp(state, "ready") == 0;
+		rc = borrow_text(item, "state", STORE_IMAGE_STATE_SIZE, &out->state, err);
+	if (rc == 0)
+		rc = borrow_text(item, "reason", STORE_TEXT_SIZE, &out->reason, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "percent", 0, 0, 100, &out->percent, err);
+	if (rc == 0 && !*out->state)
+		return error_set(err, EINVAL, "state: must be given");
+	out->ready = rc == 0 && strcmp(out->state, "ready") == 0;
 	return rc;
 }
 
@@ -187,8 +192,8 @@ int sync_report_parse(const json_t *body, const char *host, struct sync_report *
 
 static json_t *image_json(const struct store_desired_image *image)
 {
-	return json_pack("{s:s, s:s, s:I}", "name", image->name, "sha256", image->sha256,
-			 "size_bytes", (json_int_t)image->size_bytes);
+	return json_pack("{s:s, s:s, s:I, s:b}", "name", image->name, "sha256", image->sha256,
+			 "size_bytes", (json_int_t)image->size_bytes, "fetch", image->held);
 }
 
 static json_t *desktop_json(const struct store_desktop *d)

@@ -12,9 +12,9 @@
 int image_verify(const struct hostagent_config *config, const char *sha256,
 		 struct error *err) MUST_CHECK;
 
-/* The header alone: version 3 (or 2), no backing file, no external data, no encryption. */
-enum { IMAGE_HEADER_LEN = 80 };
-int image_header_check(struct span header, struct error *err) MUST_CHECK;
+/* Remembers that this open file, which has that name now, was found to be the image. */
+int image_note(const struct hostagent_config *config, const char *sha256, int fd,
+	       struct error *err) MUST_CHECK;
 
 /* Makes the desktop's overlay, on its template's disk or on the image. Whole or not at all. */
 int overlay_create(const struct hostagent_config *config, const struct vm_spec *spec,

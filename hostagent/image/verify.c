@@ -5,39 +5,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/sys/file.h"
+#include "common/wire/qcow2.h"
 #include "hostagent/image/image.h"
 
 enum { NOTE_LIMIT = 256 };
 
-/* QEMU's docs/interop/qcow2: offsets of the header. */
-enum { QCOW2_INCOMPATIBLE_DATA_FILE = 1 << 2 };
-
-int image_header_check(struct span header, struct error *err)
-{
-	struct reader r = reader_of(header);
-	uint32_t magic = read_u32be(&r), version = read_u32be(&r);
-	uint64_t backing_offset = read_u64be(&r);
-
-	read_skip(&r, 16);	/* backing file's size, cluster bits, disk size */
-	uint32_t encryption = read_u32be(&r);
-
-	read_skip(&r, 36);	/* tables and snapshots */
-	uint64_t incompatible = version >= 3 ? read_u64be(&r) : 0;
-
-	if (r.bad || magic != 0x514649fb || version < 2 || version > 3)
-		return error_set(err, EBADMSG, "not a qcow2 image");
-	if (backing_offset)
-		return error_set(err, EBADMSG, "it names a backing file");
-	if (encryption)
-		return error_set(err, EBADMSG, "it is encrypted");
-	if (incompatible & QCOW2_INCOMPATIBLE_DATA_FILE)
-		return error_set(err, EBADMSG, "it names an external data file");
-	return 0;
-}
-
 static int header_of(const char *path, struct stat *st, struct error *err)
 {
-	uint8_t header[IMAGE_HEADER_LEN];
+	uint8_t header[QCOW2_HEADER_LEN];
 	OWNED_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, st) < 0)
@@ -48,7 +23,7 @@ static int header_of(const char *path, struct stat *st, struct error *err)
 
 	if (len < 0)
 		return error_errno(err, "read %s", path);
-	int rc = image_header_check(span_of(header, (size_t)len), err);
+	int rc = qcow2_check_header(span_of(header, (size_t)len), err);
 
 	return rc < 0 ? error_prefix(err, "%s", path) : 0;
 }
@@ -70,6 +45,20 @@ static bool noted(const char *path, const char *text)
 	OWNED(buf_done) struct buf note = { 0 };
 
 	return file_read(path, NOTE_LIMIT, &note, NULL) == 0 && strcmp(buf_text(&note), text) == 0;
+}
+
+int image_note(const struct hostagent_config *config, const char *sha256, int fd,
+	       struct error *err)
+{
+	OWNED(buf_done) struct buf note = { 0 };
+	char text[NOTE_LIMIT];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, "look at an image");
+	note_text(&st, text, sizeof(text));
+	note_path(config, sha256, &note);
+	return file_write(buf_text(&note), span_text(text), 0600, err);
 }
 
 int image_verify(const struct hostagent_config *config, const char *sha256, struct error *err)

@@ -175,7 +175,8 @@ class Broker:
 
     def publish(self, name='gold', sha256='ab' * 32):
         answer = self.admin('POST', '/v1/admin/images',
-                            {'name': name, 'sha256': sha256, 'size_bytes': 1 << 20})
+                            {'name': name, 'sha256': sha256, 'size_bytes': 1 << 20,
+                             'in_place': True})
         assert answer.status == 200, answer
 
     def audit(self, denied=False):

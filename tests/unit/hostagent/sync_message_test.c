@@ -32,7 +32,7 @@ static void answers_become_values(void **state)
 	assert_int_equal(parse(ANSWER(IMAGE, DESKTOP), &answer, &err), 0);
 	assert_int_equal(answer.generation, 9);
 	assert_int_equal(answer.image_count, 1);
-	assert_string_equal(answer.images[0], HASH);
+	assert_string_equal(answer.images[0].sha256, HASH);
 	assert_int_equal(answer.desktop_count, 1);
 	assert_string_equal(answer.desktops[0].spec.name, "gold-001");
 	assert_int_equal(answer.desktops[0].spec.epoch, 3);

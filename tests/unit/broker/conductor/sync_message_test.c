@@ -55,6 +55,7 @@ static void each_field_is_checked(void **state)
 		{ "\"port\":3389", "\"port\":65536", "port" },
 		{ "\"certificate_sha256\":\"\"", "\"certificate_sha256\":\"zz\"", "certificate" },
 		{ "\"state\":\"ready\",", "", "state" },
+		{ "\"state\":\"ready\",", "\"state\":\"ready\",\"percent\":101,", "percent" },
 		{ "0011223344556677", "../../../../../..", "id" },
 		{ "0011223344556677", "001122334455667A", "id" },
 		{ "\"epoch\":2", "\"epoch\":2.5", "epoch" },
@@ -84,7 +85,8 @@ static void each_field_is_checked(void **state)
 
 static void the_answer_lists_all(void **state)
 {
-	struct store_desired_image image = { .name = "gold", .sha256 = "ab", .size_bytes = 5 };
+	struct store_desired_image image = { .name = "gold", .sha256 = "ab", .size_bytes = 5,
+					     .held = true };
 	struct store_desktop desktops[] = {
 		{ .id = "0011223344556677", .name = "sales-001", .epoch = 9, .incarnation = 2,
 		  .want = DESKTOP_WANT_RUNNING, .size = { .cpus = 2, .memory_bytes = 3 } },
@@ -98,7 +100,7 @@ static void the_answer_lists_all(void **state)
 	json_write(json, &text);
 	assert_string_equal(buf_text(&text),
 		"{\"generation\":4,"
-		"\"images\":[{\"name\":\"gold\",\"sha256\":\"ab\",\"size_bytes\":5}],"
+		"\"images\":[{\"name\":\"gold\",\"sha256\":\"ab\",\"size_bytes\":5,\"fetch\":true}],"
 		"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":9,\"incarnation\":2,"
 		"\"name\":\"sales-001\","
 		"\"image_sha256\":\"\",\"cpus\":2,\"memory_bytes\":3,\"want\":\"running\"},"

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include "common/base/buf.h"
 #include "common/sys/file.h"
+#include "common/wire/qcow2.h"
 #include "hostagent/image/image.h"
 
 /* A qcow2 header with these fields; the rest is zero. */
@@ -45,7 +46,7 @@ static void only_self_contained_images_pass(void **state)
 						      cases[i].feature);
 		struct error err = { 0 };
 
-		assert_int_equal(image_header_check(buf_span(&h), &err),
+		assert_int_equal(qcow2_check_header(buf_span(&h), &err),
 				 cases[i].why ? -EBADMSG : 0);
 		assert_string_equal(err.text, cases[i].why ? cases[i].why : "");
 	}
@@ -56,7 +57,7 @@ static void short_files_are_no_images(void **state)
 	OWNED(buf_done) struct buf h = header(0x514649fb, 3, 0, 0, 0);
 
 	for (size_t len = 0; len < h.len; len++)
-		assert_int_equal(image_header_check(span_of(h.ptr, len), NULL), -EBADMSG);
+		assert_int_equal(qcow2_check_header(span_of(h.ptr, len), NULL), -EBADMSG);
 }
 
 /* The content is read once; a change of the file is seen. */
