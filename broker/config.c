@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/directory/profile.h"
 #include "common/sys/log.h"
 
 #define KEY(section, name, type, member, fallback, help)                                           \
@@ -32,35 +33,34 @@ const struct config_key broker_keys[] = {
 	NEED("directory", "uri", CONFIG_TEXT, directory.uri, "servers, in order"),
 	KEY("directory", "start_tls", CONFIG_BOOL, directory.start_tls, "no", "for ldap://"),
 	NEED("directory", "ca_file", CONFIG_TEXT, directory.ca_file, "who signed the servers"),
+	KEY("directory", "profile", CONFIG_TEXT, directory.profile, "rfc2307bis",
+	    "rfc2307bis, rfc2307 or ad"),
 	NEED("directory", "base_dn", CONFIG_TEXT, directory.base_dn, "where people are"),
 	KEY("directory", "bind_dn", CONFIG_TEXT, directory.bind_dn, "", "service account"),
 	KEY("directory", "bind_password_file", CONFIG_TEXT, directory.bind_password_file, "",
 	    "its password"),
 	KEY("directory", "user_dn", CONFIG_TEXT, directory.user_dn, "", "DN pattern with {user}"),
-	KEY("directory", "user_filter", CONFIG_TEXT, directory.user_filter,
-	    "(&(objectClass=person)(uid={user}))", "filter pattern with {user}"),
+	KEY("directory", "user_filter", CONFIG_TEXT, directory.user_filter, PROFILE_VALUE,
+	    "filter pattern with {user}"),
 	KEY("directory", "group_base_dn", CONFIG_TEXT, directory.group_base_dn, "",
 	    "where groups are"),
-	KEY("directory", "group_filter", CONFIG_TEXT, directory.group_filter,
-	    "(|(&(objectClass=groupOfNames)(member={dn}))"
-	    "(&(objectClass=groupOfUniqueNames)(uniqueMember={dn}))"
-	    "(&(objectClass=posixGroup)(memberUid={user})))",
+	KEY("directory", "group_filter", CONFIG_TEXT, directory.group_filter, PROFILE_VALUE,
 	    "filter pattern with {dn} and {user}"),
-	KEY("directory", "parent_filter", CONFIG_TEXT, directory.parent_filter,
-	    /* By class: an attribute that is not indexed would make the server read every entry. */
-	    "(|(&(objectClass=groupOfNames)(member={dn}))"
-	    "(&(objectClass=groupOfUniqueNames)(uniqueMember={dn}))"
-	    "(&(objectClass=group)(member={dn})))",
+	KEY("directory", "primary_filter", CONFIG_TEXT, directory.primary_filter, PROFILE_VALUE,
+	    "filter pattern with {gid} or {sid}"),
+	KEY("directory", "parent_filter", CONFIG_TEXT, directory.parent_filter, PROFILE_VALUE,
 	    "filter pattern with a group's {dn}"),
-	KEY("directory", "member_of", CONFIG_TEXT, directory.member_of, "memberOf",
+	KEY("directory", "member_of", CONFIG_TEXT, directory.member_of, PROFILE_VALUE,
 	    "attribute naming a user's groups"),
-	KEY("directory", "attr_user", CONFIG_TEXT, directory.attr_user, "uid", "user name"),
-	KEY("directory", "attr_name", CONFIG_TEXT, directory.attr_name, "displayName",
+	KEY("directory", "attr_user", CONFIG_TEXT, directory.attr_user, PROFILE_VALUE, "user name"),
+	KEY("directory", "attr_name", CONFIG_TEXT, directory.attr_name, PROFILE_VALUE,
 	    "name on the screen"),
-	KEY("directory", "attr_uid_number", CONFIG_TEXT, directory.attr_uid_number, "uidNumber",
+	KEY("directory", "attr_uid_number", CONFIG_TEXT, directory.attr_uid_number, PROFILE_VALUE,
 	    "user number in the desktop"),
-	KEY("directory", "attr_id", CONFIG_TEXT, directory.attr_id, "entryUUID", "identity"),
-	KEY("directory", "attr_group", CONFIG_TEXT, directory.attr_group, "cn", "group name"),
+	KEY("directory", "attr_id", CONFIG_TEXT, directory.attr_id, PROFILE_VALUE, "identity"),
+	KEY("directory", "attr_group", CONFIG_TEXT, directory.attr_group, PROFILE_VALUE, "group name"),
+	KEY("directory", "group_cache", CONFIG_DURATION_MS, directory.group_cache_ms, "60s",
+	    "groups in groups are remembered"),
 	KEY("directory", "deadline_ms", CONFIG_COUNT, directory.deadline_ms, "2000",
 	    "for one question, all servers"),
 	KEY("directory", "threads", CONFIG_COUNT, directory.threads, "8", "questions at a time"),
@@ -122,6 +122,10 @@ int broker_config_load(const char *path, struct broker_config *out, struct buf *
 {
 	int rc = config_load(path, broker_keys, broker_key_count, out, problems);
 
+	struct error err = { 0 };
+
+	if (rc == 0 && (rc = directory_profile_apply(&out->directory, &err)) < 0)
+		buf_printf(problems, "%s\n", err.text);
 	return rc == 0 ? check_ranges(out, problems) : rc;
 }
 

@@ -11,7 +11,7 @@
 #include "broker/conductor/conductor.h"
 #include "broker/directory/ldap_link.h"
 #include "broker/images/image_room.h"
-#include "broker/session/login.h"
+#include "broker/session/attempt.h"
 #include "broker/session/session_watch.h"
 #include "common/sys/log.h"
 

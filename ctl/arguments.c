@@ -33,6 +33,7 @@ static const struct option options[] = {
 	{ "--reason", "TEXT", AT(reason), false, "why; kept in the audit log" },
 	{ "--device", "KIND", AT(device), false, "drive (default), the only kind there is" },
 	{ "--all", NULL, AT(all), false, "all of them" },
+	{ "--password-file", "FILE", AT(password_file), false, "the user's password; - reads it" },
 	{ "--denied", NULL, AT(denied), false, "only what was refused" },
 };
 

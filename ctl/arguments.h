@@ -16,7 +16,7 @@ struct arguments {
 	bool json, help, version;
 	/* for some */
 	const char *image_dir, *channel;
-	const char *limit;
+	const char *limit, *password_file;
 	const char *user, *pool, *hours, *reason, *device;
 	bool all, denied;
 	/* the rest */

@@ -35,6 +35,8 @@ const struct command commands[] = {
 	{ "session", "end", "ID", "", 1, 1, "disconnect it; the desktop goes on", session_end },
 	{ "audit", "list", "", "denied,limit", 0, 0, "what was done and what was refused",
 	  audit_list },
+	{ "directory", "test", "USER", "password-file", 1, 1,
+	  "what the directory says about a user, each step with its time", directory_test },
 	{ "explain", "user", "NAME", "", 1, 1, "why a user gets which desktop, or none",
 	  explain_user },
 	{ "revoke", NULL, "", "all", 0, 0, "with --all: end all logins, tickets, sessions, join tokens",

@@ -68,6 +68,7 @@ int exception_show(struct ctl *ctl, struct error *err);
 int session_end(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
 int audit_list(struct ctl *ctl, struct error *err);
+int directory_test(struct ctl *ctl, struct error *err);
 int explain_user(struct ctl *ctl, struct error *err);
 int revoke_all(struct ctl *ctl, struct error *err);
 

@@ -6,7 +6,7 @@ _genkanctl() {
 
 	local common='--broker --ca --certificate --key --config --json --help --version'
 	case $prev in
-	--ca | --certificate | --key | --config) _filedir; return ;;
+	--ca | --certificate | --key | --config | --password-file) _filedir; return ;;
 	--image-dir) _filedir -d; return ;;
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
 	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
@@ -17,7 +17,7 @@ _genkanctl() {
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
 		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | \
-			--user | --pool | --hours | --reason | --device)
+			--user | --pool | --hours | --reason | --device | --password-file)
 			((i++)) ;;
 		-*) ;;
 		*)
@@ -27,7 +27,7 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop host image session exception audit explain revoke' ;;
+	'') next='apply diff pool desktop host image session exception audit directory explain revoke' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
 	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
 	host) [ -n "$verb" ] || next='list token' ;;
@@ -46,6 +46,9 @@ _genkanctl() {
 	audit)
 		[ -n "$verb" ] || next='list'
 		common+=' --denied --limit' ;;
+	directory)
+		[ -n "$verb" ] || next='test'
+		common+=' --password-file' ;;
 	explain) [ -n "$verb" ] || next='user' ;;
 	revoke) common+=' --all' ;;
 	esac

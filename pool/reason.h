@@ -13,6 +13,10 @@
 	X(REASON_WRONG_CREDENTIALS, "wrong_credentials", 401, "Name or password is wrong.")        \
 	X(REASON_SESSION_EXPIRED, "session_expired", 401, "Please log in again.")                  \
 	X(REASON_ACCOUNT_DISABLED, "account_disabled", 403, "This account is disabled.")           \
+	X(REASON_ACCOUNT_EXPIRED, "account_expired", 403, "This account is no longer valid.")      \
+	X(REASON_PASSWORD_EXPIRED, "password_expired", 403, "The password must be changed first.") \
+	X(REASON_PASSWORD_REJECTED, "password_rejected", 403,                                      \
+	  "The directory does not take the new password.")                                         \
 	X(REASON_NOT_ENTITLED, "not_entitled", 403, "No desktop is set up for this account.")      \
 	X(REASON_FORBIDDEN, "forbidden", 403, "This is not allowed.")                              \
 	X(REASON_TICKET_INVALID, "ticket_invalid", 403, "The ticket is not valid.")                \
@@ -64,6 +68,9 @@
 	X(REASON_UPLOAD_OFFSET, "upload_offset", 409, "The upload goes on at another place.")      \
 	X(REASON_IMAGE_REFUSED, "image_refused", 400, "This file cannot be used as an image.")     \
 	X(REASON_IMAGE_NOT_HERE, "image_not_here", 409, "The broker does not have this file.")     \
+	/* audit log only: the client sees wrong_credentials */                                     \
+	X(REASON_ACCOUNT_LOCKED, "account_locked", 403,                                            \
+	  "The directory has locked the account after wrong passwords.")                           \
 	/* why a token or a join was refused */                                                    \
 	X(REASON_TOKEN_UNKNOWN, "token_unknown", 403, "There is no such join token.")              \
 	X(REASON_TOKEN_EXPIRED, "token_expired", 403, "The join token came too late.")             \

@@ -121,20 +121,16 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 {
 	struct request *r = arg;
 
-	switch (answer->verdict) {
-	case DIRECTORY_OK:
-		break;
-	case DIRECTORY_REFUSED:
+	if (answer->verdict == DIRECTORY_REFUSED) {
 		request_refuse(r, REASON_NOT_FOUND, -1, "The directory has no such user.");
 		return;
-	case DIRECTORY_DISABLED:
-		request_refuse(r, REASON_ACCOUNT_DISABLED, -1, NULL);
-		return;
-	case DIRECTORY_UNREACHABLE:
-		request_refuse(r, REASON_DIRECTORY_UNREACHABLE, -1, answer->reason.text);
-		return;
-	case DIRECTORY_BUSY:
-		request_refuse(r, REASON_BUSY, 1000, NULL);
+	}
+	if (answer->verdict != DIRECTORY_OK) {
+		bool down = answer->verdict == DIRECTORY_UNREACHABLE;
+
+		request_refuse(r, directory_reason(answer->verdict),
+			       answer->verdict == DIRECTORY_BUSY ? answer->retry_after_ms : -1,
+			       down ? answer->reason.text : NULL);
 		return;
 	}
 

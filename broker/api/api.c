@@ -5,6 +5,7 @@
 #include "broker/conductor/conductor.h"
 #include "broker/images/image_room.h"
 #include "broker/session/login.h"
+#include "broker/session/password.h"
 #include "broker/session/reconnect.h"
 #include "broker/session/self_service.h"
 #include "broker/session/session_watch.h"
@@ -25,6 +26,7 @@ struct route {
 static const struct route client_routes[] = {
 	{ "GET", "/v1/health", ACCESS_ANYBODY, health_get },
 	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin },
+	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change },
 	{ "GET", "/v1/desktops", ACCESS_ANYBODY, reconnect_list },
 	{ "POST", "/v1/desktops/{id}/connect", ACCESS_ANYBODY, reconnect_connect },
 	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart },
@@ -54,6 +56,7 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/exceptions/{id}/approve", ACCESS_ADMIN, admin_exception_approve },
 	{ "POST", "/v1/admin/exceptions/{id}/revoke", ACCESS_ADMIN, admin_exception_revoke },
 	{ "GET", "/v1/admin/explain", ACCESS_ADMIN, admin_explain },
+	{ "POST", "/v1/admin/directory-test", ACCESS_ADMIN, admin_directory_test },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_ADMIN, admin_revoke_all },
 };
 

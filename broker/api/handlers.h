@@ -32,5 +32,6 @@ void admin_exception_request(struct request *r);
 void admin_exception_show(struct request *r);
 void admin_exception_approve(struct request *r);
 void admin_exception_revoke(struct request *r);
+void admin_directory_test(struct request *r);
 
 #endif

@@ -2,20 +2,24 @@
 #include "broker/directory/directory.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
-#include "broker/directory/directory_query.h"
 #include "broker/directory/escape.h"
 #include "broker/directory/ldap_link.h"
+#include "broker/directory/servers.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
 #include "common/sys/work.h"
 
 #define GRACE_MS 300	/* for a job that overran: name look-ups cannot be bounded from outside */
+#define PROBE_EVERY_MS 250	/* looks whether a probe is due */
+#define PROBE_MS 1000		/* for its answer */
+#define RETRY_LEAST_MS 500
 
 struct worker_links {
 	atomic_bool taken;
-	struct directory_links links;
+	struct directory_links links[DIRECTORY_MAX_SERVERS];
 };
 
 struct directory {
@@ -24,7 +28,10 @@ struct directory {
 	struct secret service_password;
 	char *uris;			/* cut into servers.uri */
 	struct directory_servers servers;
-	struct work *work;
+	struct group_cache *groups;
+	struct work *work, *probes;
+	struct loop_timer *probe_timer;
+	int64_t usual_us;		/* what a question takes a worker: a moving average */
 	size_t worker_count;
 	struct worker_links workers[];
 };
@@ -33,10 +40,42 @@ struct job {
 	struct directory *directory;
 	struct directory_question question;
 	struct directory_answer answer;
+	int64_t took_us;		/* a worker; 0: none had it */
 	struct loop_timer *overrun;
 	directory_fn *fn;		/* NULL once it was called */
 	void *arg;
 };
+
+struct probe {
+	struct directory *directory;
+	size_t server;
+};
+
+/* What may be told to whoever asks, and what happened. A lock by the directory comes to anybody
+ * who tries wrong passwords, so it looks like one. */
+static const struct {
+	enum reason told, audited;
+} reasons[] = {
+	[DIRECTORY_OK] = { REASON_OK, REASON_OK },
+	[DIRECTORY_REFUSED] = { REASON_WRONG_CREDENTIALS, REASON_WRONG_CREDENTIALS },
+	[DIRECTORY_DISABLED] = { REASON_ACCOUNT_DISABLED, REASON_ACCOUNT_DISABLED },
+	[DIRECTORY_EXPIRED] = { REASON_ACCOUNT_EXPIRED, REASON_ACCOUNT_EXPIRED },
+	[DIRECTORY_CHANGE_PASSWORD] = { REASON_PASSWORD_EXPIRED, REASON_PASSWORD_EXPIRED },
+	[DIRECTORY_LOCKED] = { REASON_WRONG_CREDENTIALS, REASON_ACCOUNT_LOCKED },
+	[DIRECTORY_BAD_PASSWORD] = { REASON_PASSWORD_REJECTED, REASON_PASSWORD_REJECTED },
+	[DIRECTORY_UNREACHABLE] = { REASON_DIRECTORY_UNREACHABLE, REASON_DIRECTORY_UNREACHABLE },
+	[DIRECTORY_BUSY] = { REASON_BUSY, REASON_BUSY },
+};
+
+enum reason directory_reason(enum directory_verdict verdict)
+{
+	return reasons[verdict].told;
+}
+
+enum reason directory_audit_reason(enum directory_verdict verdict)
+{
+	return reasons[verdict].audited;
+}
 
 void directory_person_done(struct directory_person *person)
 {
@@ -71,25 +110,27 @@ static int take_uris(struct directory *d, const struct directory_config *config,
 	return 0;
 }
 
-static int check_pattern(const char *key, const char *pattern, bool with_dn, struct error *err)
+static int check_pattern(const char *key, const char *pattern, size_t names, struct error *err)
 {
 	OWNED(buf_done) struct buf trash = { 0 };
-	struct template_value values[] = { { "user", "x" }, { "dn", "x" } };
-	int rc = template_expand(pattern, values, with_dn ? 2 : 1, filter_escape, &trash, err);
+	struct template_value values[] = { { "user", "x" }, { "dn", "x" }, { "gid", "1" }, { "sid", "x" } };
+	int rc = template_expand(pattern, values, names, filter_escape, &trash, err);
 
 	return rc < 0 ? error_prefix(err, "directory.%s", key) : 0;
 }
 
 static int check_config(const struct directory_config *config, struct error *err)
 {
-	int rc = check_pattern("user_filter", config->user_filter, false, err);
+	int rc = check_pattern("user_filter", config->user_filter, 1, err);
 
 	if (rc == 0)
-		rc = check_pattern("user_dn", config->user_dn, false, err);
+		rc = check_pattern("user_dn", config->user_dn, 1, err);
 	if (rc == 0)
-		rc = check_pattern("group_filter", config->group_filter, true, err);
+		rc = check_pattern("group_filter", config->group_filter, 2, err);
 	if (rc == 0)
-		rc = check_pattern("parent_filter", config->parent_filter, true, err);
+		rc = check_pattern("primary_filter", config->primary_filter, 4, err);
+	if (rc == 0)
+		rc = check_pattern("parent_filter", config->parent_filter, 2, err);
 	if (rc < 0)
 		return rc;
 	if (!strstr(config->user_filter, "{user}") && !*config->user_dn)
@@ -101,6 +142,45 @@ static int check_config(const struct directory_config *config, struct error *err
 				 "directory: deadline_ms must be >= 100, threads 1 to 256");
 	return 0;
 }
+
+/* ------------------------------------------------------------------------------------- probes */
+
+static struct directory_asker asker_of(struct directory *d)
+{
+	return (struct directory_asker){ d->config, &d->service_password, d->groups, &d->servers };
+}
+
+static void probe_run(void *arg)
+{
+	struct probe *probe = arg;
+	struct directory_asker asker = asker_of(probe->directory);
+
+	directory_probe(&asker, probe->server, clock_monotonic_ms() + PROBE_MS);
+}
+
+static void probe_done(void *arg, int status)
+{
+	(void)status;
+	free(arg);
+}
+
+static void send_probes(void *arg)
+{
+	struct directory *d = arg;
+	size_t due[DIRECTORY_MAX_SERVERS];
+	size_t count = directory_servers_due(&d->servers, clock_monotonic_ms(), due);
+
+	for (size_t i = 0; i < count; i++) {
+		struct probe *probe = xnew(struct probe);
+
+		*probe = (struct probe){ d, due[i] };
+		if (work_submit(d->probes, 0, probe_run, probe_done, probe) < 0)
+			abort();	/* a place for each server */
+	}
+	loop_timer_start(d->probe_timer, PROBE_EVERY_MS);
+}
+
+/* -------------------------------------------------------------------------------- life of it */
 
 int directory_new(struct loop *loop, const struct directory_config *config, struct directory **out,
 		  struct error *err)
@@ -116,6 +196,7 @@ int directory_new(struct loop *loop, const struct directory_config *config, stru
 	d->loop = loop;
 	d->config = config;
 	d->worker_count = threads;
+	pthread_mutex_init(&d->servers.lock, NULL);
 	rc = take_uris(d, config, err);
 	if (rc == 0 && *config->bind_password_file)
 		rc = file_read_secret(config->bind_password_file, &d->service_password, err);
@@ -125,7 +206,11 @@ int directory_new(struct loop *loop, const struct directory_config *config, stru
 		return error_set(err, EINVAL,
 				 "directory.bind_password_file: the password is empty");
 
+	d->groups = group_cache_new(config->group_cache_ms);
 	d->work = work_new(loop, "directory", (unsigned)threads, (unsigned)config->max_queued);
+	d->probes = work_new(loop, "probe", 1, DIRECTORY_MAX_SERVERS);
+	d->probe_timer = loop_timer_new(loop, send_probes, d);
+	loop_timer_start(d->probe_timer, PROBE_EVERY_MS);
 	*out = STEAL(d);
 	return 0;
 }
@@ -134,13 +219,39 @@ void directory_free(struct directory *d)
 {
 	if (!d)
 		return;
+	loop_timer_free(d->probe_timer);
+	work_free(d->probes);
 	work_free(d->work);
 	for (size_t i = 0; i < d->worker_count; i++)
-		directory_links_close(&d->workers[i].links);
+		for (size_t server = 0; server < d->servers.count; server++)
+			directory_links_close(&d->workers[i].links[server]);
+	group_cache_free(d->groups);
 	secret_wipe(&d->service_password);
+	pthread_mutex_destroy(&d->servers.lock);
 	free(d->uris);
 	free(d);
 }
+
+size_t directory_server_states(struct directory *d,
+			       struct directory_server_state out[DIRECTORY_MAX_SERVERS])
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	pthread_mutex_lock(&d->servers.lock);
+	for (size_t i = 0; i < d->servers.count; i++) {
+		const struct breaker *b = &d->servers.breakers[i];
+
+		out[i] = (struct directory_server_state){
+			.uri = d->servers.uri[i],
+			.open = b->open,
+			.probe_in_ms = b->open && b->probe_at_ms > now_ms ? b->probe_at_ms - now_ms : 0,
+		};
+	}
+	pthread_mutex_unlock(&d->servers.lock);
+	return d->servers.count;
+}
+
+/* ---------------------------------------------------------------------------------- questions */
 
 /* As many sets as threads, so one is always free. */
 static struct worker_links *take_links(struct directory *d)
@@ -154,13 +265,16 @@ static struct worker_links *take_links(struct directory *d)
 static void job_run(void *arg)
 {
 	struct job *job = arg;
-	struct directory *d = job->directory;
-	struct worker_links *worker = take_links(d);
+	struct directory_asker asker = asker_of(job->directory);
+	struct worker_links *worker = take_links(job->directory);
+	int64_t began_us = clock_monotonic_us();
 
-	directory_ask(d->config, &d->service_password, &d->servers, &worker->links, &job->question,
-		      &job->answer);
+	directory_ask(&asker, worker->links, &job->question, &job->answer);
+	job->took_us = clock_monotonic_us() - began_us;
+	job->answer.trace = job->question.trace;
 	atomic_store(&worker->taken, false);
 	secret_wipe(&job->question.password);
+	secret_wipe(&job->question.fresh);
 }
 
 static void job_answer(struct job *job, const struct directory_answer *answer)
@@ -185,14 +299,19 @@ static void job_free(struct job *job)
 	loop_timer_free(job->overrun);
 	directory_person_done(&job->answer.person);
 	secret_wipe(&job->question.password);
+	secret_wipe(&job->question.fresh);
 	free((char *)(uintptr_t)job->question.text);
+	free(job->question.trace);
 	free(job);
 }
 
 static void job_done(void *arg, int status)
 {
 	struct job *job = arg;
+	struct directory *d = job->directory;
 
+	if (job->took_us)
+		d->usual_us += (job->took_us - d->usual_us) / 8;
 	if (status < 0)
 		job->answer.verdict = DIRECTORY_UNREACHABLE;
 	if (status == -ETIMEDOUT)
@@ -202,19 +321,40 @@ static void job_done(void *arg, int status)
 	job_free(job);
 }
 
+/* How long a question that comes now waits for a worker, by what those before it took. */
+static int64_t queue_ms(const struct directory *d)
+{
+	int64_t ahead = (int64_t)work_queued(d->work) + 1 - (int64_t)d->worker_count;
+
+	return ahead > 0 ? ahead * d->usual_us / (int64_t)d->worker_count / 1000 : 0;
+}
+
+static void turn_away(struct job *job, int64_t wait_ms)
+{
+	uint16_t dice;
+
+	random_bytes(&dice, sizeof(dice));	/* not all back in one moment */
+	job->answer.verdict = DIRECTORY_BUSY;
+	job->answer.retry_after_ms = wait_ms + RETRY_LEAST_MS;
+	job->answer.retry_after_ms += job->answer.retry_after_ms * dice / UINT16_MAX / 2;
+	job_answer(job, &job->answer);
+	job_free(job);
+}
+
 static void submit(struct job *job)
 {
 	struct directory *d = job->directory;
 	int64_t deadline_ms = clock_monotonic_ms() + d->config->deadline_ms;
+	int64_t wait_ms = queue_ms(d);
 
 	job->question.deadline_ms = deadline_ms;
-	job->overrun = loop_timer_new(d->loop, job_give_up, job);
-	if (work_submit(d->work, deadline_ms, job_run, job_done, job) < 0) {
-		job->answer.verdict = DIRECTORY_BUSY;
-		job_answer(job, &job->answer);
-		job_free(job);
+	/* Half of the time is for the directory itself. */
+	if (wait_ms > d->config->deadline_ms / 2 ||
+	    work_submit(d->work, deadline_ms, job_run, job_done, job) < 0) {
+		turn_away(job, wait_ms);
 		return;
 	}
+	job->overrun = loop_timer_new(d->loop, job_give_up, job);
 	loop_timer_start(job->overrun, d->config->deadline_ms + GRACE_MS);
 }
 
@@ -237,6 +377,28 @@ void directory_login(struct directory *d, const char *user, const struct secret 
 	struct job *job = job_new(d, DIRECTORY_ASK_LOGIN, user, fn, arg);
 
 	job->question.password = *password;
+	submit(job);
+}
+
+void directory_change_password(struct directory *d, const char *user, const struct secret *old,
+			       const struct secret *fresh, directory_fn *fn, void *arg)
+{
+	struct job *job = job_new(d, DIRECTORY_ASK_CHANGE, user, fn, arg);
+
+	job->question.password = *old;
+	job->question.fresh = *fresh;
+	submit(job);
+}
+
+void directory_test(struct directory *d, const char *user, const struct secret *password,
+		    directory_fn *fn, void *arg)
+{
+	struct job *job = job_new(d, password ? DIRECTORY_ASK_LOGIN : DIRECTORY_ASK_NAME, user, fn,
+				  arg);
+
+	if (password)
+		job->question.password = *password;
+	job->question.trace = xnew(struct directory_trace);
 	submit(job);
 }
 

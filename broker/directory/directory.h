@@ -7,13 +7,18 @@
  *
  * Servers are tried in the order of the configuration, by us and not by libldap, which stays with
  * a first server that accepts and then says nothing. One deadline covers a whole question. A
- * server that failed is asked last for a while. */
+ * server that failed is left alone until a probe finds it well (breaker.h), and asked by people's
+ * questions only when no other is left.
+ *
+ * A question that could not be answered before its deadline is not taken: how long one takes is
+ * measured, so whoever is sent away is told when to come back. */
 #ifndef GENKAN_DIRECTORY_DIRECTORY_H
 #define GENKAN_DIRECTORY_DIRECTORY_H
 
 #include "common/base/secret.h"
 #include "common/sys/loop.h"
 #include "pool/entitlement.h"
+#include "pool/reason.h"
 
 enum { DIRECTORY_MAX_GROUPS = 2000, DIRECTORY_MAX_SERVERS = 8 };
 
@@ -24,13 +29,16 @@ struct directory_config {
 	char *base_dn;
 	char *bind_dn, *bind_password_file;	/* empty bind_dn: anonymous searches */
 	char *user_dn;		/* DN pattern with {user}; empty: search below base_dn */
+	char *profile;		/* what settings that were not given are like: profile.h */
+	bool is_ad;
 	char *user_filter;	/* filter pattern with {user} */
 	char *group_base_dn;	/* empty: base_dn */
 	char *group_filter;	/* filter pattern with {dn} and {user}; empty: no group search */
+	char *primary_filter;	/* filter pattern with {gid} or {sid}: the primary group; or empty */
 	char *parent_filter;	/* filter pattern with the {dn} of a group; empty: no nesting */
 	char *member_of;	/* attribute of the user entry that names groups; empty: none */
 	char *attr_user, *attr_name, *attr_uid_number, *attr_id, *attr_group;
-	int64_t deadline_ms;
+	int64_t deadline_ms, group_cache_ms;
 	int64_t threads, max_queued;
 };
 
@@ -38,9 +46,16 @@ enum directory_verdict {
 	DIRECTORY_OK,
 	DIRECTORY_REFUSED,	/* no such user, or the password is wrong: not told apart */
 	DIRECTORY_DISABLED,	/* the password is right, the account is switched off */
+	DIRECTORY_EXPIRED,	/* the password is right, the account's time is over */
+	DIRECTORY_CHANGE_PASSWORD,	/* the password is right and must be changed first */
+	DIRECTORY_LOCKED,	/* by the directory, after wrong passwords; not to be told */
+	DIRECTORY_BAD_PASSWORD,	/* a new password is not good enough; `reason` has its words */
 	DIRECTORY_UNREACHABLE,	/* no server answered in time, or none that could be trusted */
-	DIRECTORY_BUSY,		/* our own queue is full */
+	DIRECTORY_BUSY,		/* too many wait: come back after retry_after_ms */
 };
+/* What a client is told; the audit log says which it was. */
+enum reason directory_reason(enum directory_verdict verdict);
+enum reason directory_audit_reason(enum directory_verdict verdict);
 
 struct directory_person {
 	char id[64];		/* entryUUID: the identity; names may be given to others later */
@@ -51,12 +66,27 @@ struct directory_person {
 	size_t group_count;
 };
 
+/* What was done for one question, for `genkanctl directory test`. */
+enum { DIRECTORY_STEPS_MAX = 48 };
+struct directory_step {
+	char what[24], detail[400];
+	int64_t us;
+	bool failed;
+};
+struct directory_trace {
+	struct directory_step steps[DIRECTORY_STEPS_MAX];
+	size_t count;
+};
+
 struct directory_answer {
 	enum directory_verdict verdict;
 	struct directory_person person;	/* meaningful with DIRECTORY_OK and DIRECTORY_DISABLED */
 	struct error reason;		/* for the log */
 	const char *server;		/* who answered; NULL: nobody */
 	int64_t search_us, bind_us, groups_us;
+	int64_t retry_after_ms;		/* with DIRECTORY_BUSY */
+	bool groups_cut;		/* more than DIRECTORY_MAX_GROUPS or too deep: some are missing */
+	const struct directory_trace *trace;	/* of directory_test */
 };
 
 void directory_person_done(struct directory_person *person);
@@ -80,6 +110,23 @@ void directory_login(struct directory *directory, const char *user, const struct
 		     directory_fn *fn, void *arg);
 /* Is this person still there, and in which groups now? By identity, without a password. */
 void directory_lookup(struct directory *directory, const char *id, directory_fn *fn, void *arg);
+/* The user's password for a new one, after the old was found right. Verdict OK, REFUSED,
+ * BAD_PASSWORD ... */
+void directory_change_password(struct directory *directory, const char *user,
+			       const struct secret *old, const struct secret *fresh,
+			       directory_fn *fn, void *arg);
+/* As a lookup by name, or as a login when there is a password, and tells each step. */
+void directory_test(struct directory *directory, const char *user, const struct secret *password,
+		    directory_fn *fn, void *arg);
+
+struct directory_server_state {
+	const char *uri;
+	bool open;		/* failed lately, and not asked but for probes */
+	int64_t probe_in_ms;
+};
+size_t directory_server_states(struct directory *directory,
+			       struct directory_server_state out[DIRECTORY_MAX_SERVERS]);
+
 /* The same by name, for an admin's questions. */
 void directory_lookup_name(struct directory *directory, const char *user, directory_fn *fn,
 			   void *arg);

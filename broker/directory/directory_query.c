@@ -3,25 +3,14 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "broker/directory/escape.h"
+#include "broker/directory/identity.h"
 #include "broker/directory/ldap_entry.h"
 #include "broker/directory/ldap_link.h"
+#include "common/base/text.h"
 #include "common/sys/clock.h"
-
-#define SUSPECT_MS 10000	/* a server that failed is asked last for so long */
-#define GROUP_DEPTH_MAX 16
-#define PARENTS_PER_SEARCH 64
-
-struct query {	/* one question to one server */
-	const struct directory_config *config;
-	const struct secret *service_password;
-	const char *uri;
-	struct directory_links *links;
-	const struct directory_question *question;
-	int64_t deadline_ms;
-	struct directory_answer *answer;
-};
 
 void directory_links_close(struct directory_links *links)
 {
@@ -42,56 +31,102 @@ bool directory_password_usable(const struct secret *password)
 	return visible;
 }
 
-static int refuse(struct query *q, enum directory_verdict verdict)
+static int64_t lap_us(int64_t *since_us)
+{
+	int64_t now = clock_monotonic_us(), lap = now - *since_us;
+
+	*since_us = now;
+	return lap;
+}
+
+void directory_query_step(struct directory_query *q, const char *what, int64_t *since_us,
+			  const char *detail, bool failed)
+{
+	struct directory_trace *trace = q->question->trace;
+
+	if (!trace || trace->count == DIRECTORY_STEPS_MAX)
+		return;
+	struct directory_step *step = &trace->steps[trace->count++];
+	const char *text = failed ? q->answer->reason.text : detail;
+
+	snprintf(step->what, sizeof(step->what), "%s", what);
+	snprintf(step->detail, sizeof(step->detail), "%s", text);
+	step->detail[utf8_prefix(span_text(step->detail), sizeof(step->detail))] = '\0';
+	step->us = lap_us(since_us);
+	step->failed = failed;
+}
+
+static int refuse(struct directory_query *q, enum directory_verdict verdict)
 {
 	q->answer->verdict = verdict;
 	return 0;
 }
 
-static int open_link(struct query *q, struct ldap_link **out)
+static int open_link(struct directory_query *q, struct ldap_link **out)
 {
 	struct ldap_link_config link = {
 		.uri = q->uri,
 		.start_tls = q->config->start_tls,
 		.ca_file = q->config->ca_file,
 	};
+	int64_t since_us = clock_monotonic_us();
+	int rc = ldap_link_open(&link, q->deadline_ms, out, &q->answer->reason);
 
-	return ldap_link_open(&link, q->deadline_ms, out, &q->answer->reason);
+	directory_query_step(q, "connect", &since_us, q->uri, rc < 0);
+	return rc;
 }
 
 /* The connection for searches, bound as the service account. */
-static int need_searcher(struct query *q)
+static int need_searcher(struct directory_query *q)
 {
 	OWNED(ldap_link_free) struct ldap_link *fresh = NULL;
+	enum ldap_account account;
+	int64_t since_us;
 
 	if (q->links->searcher)
 		return 0;
 	int rc = open_link(q, &fresh);
-	if (rc == 0 && *q->config->bind_dn)
+	since_us = clock_monotonic_us();
+	if (rc == 0 && *q->config->bind_dn) {
 		rc = ldap_link_bind(fresh, q->config->bind_dn, secret_span(q->service_password),
-				    q->deadline_ms, &q->answer->reason);
-	if (rc == -EACCES)
-		rc = error_prefix(&q->answer->reason, "service account %s", q->config->bind_dn);
+				    q->deadline_ms, &account, &q->answer->reason);
+		if (rc == -EACCES)
+			rc = error_prefix(&q->answer->reason, "service account %s",
+					  q->config->bind_dn);
+		directory_query_step(q, "service bind", &since_us, q->config->bind_dn, rc < 0);
+	}
 	if (rc < 0)
 		return rc;
 	q->links->searcher = STEAL(fresh);
 	return 0;
 }
 
+static int write_id_filter(struct directory_query *q, struct buf *filter)
+{
+	const char *attribute = q->config->attr_id;
+	struct template_value by_id = { "id", q->question->text };
+	int rc = 0;
+
+	buf_printf(filter, "(%s=", attribute);
+	if (strcasecmp(attribute, "objectGUID") == 0)
+		rc = guid_filter(q->question->text, filter) < 0 ? -EMSGSIZE : 0;
+	else
+		rc = template_expand("{id}", &by_id, 1, filter_escape, filter, &q->answer->reason);
+	buf_put_text(filter, ")");
+	return rc;
+}
+
 /* Where and for what to look. A lookup by id always searches: the name may have changed. */
-static int write_target(struct query *q, struct buf *base, struct buf *filter, int *scope)
+static int write_target(struct directory_query *q, struct buf *base, struct buf *filter, int *scope)
 {
 	const struct directory_config *config = q->config;
 	struct error *err = &q->answer->reason;
 	struct template_value by_name = { "user", q->question->text };
-	struct template_value by_id = { "id", q->question->text };
 
 	*scope = LDAP_SCOPE_SUBTREE;
 	buf_put_text(base, config->base_dn);
-	if (q->question->what == DIRECTORY_ASK_ID) {
-		buf_printf(filter, "(%s=", config->attr_id);
-		return template_expand("{id})", &by_id, 1, filter_escape, filter, err);
-	}
+	if (q->question->what == DIRECTORY_ASK_ID)
+		return write_id_filter(q, filter);
 	if (*config->user_dn) {
 		*scope = LDAP_SCOPE_BASE;
 		buf_reset(base);
@@ -102,34 +137,46 @@ static int write_target(struct query *q, struct buf *base, struct buf *filter, i
 	return template_expand(config->user_filter, &by_name, 1, filter_escape, filter, err);
 }
 
-/* The one entry, or 0 with a verdict in the answer and *entry NULL. */
-static int find_entry(struct query *q, LDAPMessage **result, LDAPMessage **entry)
+static void name_attributes(const struct directory_config *config, char *out[24])
 {
-	const struct directory_config *config = q->config;
+	size_t count = 0;
+
+	out[count++] = config->attr_id;
+	out[count++] = config->attr_user;
+	out[count++] = config->attr_name;
+	out[count++] = (char *)"cn";
+	if (*config->attr_uid_number)
+		out[count++] = config->attr_uid_number;
+	if (*config->member_of)
+		out[count++] = config->member_of;
+	if (strstr(config->primary_filter, "{gid}"))
+		out[count++] = (char *)"gidNumber";
+	if (config->is_ad) {
+		out[count++] = (char *)"objectSid";
+		out[count++] = (char *)"primaryGroupID";
+		out[count++] = (char *)"sAMAccountName";
+	}
+	for (size_t i = 0; ldap_entry_state_attributes[i]; i++)
+		out[count++] = (char *)(uintptr_t)ldap_entry_state_attributes[i];
+	out[count] = NULL;
+}
+
+/* The one entry, or 0 with a verdict in the answer and *entry NULL. */
+static int find_entry(struct directory_query *q, LDAPMessage **result, LDAPMessage **entry)
+{
 	OWNED(buf_done) struct buf base = BUF_LIMIT(4096);
 	OWNED(buf_done) struct buf filter = BUF_LIMIT(4096);
-	char *attributes[16];
-	size_t count = 0;
+	char *attributes[24];
+	int64_t since_us = clock_monotonic_us();
 	int scope;
 
 	int rc = write_target(q, &base, &filter, &scope);
 	if (rc < 0)
 		return rc == -EMSGSIZE ? refuse(q, DIRECTORY_REFUSED) : rc;
-
-	attributes[count++] = config->attr_id;
-	attributes[count++] = config->attr_user;
-	attributes[count++] = config->attr_name;
-	attributes[count++] = (char *)"cn";
-	if (*config->attr_uid_number)
-		attributes[count++] = config->attr_uid_number;
-	if (*config->member_of)
-		attributes[count++] = config->member_of;
-	for (size_t i = 0; ldap_entry_state_attributes[i]; i++)
-		attributes[count++] = (char *)(uintptr_t)ldap_entry_state_attributes[i];
-	attributes[count] = NULL;
-
+	name_attributes(q->config, attributes);
 	rc = ldap_link_search(q->links->searcher, buf_text(&base), scope, buf_text(&filter),
 			      attributes, 2, q->deadline_ms, result, &q->answer->reason);
+	directory_query_step(q, "search", &since_us, buf_text(&filter), rc < 0);
 	if (rc == -E2BIG || rc == -ENOENT)
 		return refuse(q, DIRECTORY_REFUSED);
 	if (rc < 0)
@@ -139,237 +186,174 @@ static int find_entry(struct query *q, LDAPMessage **result, LDAPMessage **entry
 	int found = ldap_count_entries(ld, *result);
 	if (found != 1) {
 		error_set(&q->answer->reason, ENOENT, "%d entries match", found);
+		directory_query_step(q, "entry", &since_us, "", true);
 		return refuse(q, DIRECTORY_REFUSED);
 	}
 	*entry = ldap_first_entry(ld, *result);
 	return 0;
 }
 
+static enum directory_verdict verdict_of(enum ldap_account account, bool bound)
+{
+	switch (account) {
+	case LDAP_ACCOUNT_FINE:
+		return bound ? DIRECTORY_OK : DIRECTORY_REFUSED;
+	case LDAP_ACCOUNT_DISABLED:
+		return DIRECTORY_DISABLED;
+	case LDAP_ACCOUNT_EXPIRED:
+		return DIRECTORY_EXPIRED;
+	case LDAP_ACCOUNT_LOCKED:
+		return DIRECTORY_LOCKED;
+	case LDAP_ACCOUNT_CHANGE_PASSWORD:
+		return DIRECTORY_CHANGE_PASSWORD;
+	}
+	return DIRECTORY_REFUSED;
+}
+
 /* Whether the password opens this DN: on the other connection, so that a search is never made with
- * a user's rights. 0 with a verdict when it does not. */
-static int bind_as(struct query *q, const char *dn, bool *accepted)
+ * a user's rights. 0 with the verdict. */
+static int bind_as(struct directory_query *q, const struct ldap_identity *who)
 {
 	struct error *err = &q->answer->reason;
 	struct span password = secret_span(&q->question->password);
+	enum ldap_account account = LDAP_ACCOUNT_FINE;
 	int rc = q->links->binder ? 0 : open_link(q, &q->links->binder);
-
-	if (rc == 0)
-		rc = ldap_link_bind(q->links->binder, dn, password, q->deadline_ms, err);
-	if (rc == 0)
-		rc = ldap_link_is_bound_as(q->links->binder, dn, q->deadline_ms, err);
-	*accepted = rc == 0;
-	if (rc == -EACCES || rc == -ENOENT)
-		return refuse(q, DIRECTORY_REFUSED);
-	return rc;
-}
-
-static int search_groups(struct query *q, struct buf *filter)
-{
-	const struct directory_config *config = q->config;
-	OWNED(ldap_msgfree) LDAPMessage *result = NULL;
-	char *attributes[] = { config->attr_group, NULL };
-	const char *base = *config->group_base_dn ? config->group_base_dn : config->base_dn;
-	int rc = ldap_link_search(q->links->searcher, base, LDAP_SCOPE_SUBTREE, buf_text(filter),
-				  attributes, DIRECTORY_MAX_GROUPS, q->deadline_ms, &result,
-				  &q->answer->reason);
+	int64_t since_us = clock_monotonic_us();
 
 	if (rc < 0)
-		return rc == -ENOENT || rc == -E2BIG ? -EINVAL : rc;
-	LDAP *ld = ldap_link_handle(q->links->searcher);
-	for (LDAPMessage *group = ldap_first_entry(ld, result); group;
-	     group = ldap_next_entry(ld, group))
-		ldap_entry_add_group(ld, group, config->attr_group, &q->answer->person);
-	return 0;
-}
-
-static int find_own_groups(struct query *q, const char *dn)
-{
-	OWNED(buf_done) struct buf filter = BUF_LIMIT(8192);
-	struct template_value values[] = { { "dn", dn }, { "user", q->answer->person.user } };
-
-	if (!*q->config->group_filter)
-		return 0;
-	int rc = template_expand(q->config->group_filter, values, ARRAY_LEN(values), filter_escape,
-				 &filter, &q->answer->reason);
-	return rc < 0 ? rc : search_groups(q, &filter);
-}
-
-/* The groups that have one of person.groups[first..last) as a member. */
-static int find_parents(struct query *q, size_t first, size_t last)
-{
-	OWNED(buf_done) struct buf filter = BUF_LIMIT(256 * 1024);
-	int rc = 0;
-
-	buf_put_text(&filter, "(|");
-	for (size_t i = first; i < last && rc == 0; i++) {
-		struct template_value dn = { "dn", q->answer->person.groups[i].dn };
-
-		rc = template_expand(q->config->parent_filter, &dn, 1, filter_escape, &filter,
-				     &q->answer->reason);
-	}
-	buf_put_text(&filter, ")");
-	return rc < 0 ? rc : search_groups(q, &filter);
-}
-
-/* Direct groups, then theirs, level by level; each group counts once, so loops end. */
-static int find_groups(struct query *q, const char *dn)
-{
-	struct directory_person *person = &q->answer->person;
-	size_t known = 0;
-	/* An entry that names its groups saves the search for them. */
-	int rc = person->group_count ? 0 : find_own_groups(q, dn);
-
-	if (!*q->config->parent_filter)
 		return rc;
-	for (int depth = 0; depth < GROUP_DEPTH_MAX && rc == 0 && known < person->group_count;
-	     depth++) {
-		size_t level_end = person->group_count;
-
-		for (; known < level_end && rc == 0; known += PARENTS_PER_SEARCH) {
-			size_t left = level_end - known;
-
-			rc = find_parents(q, known,
-					  known + (left < PARENTS_PER_SEARCH ? left
-									     : PARENTS_PER_SEARCH));
-		}
-		known = level_end;
+	rc = ldap_link_bind(q->links->binder, who->dn, password, q->deadline_ms, &account, err);
+	directory_query_step(q, "bind", &since_us, who->dn, rc < 0);
+	if (rc == -EACCES || rc == -ENOENT)
+		return refuse(q, verdict_of(account, false));
+	if (rc == 0 && account == LDAP_ACCOUNT_FINE) {
+		rc = ldap_link_is_bound_as(q->links->binder, who, q->deadline_ms, err);
+		directory_query_step(q, "who am I", &since_us, who->dn, rc < 0);
+		if (rc == -EACCES || rc == -ENOENT)
+			return refuse(q, DIRECTORY_REFUSED);
 	}
+	return rc < 0 ? rc : refuse(q, verdict_of(account, true));
+}
+
+/* After the old password was found right. Where the directory lets nobody in before the change,
+ * Active Directory takes it from the service account, with the old password as the proof. */
+static int change_password(struct directory_query *q, const struct ldap_identity *who)
+{
+	struct error *err = &q->answer->reason;
+	struct span old = secret_span(&q->question->password);
+	struct span fresh = secret_span(&q->question->fresh);
+	bool own = q->answer->verdict == DIRECTORY_OK ||
+		   q->answer->verdict == DIRECTORY_CHANGE_PASSWORD;
+	int64_t since_us = clock_monotonic_us();
+
+	if (!own)
+		return 0;
+	int rc = q->config->is_ad
+			 ? ldap_link_change_ad_password(q->links->searcher, who->dn, old, fresh,
+							q->deadline_ms, err)
+			 : ldap_link_change_password(q->links->binder, who->dn, old, fresh,
+						     q->deadline_ms, err);
+	directory_query_step(q, "change password", &since_us, who->dn, rc < 0);
+	if (rc == -EACCES)
+		return refuse(q, DIRECTORY_REFUSED);
+	if (rc == -EPERM)
+		return refuse(q, DIRECTORY_BAD_PASSWORD);
+	return rc < 0 ? rc : refuse(q, DIRECTORY_OK);
+}
+
+static bool needs_password(const struct directory_question *question)
+{
+	return question->what == DIRECTORY_ASK_LOGIN || question->what == DIRECTORY_ASK_CHANGE;
+}
+
+static int read_entry(struct directory_query *q, LDAP *ld, LDAPMessage *entry)
+{
+	struct directory_answer *answer = q->answer;
+	int rc = ldap_entry_person(ld, entry, q->config, &answer->person, &answer->reason);
+
+	/* The directory also matches other spellings (spaces, full-width letters). Let through,
+	 * each would have a count of wrong passwords of its own. */
+	if (rc == 0 && needs_password(q->question) &&
+	    !ldap_entry_is_called(ld, entry, q->config->attr_user, q->question->text))
+		rc = error_set(&answer->reason, ENOENT, "the entry's name is spelled differently");
 	return rc;
 }
 
-static int64_t lap_us(int64_t *since_us)
-{
-	int64_t now = clock_monotonic_us(), lap = now - *since_us;
-
-	*since_us = now;
-	return lap;
-}
-
-static int ask_server(struct query *q)
+static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, const char *dn)
 {
 	struct directory_answer *answer = q->answer;
+	char account_name[256] = "", sid[SID_TEXT_SIZE], gid[24] = "", primary[SID_TEXT_SIZE];
+	struct ldap_identity who = { dn, account_name, sid };
+	int64_t since_us = clock_monotonic_us();
+	int rc = 0;
+
+	ldap_entry_sid(ld, entry, sid);
+	ldap_entry_primary_sid(ld, entry, primary);
+	if (ldap_entry_text(ld, entry, "sAMAccountName", account_name, sizeof(account_name)) < 0 ||
+	    !q->config->is_ad)
+		account_name[0] = '\0';
+	if (ldap_entry_text(ld, entry, "gidNumber", gid, sizeof(gid)) < 0)
+		gid[0] = '\0';
+
+	answer->verdict = DIRECTORY_OK;
+	if (needs_password(q->question))
+		rc = bind_as(q, &who);
+	if (rc == 0 && q->question->what == DIRECTORY_ASK_CHANGE)
+		return change_password(q, &who);
+	answer->bind_us = lap_us(&since_us);
+	if (rc < 0 || answer->verdict != DIRECTORY_OK)
+		return rc;
+	answer->verdict = ldap_entry_state(ld, entry, clock_wall_ms() / 1000);
+	if (answer->verdict != DIRECTORY_OK)
+		return 0;
+
+	if (*q->config->member_of)
+		ldap_entry_add_member_of(ld, entry, q->config->member_of, &answer->person);
+	rc = directory_query_groups(q, dn, gid, primary);
+	answer->groups_us = lap_us(&since_us);
+	return rc;
+}
+
+static int ask_once(struct directory_query *q)
+{
 	OWNED(ldap_msgfree) LDAPMessage *result = NULL;
 	OWNED(ldap_memfree) char *dn = NULL;
 	LDAPMessage *entry = NULL;
 	int64_t since_us = clock_monotonic_us();
-	bool accepted = true;
 
+	q->answer->verdict = DIRECTORY_REFUSED;
 	int rc = need_searcher(q);
+	if (q->question->what == DIRECTORY_ASK_PROBE)
+		return rc;
 	if (rc == 0)
 		rc = find_entry(q, &result, &entry);
-	answer->search_us = lap_us(&since_us);
+	q->answer->search_us = lap_us(&since_us);
 	if (rc < 0 || !entry)
 		return rc;
 
 	LDAP *ld = ldap_link_handle(q->links->searcher);
-	rc = ldap_entry_person(ld, entry, q->config, &answer->person, &answer->reason);
-	if (rc < 0)
-		return refuse(q, DIRECTORY_REFUSED);
-	/* The directory also matches other spellings (spaces, full-width letters). Let through,
-	 * each would have a count of wrong passwords of its own. */
-	if (q->question->what == DIRECTORY_ASK_LOGIN &&
-	    !ldap_entry_is_called(ld, entry, q->config->attr_user, q->question->text)) {
-		error_set(&answer->reason, ENOENT, "the entry's name is spelled differently");
-		return refuse(q, DIRECTORY_REFUSED);
-	}
 	dn = ldap_get_dn(ld, entry);
-	if (!dn || !*dn)
+	rc = read_entry(q, ld, entry);
+	directory_query_step(q, "entry", &since_us, dn ? dn : "", rc < 0);
+	if (rc < 0 || !dn || !*dn)
 		return refuse(q, DIRECTORY_REFUSED);
-
-	if (q->question->what == DIRECTORY_ASK_LOGIN)
-		rc = bind_as(q, dn, &accepted);
-	answer->bind_us = lap_us(&since_us);
-	if (rc < 0 || !accepted)
-		return rc;
-	if (ldap_entry_is_disabled(ld, entry))
-		return refuse(q, DIRECTORY_DISABLED);
-
-	if (*q->config->member_of)
-		ldap_entry_add_member_of(ld, entry, q->config->member_of, &answer->person);
-	rc = find_groups(q, dn);
-	answer->groups_us = lap_us(&since_us);
-	if (rc == 0)
-		answer->verdict = DIRECTORY_OK;
-	return rc;
-}
-
-static void forget_answer(struct directory_answer *answer)
-{
-	struct error reason = answer->reason;
-
-	directory_person_done(&answer->person);
-	*answer = (struct directory_answer){ .verdict = DIRECTORY_UNREACHABLE, .reason = reason };
+	return ask_about(q, ld, entry, dn);
 }
 
 /* A kept connection may have been closed by the server since: that is found out by using it, and
  * a fresh one decides. */
-static int ask_server_again(struct query *q)
+int directory_query_run(struct directory_query *q)
 {
 	bool kept = q->links->searcher || q->links->binder;
-	int rc = ask_server(q);
+	int rc = ask_once(q);
 
 	if (rc == -ECONNRESET && kept) {
 		directory_links_close(q->links);
-		forget_answer(q->answer);
-		rc = ask_server(q);
+		directory_person_done(&q->answer->person);
+		*q->answer = (struct directory_answer){ 0 };
+		rc = ask_once(q);
 	}
 	if (rc < 0)
 		directory_links_close(q->links);
 	return rc;
-}
-
-/* Configured order, servers that failed lately at the end. */
-static void order_servers(struct directory_servers *servers, int64_t now_ms, size_t *order)
-{
-	size_t count = 0;
-
-	for (int suspect = 0; suspect <= 1; suspect++)
-		for (size_t i = 0; i < servers->count; i++)
-			if ((servers->suspect_until_ms[i] > now_ms) == suspect)
-				order[count++] = i;
-}
-
-void directory_ask(const struct directory_config *config, const struct secret *service_password,
-		   struct directory_servers *servers, struct directory_links *links,
-		   const struct directory_question *question, struct directory_answer *answer)
-{
-	size_t order[DIRECTORY_MAX_SERVERS];
-
-	answer->verdict = DIRECTORY_REFUSED;
-	if (question->what == DIRECTORY_ASK_LOGIN &&
-	    !directory_password_usable(&question->password)) {
-		error_set(&answer->reason, EINVAL, "the password is empty");
-		return;
-	}
-
-	order_servers(servers, clock_monotonic_ms(), order);
-	for (size_t i = 0; i < servers->count; i++) {
-		int64_t now_ms = clock_monotonic_ms();
-		size_t server = order[i];
-		struct query q = {
-			.config = config,
-			.service_password = service_password,
-			.uri = servers->uri[server],
-			.links = links,
-			.question = question,
-			/* an equal share of the time left: a hung first server is not the end */
-			.deadline_ms = now_ms + (question->deadline_ms - now_ms) /
-						(int64_t)(servers->count - i),
-			.answer = answer,
-		};
-
-		if (question->deadline_ms <= now_ms)
-			break;
-		if (links->server != server)
-			directory_links_close(links);
-		links->server = server;
-		forget_answer(answer);
-		if (ask_server_again(&q) == 0) {
-			servers->suspect_until_ms[server] = 0;
-			answer->server = q.uri;
-			return;
-		}
-		servers->suspect_until_ms[server] = clock_monotonic_ms() + SUSPECT_MS;
-	}
-	forget_answer(answer);
 }

@@ -5,6 +5,7 @@
 
 #include <ldap.h>
 #include "broker/directory/directory.h"
+#include "broker/directory/identity.h"
 
 /* The first value as text: -ENOENT without one, -EINVAL when it is too long, holds a NUL or is not
  * UTF-8. */
@@ -15,16 +16,23 @@ int ldap_entry_person(LDAP *ld, LDAPMessage *entry, const struct directory_confi
 		      struct directory_person *out, struct error *err) MUST_CHECK;
 /* Whether `text` is a value of the attribute as it is written, but for ASCII letter case. */
 bool ldap_entry_is_called(LDAP *ld, LDAPMessage *entry, const char *attribute, const char *text);
-/* Locked or switched off, in the ways of OpenLDAP's ppolicy, 389 DS and Active Directory. */
-bool ldap_entry_is_disabled(LDAP *ld, LDAPMessage *entry);
-/* The attributes that ldap_entry_is_disabled reads, NULL-ended. */
+/* OK, or switched off or run out, in the ways of OpenLDAP's ppolicy, 389 DS, shadow accounts and
+ * Active Directory. Locks after wrong passwords are not looked at: they must not end sessions. */
+enum directory_verdict ldap_entry_state(LDAP *ld, LDAPMessage *entry, int64_t now_s);
+/* The attributes that ldap_entry_state reads, NULL-ended. */
 extern const char *const ldap_entry_state_attributes[];
+
+/* Binary SIDs as text; "" when there is none. */
+void ldap_entry_sid(LDAP *ld, LDAPMessage *entry, char out[SID_TEXT_SIZE]);
+void ldap_entry_primary_sid(LDAP *ld, LDAPMessage *entry, char out[SID_TEXT_SIZE]);
 
 /* Groups named by a memberOf-like attribute: values are DNs, the name is the first RDN's value. */
 void ldap_entry_add_member_of(LDAP *ld, LDAPMessage *entry, const char *attribute,
 			      struct directory_person *person);
-/* One found group entry. */
-void ldap_entry_add_group(LDAP *ld, LDAPMessage *entry, const char *name_attribute,
-			  struct directory_person *person);
+/* One found group entry: -ENOENT when it has no usable name. */
+int ldap_entry_group(LDAP *ld, LDAPMessage *entry, const char *name_attribute, char **dn,
+		     char name[256]) MUST_CHECK;
+/* Unless it is there already; false: there are DIRECTORY_MAX_GROUPS. */
+bool directory_person_add_group(struct directory_person *person, const char *name, const char *dn);
 
 #endif

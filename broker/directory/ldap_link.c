@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "broker/directory/identity.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+
+DEFINE_OWNED(ldap_value_free_len, struct berval *);
+DEFINE_OWNED(ldap_controls_free, LDAPControl *);
 
 struct ldap_link {
 	LDAP *ld;
 	char *uri;
+	bool no_whoami;
 };
 
 void ldap_link_init_process(void)
@@ -239,20 +244,76 @@ LDAP *ldap_link_handle(struct ldap_link *link)
 	return link->ld;
 }
 
+/* Active Directory says why in the text of invalidCredentials: "..., data 533, v...". */
+static enum ldap_account ad_account(const char *detail)
+{
+	static const struct {
+		const char *code;
+		enum ldap_account account;
+	} codes[] = {
+		{ "532", LDAP_ACCOUNT_CHANGE_PASSWORD },	/* ERROR_PASSWORD_EXPIRED */
+		{ "773", LDAP_ACCOUNT_CHANGE_PASSWORD },	/* ERROR_PASSWORD_MUST_CHANGE */
+		{ "533", LDAP_ACCOUNT_DISABLED },		/* ERROR_ACCOUNT_DISABLED */
+		{ "701", LDAP_ACCOUNT_EXPIRED },		/* ERROR_ACCOUNT_EXPIRED */
+		{ "775", LDAP_ACCOUNT_LOCKED },			/* ERROR_ACCOUNT_LOCKED_OUT */
+	};
+	const char *at = detail ? strstr(detail, " data ") : NULL;
+
+	for (size_t i = 0; at && i < ARRAY_LEN(codes); i++)
+		if (strncmp(at + 6, codes[i].code, 3) == 0 && !strchr("0123456789abcdef", at[9]))
+			return codes[i].account;
+	return LDAP_ACCOUNT_FINE;
+}
+
+/* draft-behera-ldap-password-policy 6.2 */
+static enum ldap_account policy_account(struct ldap_link *link, LDAPControl **controls)
+{
+	LDAPControl *control = ldap_control_find(LDAP_CONTROL_PASSWORDPOLICYRESPONSE, controls, NULL);
+	LDAPPasswordPolicyError error = PP_noError;
+	ber_int_t expires_s, grace;
+
+	if (!control || ldap_parse_passwordpolicy_control(link->ld, control, &expires_s, &grace,
+							  &error) != LDAP_SUCCESS)
+		return LDAP_ACCOUNT_FINE;
+	if (error == PP_accountLocked)
+		return LDAP_ACCOUNT_LOCKED;
+	return error == PP_passwordExpired || error == PP_changeAfterReset
+		       ? LDAP_ACCOUNT_CHANGE_PASSWORD
+		       : LDAP_ACCOUNT_FINE;
+}
+
+static int bind_result(struct ldap_link *link, LDAPMessage *answer, enum ldap_account *account,
+		       struct error *err)
+{
+	OWNED(ldap_memfree) char *detail = NULL;
+	OWNED(ldap_controls_free) LDAPControl **controls = NULL;
+	int code = LDAP_OTHER;
+	int rc = ldap_parse_result(link->ld, answer, &code, NULL, &detail, NULL, &controls, 0);
+
+	if (rc != LDAP_SUCCESS)
+		return link_failed(link, EPROTO, "bind", rc, err);
+	*account = policy_account(link, controls);
+	if (code == LDAP_INVALID_CREDENTIALS && *account == LDAP_ACCOUNT_FINE)
+		*account = ad_account(detail);
+	return check_result(link, "bind", answer, err);
+}
+
 int ldap_link_bind(struct ldap_link *link, const char *dn, struct span password,
-		   int64_t deadline_ms, struct error *err)
+		   int64_t deadline_ms, enum ldap_account *account, struct error *err)
 {
 	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
 	struct berval credentials = { password.len, (char *)(uintptr_t)password.ptr };
+	/* not critical: who knows no password policy ignores it */
+	LDAPControl policy = { .ldctl_oid = (char *)LDAP_CONTROL_PASSWORDPOLICYREQUEST };
+	LDAPControl *controls[] = { &policy, NULL };
 	int id = 0;
-	int rc = ldap_sasl_bind(link->ld, dn, LDAP_SASL_SIMPLE, &credentials, NULL, NULL, &id);
+	int rc = ldap_sasl_bind(link->ld, dn, LDAP_SASL_SIMPLE, &credentials, controls, NULL, &id);
 
+	*account = LDAP_ACCOUNT_FINE;
 	if (rc != LDAP_SUCCESS)
 		return link_failed(link, ECONNRESET, "bind", rc, err);
 	rc = await(link, "bind", id, deadline_ms, &answer, err);
-	if (rc == 0)
-		rc = check_result(link, "bind", answer, err);
-	return rc;
+	return rc < 0 ? rc : bind_result(link, answer, account, err);
 }
 
 /* Servers may answer with other letter case, spaces or escapes than the entry has. */
@@ -267,60 +328,194 @@ static bool same_dn(const char *a, const char *b)
 	return plain_a && plain_b && strcasecmp(plain_a, plain_b) == 0;
 }
 
-static bool authzid_is(const struct berval *authzid, const char *dn)
+/* "dn:uid=...", or Active Directory's "u:DOMAIN\name". Which domain is not looked at: the DN we
+ * bound as is in one of this server's. */
+static bool authzid_is(const struct berval *authzid, const struct ldap_identity *who)
 {
 	char text[1100];
 
-	if (!authzid || authzid->bv_len < 4 || authzid->bv_len >= sizeof(text) ||
-	    strncasecmp(authzid->bv_val, "dn:", 3) != 0)
+	if (!authzid || authzid->bv_len < 3 || authzid->bv_len >= sizeof(text))
 		return false;
-	memcpy(text, authzid->bv_val + 3, authzid->bv_len - 3);
-	text[authzid->bv_len - 3] = '\0';
-	return strlen(text) == authzid->bv_len - 3 && same_dn(text, dn);
+	memcpy(text, authzid->bv_val, authzid->bv_len);
+	text[authzid->bv_len] = '\0';
+	if (strlen(text) != authzid->bv_len)
+		return false;
+	if (strncasecmp(text, "dn:", 3) == 0)
+		return text[3] && same_dn(text + 3, who->dn);
+
+	const char *name = strncasecmp(text, "u:", 2) == 0 ? strrchr(text, '\\') : NULL;
+	return name && *who->account_name && strcasecmp(name + 1, who->account_name) == 0;
 }
 
-int ldap_link_is_bound_as(struct ldap_link *link, const char *dn, int64_t deadline_ms,
-			  struct error *err)
+/* MS-ADTS 3.1.1.3.2: tokenGroups of the rootDSE is the security context of the connection. */
+static int token_has_sid(struct ldap_link *link, const char *sid, int64_t deadline_ms,
+			 struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	OWNED(ldap_value_free_len) struct berval **sids = NULL;
+	char *attributes[] = { (char *)"tokenGroups", NULL }, text[SID_TEXT_SIZE];
+	int rc = *sid ? ldap_link_search(link, "", LDAP_SCOPE_BASE, "(objectClass=*)", attributes, 1,
+					 deadline_ms, &answer, err)
+		      : 0;
+
+	if (rc < 0)
+		return rc;
+	LDAPMessage *root = answer ? ldap_first_entry(link->ld, answer) : NULL;
+	if (root)
+		sids = ldap_get_values_len(link->ld, root, "tokenGroups");
+	for (size_t i = 0; sids && sids[i]; i++)
+		if (sid_text(span_of(sids[i]->bv_val, sids[i]->bv_len), text) == 0 &&
+		    strcmp(text, sid) == 0)
+			return 0;
+	return error_set(err, EACCES, "%s: does not tell whom it took us for", link->uri);
+}
+
+int ldap_link_is_bound_as(struct ldap_link *link, const struct ldap_identity *who,
+			  int64_t deadline_ms, struct error *err)
 {
 	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
 	struct berval *authzid = NULL;
 	int id = 0;
-	int rc = ldap_whoami(link->ld, NULL, NULL, &id);
+	int rc = link->no_whoami ? LDAP_SUCCESS : ldap_whoami(link->ld, NULL, NULL, &id);
 
 	if (rc != LDAP_SUCCESS)
 		return link_failed(link, ECONNRESET, "Who am I", rc, err);
+	if (link->no_whoami)
+		return token_has_sid(link, who->sid, deadline_ms, err);
 	rc = await(link, "Who am I", id, deadline_ms, &answer, err);
 	if (rc == 0)
 		rc = check_result(link, "Who am I", answer, err);
+	if (rc == -EPROTO && *who->sid) {	/* RFC 4511 4.12: not an operation of this server */
+		link->no_whoami = true;
+		return token_has_sid(link, who->sid, deadline_ms, err);
+	}
 	if (rc < 0)
 		return rc;
 
 	rc = ldap_parse_whoami(link->ld, answer, &authzid);
-	bool same = rc == LDAP_SUCCESS && authzid_is(authzid, dn);
+	bool same = rc == LDAP_SUCCESS && authzid_is(authzid, who);
 	ber_bvfree(authzid);
 	if (!same)
-		return error_set(err, EACCES, "%s: bound as somebody else than %s", link->uri, dn);
+		return error_set(err, EACCES, "%s: bound as somebody else than %s", link->uri,
+				 who->dn);
 	return 0;
+}
+
+int ldap_link_search_send(struct ldap_link *link, const char *base, int scope, const char *filter,
+			  char **attributes, int limit, int64_t deadline_ms, int *id,
+			  struct error *err)
+{
+	struct timeval left = time_left(deadline_ms);
+	int rc = ldap_search_ext(link->ld, base, scope, filter, attributes, 0, NULL, NULL, &left,
+				 limit, id);
+
+	if (rc == LDAP_SUCCESS)
+		return 0;
+	return link_failed(link, rc == LDAP_FILTER_ERROR ? EINVAL : ECONNRESET, "search", rc, err);
+}
+
+int ldap_link_search_await(struct ldap_link *link, int id, int64_t deadline_ms, LDAPMessage **out,
+			   struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	int rc = await(link, "search", id, deadline_ms, &answer, err);
+
+	if (rc == 0)
+		rc = check_result(link, "search", answer, err);
+	if (rc < 0 && rc != -E2BIG)
+		return rc;
+	*out = STEAL(answer);
+	return rc;
 }
 
 int ldap_link_search(struct ldap_link *link, const char *base, int scope, const char *filter,
 		     char **attributes, int limit, int64_t deadline_ms, LDAPMessage **out,
 		     struct error *err)
 {
-	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
-	struct timeval left = time_left(deadline_ms);
 	int id = 0;
-	int rc = ldap_search_ext(link->ld, base, scope, filter, attributes, 0, NULL, NULL, &left,
-				 limit, &id);
+	int rc = ldap_link_search_send(link, base, scope, filter, attributes, limit, deadline_ms,
+				       &id, err);
+
+	return rc < 0 ? rc : ldap_link_search_await(link, id, deadline_ms, out, err);
+}
+
+/* ---------------------------------------------------------------------------- a new password */
+
+static int password_result(struct ldap_link *link, LDAPMessage *answer, struct error *err)
+{
+	OWNED(ldap_memfree) char *detail = NULL;
+	int code = LDAP_OTHER;
+	int rc = ldap_parse_result(link->ld, answer, &code, NULL, &detail, NULL, NULL, 0);
+
+	if (rc == LDAP_SUCCESS && code == LDAP_SUCCESS)
+		return 0;
+	/* Active Directory: 00000056 ERROR_INVALID_PASSWORD, 0000052D ERROR_PASSWORD_RESTRICTION */
+	if (code == LDAP_INVALID_CREDENTIALS || (detail && strncmp(detail, "00000056", 8) == 0))
+		return error_set(err, EACCES, "%s: the old password is wrong", link->uri);
+	switch (code) {
+	case LDAP_CONSTRAINT_VIOLATION:
+	case LDAP_UNWILLING_TO_PERFORM:
+	case LDAP_INSUFFICIENT_ACCESS:
+		return error_set(err, EPERM, "%s", detail && *detail ? detail
+								     : ldap_err2string(code));
+	default:
+		return check_result(link, "password change", answer, err);
+	}
+}
+
+int ldap_link_change_password(struct ldap_link *link, const char *dn, struct span old,
+			      struct span fresh, int64_t deadline_ms, struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	struct berval user = { strlen(dn), (char *)(uintptr_t)dn };
+	struct berval before = { old.len, (char *)(uintptr_t)old.ptr };
+	struct berval after = { fresh.len, (char *)(uintptr_t)fresh.ptr };
+	int id = 0;
+	int rc = ldap_passwd(link->ld, &user, &before, &after, NULL, NULL, &id);
 
 	if (rc != LDAP_SUCCESS)
-		return link_failed(link, rc == LDAP_FILTER_ERROR ? EINVAL : ECONNRESET, "search",
-				   rc, err);
-	rc = await(link, "search", id, deadline_ms, &answer, err);
+		return link_failed(link, ECONNRESET, "password change", rc, err);
+	rc = await(link, "password change", id, deadline_ms, &answer, err);
+	return rc < 0 ? rc : password_result(link, answer, err);
+}
+
+/* In quotes and UTF-16LE. -EILSEQ when it is not UTF-8. */
+static int quoted_utf16(struct span password, struct buf *out)
+{
+	buf_put_u16le(out, '"');
+	int rc = utf8_to_utf16le(password, out);
+	buf_put_u16le(out, '"');
+	return rc;
+}
+
+int ldap_link_change_ad_password(struct ldap_link *link, const char *dn, struct span old,
+				 struct span fresh, int64_t deadline_ms, struct error *err)
+{
+	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
+	struct buf texts[2] = { BUF_LIMIT(4096), BUF_LIMIT(4096) };
+	struct berval before, after, *gone[] = { &before, NULL }, *come[] = { &after, NULL };
+	LDAPMod take = { LDAP_MOD_DELETE | LDAP_MOD_BVALUES, (char *)"unicodePwd", { .modv_bvals = gone } };
+	LDAPMod give = { LDAP_MOD_ADD | LDAP_MOD_BVALUES, (char *)"unicodePwd", { .modv_bvals = come } };
+	LDAPMod *changes[] = { &take, &give, NULL };
+	int id = 0, rc = 0;
+
+	if (quoted_utf16(old, &texts[0]) < 0 || quoted_utf16(fresh, &texts[1]) < 0)
+		rc = error_set(err, EPERM, "the password is not valid text");
+	before = (struct berval){ texts[0].len, (char *)texts[0].ptr };
+	after = (struct berval){ texts[1].len, (char *)texts[1].ptr };
+	if (rc == 0) {
+		int code = ldap_modify_ext(link->ld, dn, changes, NULL, NULL, &id);
+
+		rc = code == LDAP_SUCCESS
+			     ? await(link, "password change", id, deadline_ms, &answer, err)
+			     : link_failed(link, ECONNRESET, "password change", code, err);
+	}
 	if (rc == 0)
-		rc = check_result(link, "search", answer, err);
-	if (rc < 0)
-		return rc;
-	*out = STEAL(answer);
-	return 0;
+		rc = password_result(link, answer, err);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (texts[i].ptr)
+			memory_wipe(texts[i].ptr, texts[i].capacity);
+		buf_done(&texts[i]);
+	}
+	return rc;
 }

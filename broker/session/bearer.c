@@ -8,8 +8,6 @@
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
 
-#define RETRY_MS 2000
-
 struct search {
 	struct state_job job;	/* first: jobs are cast back */
 	struct request *r;
@@ -56,20 +54,23 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 		s->bearer->confirmed = true;
 		go_on(s);
 		return;
-	case DIRECTORY_REFUSED:
-		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
-		break;
-	case DIRECTORY_DISABLED:
-		request_refuse(s->r, REASON_ACCOUNT_DISABLED, -1, NULL);
-		break;
 	case DIRECTORY_UNREACHABLE:
 		log_warn("directory_not_asked", kv_str("request", s->r->id),
 			 kv_error(&answer->reason));
 		go_on(s);
 		return;
 	case DIRECTORY_BUSY:
-		request_refuse(s->r, REASON_BUSY, RETRY_MS, NULL);
+		request_refuse(s->r, REASON_BUSY, answer->retry_after_ms, NULL);
 		break;
+	case DIRECTORY_REFUSED:
+		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
+		break;
+	case DIRECTORY_DISABLED:
+	case DIRECTORY_EXPIRED:
+	case DIRECTORY_CHANGE_PASSWORD:
+	case DIRECTORY_LOCKED:
+	case DIRECTORY_BAD_PASSWORD:
+		request_refuse(s->r, directory_reason(answer->verdict), -1, NULL);
 	}
 	give_up(s);
 }

@@ -90,9 +90,9 @@ def tree_ldif(more=()):
 
 
 class Slapd:
-    def __init__(self, folder, name='slapd', extra='', people=(), more_ldif=''):
-        """`extra` is put into the global part of slapd.conf, `people` besides PEOPLE, and
-        `more_ldif` behind them."""
+    def __init__(self, folder, name='slapd', extra='', people=(), more_ldif='', overlays=''):
+        """`extra` is put into the global part of slapd.conf, `overlays` behind the database,
+        `people` besides PEOPLE, and `more_ldif` behind them."""
         self.folder = pathlib.Path(folder) / name
         self.folder.mkdir(parents=True)
         self.port, self.plain_port = free_port(), free_port()
@@ -100,7 +100,7 @@ class Slapd:
         self.plain_uri = f'ldap://127.0.0.1:{self.plain_port}'
         self.ca = Ca(self.folder, 'directory-ca')
         self.certificate = self.ca.issue('slapd', 'IP:127.0.0.1')
-        self.extra, self.process = extra, None
+        self.extra, self.overlays, self.process = extra, overlays, None
         self.log_path = self.folder / 'slapd.log'
         self.password_file = self.folder / 'service-password'
         self.password_file.write_text(SERVICE_PASSWORD)
@@ -130,8 +130,9 @@ suffix "{BASE}"
 directory {d}/db
 maxsize 67108864
 index objectClass,entryUUID,uid,member eq
-access to attrs=userPassword by anonymous auth by * none
+access to attrs=userPassword by self =xw by anonymous auth by * none
 access to * by dn.exact="{SERVICE}" read by self read by * none
+{self.overlays}
 ''')
 
     def _tool(self, name, *arguments, text=None):
