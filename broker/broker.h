@@ -13,6 +13,7 @@ struct conductor;
 struct image_room;
 struct login_gate;
 struct session_watch;
+struct throttle;
 
 struct broker {
 	const struct broker_config *config;
@@ -23,6 +24,7 @@ struct broker {
 	struct image_room *images;
 	struct session_watch *watch;
 	struct login_gate *gate;
+	struct throttle *throttle;
 	struct authority *authority;
 	struct http_server *clients, *agents;	/* NULL while starting and stopping */
 };

@@ -13,6 +13,7 @@
 #include "broker/images/image_room.h"
 #include "broker/session/attempt.h"
 #include "broker/session/session_watch.h"
+#include "broker/session/throttle.h"
 #include "common/sys/log.h"
 
 #define HANDSHAKE_MS 5000
@@ -124,6 +125,7 @@ static void broker_close(struct broker *broker)
 	conductor_free(broker->conductor);
 	session_watch_free(broker->watch);
 	login_gate_free(broker->gate);
+	throttle_free(broker->throttle);
 	authority_free(broker->authority);
 	loop_free(broker->loop);
 }
@@ -157,7 +159,8 @@ static int open_rooms(struct broker *broker, struct error *err)
 		.on_change = on_change,
 		.arg = broker,
 	};
-	return state_queue_new(broker->loop, &state, &broker->state, err);
+	rc = state_queue_new(broker->loop, &state, &broker->state, err);
+	return rc < 0 ? rc : throttle_new(paths.store, &broker->throttle, err);
 }
 
 static int open_doors(struct broker *broker, struct error *err)

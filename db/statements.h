@@ -142,7 +142,10 @@
 	  "ORDER BY i.name, i.publication")                                                        \
 	/* hosts */                                                                                \
 	X(HOSTS, HOST_SELECT "ORDER BY h.name")                                                    \
-	X(HOST_FIND, HOST_SELECT "WHERE h.name = $1")                                              \
+	/* without the count: it is asked for at every login */                                    \
+	X(HOST_FIND, "SELECT name, state, accel, cpus, memory_bytes, memory_free_bytes, "           \
+	  "relay_host, relay_port, relay_certificate_sha256, seq, generation, last_seen_ms, -1 "    \
+	  "FROM host WHERE name = $1")                                              \
 	X(HOST_GENERATION, "SELECT generation FROM host WHERE name = $1")                          \
 	X(HOST_BUMP, "UPDATE host SET generation = generation + 1 WHERE name = $1 "                \
 	  "RETURNING generation")                                                                  \
@@ -305,6 +308,8 @@
 	X(TOKENS_PURGE, "DELETE FROM host_token WHERE expires_at_ms < $1")                         \
 	X(THROTTLE_FIND, "SELECT failures, window_began_at_ms, blocked_until_ms FROM throttle "    \
 	  "WHERE kind = $1 AND subject = $2")                                                      \
+	X(THROTTLES, "SELECT kind, subject, failures, window_began_at_ms, blocked_until_ms "        \
+	  "FROM throttle")                                                                         \
 	X(THROTTLE_PUT, "INSERT INTO throttle (kind, subject, failures, window_began_at_ms, "      \
 	  "blocked_until_ms) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, subject) "             \
 	  "DO UPDATE SET failures = excluded.failures, "                                           \

@@ -112,6 +112,16 @@ int store_pools_apply(struct store *store, const struct pool *pools, size_t coun
 int store_pools(struct store *store, struct store_pool_list *out, struct error *err) MUST_CHECK;
 int store_pool_find(struct store *store, const char *name, struct pool *out,
 		    struct error *err) MUST_CHECK;
+/* For logins: the pools as they are now, read again only when one has changed. Inside a group.
+ * To look at; let go on the store's thread. */
+struct store_pool_view {
+	struct store_pool_list list;
+	int holders;
+};
+int store_pools_view(struct store *store, struct store_pool_view **out, struct error *err) MUST_CHECK;
+void store_pool_view_done(struct store_pool_view *view);
+/* The pool of that name; NULL: there is none. */
+const struct pool *store_pool_view_find(const struct store_pool_view *view, const char *name);
 
 struct store_pool_count {	/* for `pool list` */
 	int64_t assigned, spare_ready, spare_coming, failed, leaving;
@@ -222,7 +232,7 @@ struct store_host {
 	int64_t seq;			/* of the newest report taken */
 	int64_t generation;		/* of what this host should have; grows with each change */
 	int64_t last_seen_ms;		/* 0: never */
-	int64_t desktops;		/* rows that live there */
+	int64_t desktops;		/* rows that live there; -1: store_hosts() counts them */
 };
 struct store_host_list {
 	struct store_host *items;	/* by name */
@@ -583,14 +593,25 @@ struct store_throttle {
 	const char *source;
 	struct store_throttle_rule per_user, per_source;
 };
-/* Reads only: how long to wait, 0 = go on. Attempts in flight are the caller's to count: it must
- * not let more run at once per user than failures are left. */
-int store_throttle_check(struct store *store, const struct store_throttle *throttle,
-			 int64_t now_ms, int64_t *retry_after_ms, struct error *err) MUST_CHECK;
+struct store_failures {		/* zeroed: none */
+	int64_t count, window_began_at_ms, blocked_until_ms;
+};
+/* Pure. One more; and how long to wait, 0 = go on. */
+void store_failures_add(struct store_failures *failures, const struct store_throttle_rule *rule,
+			int64_t now_ms);
+int64_t store_failures_wait(const struct store_failures *failures,
+			    const struct store_throttle_rule *rule, int64_t now_ms);
+/* Names as they are counted: without ASCII letter case, and cut when they are too long. */
+void store_throttle_fold(const char *text, char *out, size_t size);
+/* All that are counted now; kind is "user" or "source". */
+typedef void store_throttle_fn(void *arg, const char *kind, const char *subject,
+			       const struct store_failures *failures);
+int store_throttles(struct store *store, store_throttle_fn *fn, void *arg,
+		    struct error *err) MUST_CHECK;
 /* A wrong password. */
 int store_throttle_fail(struct store *store, const struct store_throttle *throttle, int64_t now_ms,
 			struct error *err) MUST_CHECK;
-/* A right one: forgets the user's failures (the source's stay). Writes only when there were any. */
+/* A right one: forgets the user's failures (the source's stay). */
 int store_throttle_success(struct store *store, const struct store_throttle *throttle,
 			   struct error *err) MUST_CHECK;
 

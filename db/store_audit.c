@@ -61,6 +61,14 @@ static int chain_hash(const char *previous, int64_t id, const struct store_audit
 static int last_row(struct store *store, int64_t *id, char sha256[STORE_SHA256_SIZE],
 		    struct error *err)
 {
+	const struct store_memory *memory = store_memory(store);
+
+	if (store_in_group(store) && memory->audit_last) {
+		*id = memory->audit_last;
+		memcpy(sha256, memory->audit_sha256, STORE_SHA256_SIZE);
+		return 0;
+	}
+
 	OWNED(query_done) struct query q = query(store, ST_AUDIT_LAST);
 	int rc = query_row(&q, err);
 
@@ -101,7 +109,11 @@ int store_audit_append(struct store *store, const struct store_audit *row, struc
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
 	}
-	return tx_commit(&tx, err);
+	if ((rc = tx_commit(&tx, err)) < 0)
+		return rc;
+	store_memory(store)->audit_last = last + 1;
+	memcpy(store_memory(store)->audit_sha256, hash, STORE_SHA256_SIZE);
+	return 0;
 }
 
 static void read_row(struct query *q, struct store_audit_row *row)

@@ -71,6 +71,17 @@ int tx_commit(struct tx *tx, struct error *err) MUST_CHECK;
 void tx_done(struct tx *tx);
 DEFINE_OWNED_VALUE(tx_done, struct tx);
 
+/* What was read from the file and is still so: forgotten when a transaction is undone, when another
+ * process has written, and, the pools, by every statement that writes one. Inside a group only:
+ * a single call cannot know what came between two of them. */
+struct store_memory {
+	struct store_pool_view *pools;	/* NULL: not read */
+	int64_t audit_last;		/* the newest row, 0: not read */
+	char audit_sha256[STORE_SHA256_SIZE];
+};
+struct store_memory *store_memory(struct store *store);
+bool store_in_group(const struct store *store);
+
 /* SQLite's check of the file and of foreign keys: a line each. Count of problems. */
 int store_engine_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
 

@@ -96,29 +96,64 @@ int store_revoke_all(struct store *store, int64_t now_ms, struct store_revoked *
 
 /* ---------------------------------------------------------------------------------- throttle */
 
-struct failures {
-	int64_t count, window_began_at_ms, blocked_until_ms;
-};
-
-/* ASCII letter case does not make another user. -EINVAL when it does not fit. */
-static int fold(const char *text, char out[STORE_USER_SIZE], struct error *err)
+void store_throttle_fold(const char *text, char *out, size_t size)
 {
-	size_t len = strlen(text);
+	size_t i = 0;
 
-	if (len >= STORE_USER_SIZE)
-		return error_set(err, EINVAL, "throttle: name too long");
-	for (size_t i = 0; i <= len; i++)
+	for (; text[i] && i + 1 < size; i++)
 		out[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + ('a' - 'A') : text[i]);
-	return 0;
+	out[i] = '\0';
+}
+
+void store_failures_add(struct store_failures *f, const struct store_throttle_rule *rule,
+			int64_t now_ms)
+{
+	if (now_ms - f->window_began_at_ms > rule->window_ms || now_ms < f->window_began_at_ms)
+		*f = (struct store_failures){ .window_began_at_ms = now_ms };
+	f->count++;
+	if (f->count >= rule->max_failures)
+		f->blocked_until_ms = now_ms + rule->block_ms;
+}
+
+int64_t store_failures_wait(const struct store_failures *f, const struct store_throttle_rule *rule,
+			    int64_t now_ms)
+{
+	int64_t left = f->blocked_until_ms - now_ms;
+
+	if (rule->max_failures == 0 || left < 0)
+		return 0;
+	/* A clock that jumped back must not block for longer than the rule says. */
+	return left > rule->block_ms ? rule->block_ms : left;
+}
+
+int store_throttles(struct store *store, store_throttle_fn *fn, void *arg, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_THROTTLES);
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0) {
+		struct store_failures failures;
+		char kind[8], subject[STORE_USER_SIZE];
+
+		get_text(&q, kind, sizeof(kind));
+		get_text(&q, subject, sizeof(subject));
+		failures.count = get_int(&q);
+		failures.window_began_at_ms = get_int(&q);
+		failures.blocked_until_ms = get_int(&q);
+		if ((rc = query_sound(&q, err)) < 0)
+			return rc;
+		fn(arg, kind, subject, &failures);
+	}
+	return rc;
 }
 
 static int read_failures(struct store *store, const char *kind, const char *subject,
-			 struct failures *out, struct error *err)
+			 struct store_failures *out, struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_THROTTLE_FIND);
 	int rc;
 
-	*out = (struct failures){ 0 };
+	*out = (struct store_failures){ 0 };
 	query_text(&q, kind);
 	query_text(&q, subject);
 	if ((rc = query_row(&q, err)) <= 0)
@@ -129,57 +164,17 @@ static int read_failures(struct store *store, const char *kind, const char *subj
 	return query_sound(&q, err);
 }
 
-static int wait_of(struct store *store, const char *kind, const char *subject,
-		   const struct store_throttle_rule *rule, int64_t now_ms, int64_t *wait_ms,
-		   struct error *err)
-{
-	struct failures f;
-	int rc;
-
-	if (rule->max_failures == 0)
-		return 0;
-	if ((rc = read_failures(store, kind, subject, &f, err)) < 0)
-		return rc;
-	/* A clock that jumped back must not block for longer than the rule says. */
-	int64_t left = f.blocked_until_ms - now_ms;
-	if (left > rule->block_ms)
-		left = rule->block_ms;
-	if (left > *wait_ms)
-		*wait_ms = left;
-	return 0;
-}
-
-int store_throttle_check(struct store *store, const struct store_throttle *throttle,
-			 int64_t now_ms, int64_t *retry_after_ms, struct error *err)
-{
-	char user[STORE_USER_SIZE];
-	int64_t wait_ms = 0;
-	int rc;
-
-	if ((rc = fold(throttle->user, user, err)) < 0 ||
-	    (rc = wait_of(store, "user", user, &throttle->per_user, now_ms, &wait_ms, err)) < 0 ||
-	    (rc = wait_of(store, "source", throttle->source, &throttle->per_source, now_ms,
-			  &wait_ms, err)) < 0)
-		return rc;
-	*retry_after_ms = wait_ms;
-	return 0;
-}
-
 static int add_failure(struct store *store, const char *kind, const char *subject,
 		       const struct store_throttle_rule *rule, int64_t now_ms, struct error *err)
 {
-	struct failures f;
+	struct store_failures f;
 	int rc;
 
 	if (rule->max_failures == 0)
 		return 0;
 	if ((rc = read_failures(store, kind, subject, &f, err)) < 0)
 		return rc;
-	if (now_ms - f.window_began_at_ms > rule->window_ms || now_ms < f.window_began_at_ms)
-		f = (struct failures){ .window_began_at_ms = now_ms };
-	f.count++;
-	if (f.count >= rule->max_failures)
-		f.blocked_until_ms = now_ms + rule->block_ms;
+	store_failures_add(&f, rule, now_ms);
 
 	OWNED(query_done) struct query q = query(store, ST_THROTTLE_PUT);
 	query_text(&q, kind);
@@ -197,7 +192,8 @@ int store_throttle_fail(struct store *store, const struct store_throttle *thrott
 	char user[STORE_USER_SIZE];
 	int rc;
 
-	if ((rc = fold(throttle->user, user, err)) < 0 || (rc = tx_begin(store, &tx, err)) < 0 ||
+	store_throttle_fold(throttle->user, user, sizeof(user));
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
 	    (rc = add_failure(store, "user", user, &throttle->per_user, now_ms, err)) < 0 ||
 	    (rc = add_failure(store, "source", throttle->source, &throttle->per_source, now_ms,
 			      err)) < 0)
@@ -209,12 +205,9 @@ int store_throttle_success(struct store *store, const struct store_throttle *thr
 			   struct error *err)
 {
 	char user[STORE_USER_SIZE];
-	struct failures f;
 	int rc;
 
-	if ((rc = fold(throttle->user, user, err)) < 0 ||
-	    (rc = read_failures(store, "user", user, &f, err)) < 0 || f.count == 0)
-		return rc;
+	store_throttle_fold(throttle->user, user, sizeof(user));
 
 	OWNED(query_done) struct query q = query(store, ST_THROTTLE_DROP);
 	query_text(&q, "user");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "db/store_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,43 @@ static int read_pools(struct store *store, bool with_deleted, struct store_pool_
 int store_pools(struct store *store, struct store_pool_list *out, struct error *err)
 {
 	return read_pools(store, false, out, err);
+}
+
+int store_pools_view(struct store *store, struct store_pool_view **out, struct error *err)
+{
+	struct store_memory *memory = store_memory(store);
+
+	assert(store_in_group(store));
+	if (!memory->pools) {
+		struct store_pool_view *view = xnew(struct store_pool_view);
+		int rc = read_pools(store, false, &view->list, err);
+
+		view->holders = 1;
+		if (rc < 0) {
+			store_pool_view_done(view);
+			return rc;
+		}
+		memory->pools = view;
+	}
+	memory->pools->holders++;
+	*out = memory->pools;
+	return 0;
+}
+
+void store_pool_view_done(struct store_pool_view *view)
+{
+	if (!view || --view->holders > 0)
+		return;
+	store_pool_list_done(&view->list);
+	free(view);
+}
+
+const struct pool *store_pool_view_find(const struct store_pool_view *view, const char *name)
+{
+	for (size_t i = 0; i < view->list.count; i++)
+		if (strcmp(view->list.items[i].name, name) == 0)
+			return &view->list.items[i];
+	return NULL;
 }
 
 static int find_pool(struct store *store, const char *name, struct pool *out, bool *deleted,

@@ -16,12 +16,61 @@
 #define BUSY_TIMEOUT_MS 2000
 #define APPLICATION_ID 0x474e4b4e	/* "GNKN": `file` and we recognise our own */
 
+enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, STEP, STEP_DONE, STEP_UNDO, CONTROLS };
+
+static const char *const control_sql[CONTROLS] = {
+	[BEGIN_READ] = "BEGIN",	     [BEGIN_WRITE] = "BEGIN IMMEDIATE", [COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",     [STEP] = "SAVEPOINT step",		[STEP_DONE] = "RELEASE step",
+	[STEP_UNDO] = "ROLLBACK TO step",
+};
+
 struct store {
 	sqlite3 *db;
 	char *path;
 	bool in_group;
+	struct store_memory memory;
+	uint32_t data_version;		/* of what `memory` was read from */
+	sqlite3_stmt *controls[CONTROLS];
 	sqlite3_stmt *statements[STATEMENT_COUNT];
+	bool changes_pools[STATEMENT_COUNT];
 };
+
+struct store_memory *store_memory(struct store *store)
+{
+	return &store->memory;
+}
+
+bool store_in_group(const struct store *store)
+{
+	return store->in_group;
+}
+
+static void forget(struct store *store)
+{
+	store_pool_view_done(store->memory.pools);
+	store->memory = (struct store_memory){ 0 };
+}
+
+/* Another process may have written since. Inside a transaction only. */
+static void forget_if_changed(struct store *store)
+{
+	uint32_t version = 0;
+
+	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_DATA_VERSION, &version) ==
+		    SQLITE_OK &&
+	    version == store->data_version)
+		return;
+	forget(store);
+	store->data_version = version;
+}
+
+static int control(struct store *store, enum control id)
+{
+	int rc = sqlite3_step(store->controls[id]);
+
+	sqlite3_reset(store->controls[id]);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
 
 static const char *const statement_sql[] = {
 #define X(name, sql) [ST_##name] = sql,
@@ -149,6 +198,10 @@ static int open_db(struct store *store, int flags, struct error *err)
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	for (int i = 0; i < CONTROLS; i++)
+		if (sqlite3_prepare_v3(store->db, control_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &store->controls[i], NULL) != SQLITE_OK)
+			return fail(store, err, control_sql[i]);
 	return execute(store, "PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;", err);
 }
 
@@ -216,12 +269,26 @@ static int migrate(struct store *store, struct error *err)
 	return 0;
 }
 
+/* Tables by their names: a statement that is added later is not forgotten. */
+static bool writes_pools(const char *sql)
+{
+	static const char *const starts[] = { "INSERT INTO pool", "UPDATE pool", "DELETE FROM pool",
+					      "REPLACE INTO pool" };
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++)
+		if (str_starts(sql, starts[i]))
+			return true;
+	return false;
+}
+
 static int prepare_all(struct store *store, struct error *err)
 {
-	for (int i = 0; i < STATEMENT_COUNT; i++)
+	for (int i = 0; i < STATEMENT_COUNT; i++) {
 		if (sqlite3_prepare_v3(store->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 				       &store->statements[i], NULL) != SQLITE_OK)
 			return fail(store, err, statement_names[i]);
+		store->changes_pools[i] = writes_pools(statement_sql[i]);
+	}
 	return 0;
 }
 
@@ -280,6 +347,9 @@ void store_close(struct store *store)
 		return;
 	for (int i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(store->statements[i]);
+	for (int i = 0; i < CONTROLS; i++)
+		sqlite3_finalize(store->controls[i]);
+	forget(store);
 	sqlite3_close(store->db);
 	free(store->path);
 	free(store);
@@ -290,8 +360,9 @@ void store_close(struct store *store)
 int store_begin(struct store *store, struct error *err)
 {
 	assert(!store->in_group);
-	if (sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+	if (control(store, BEGIN_WRITE) != SQLITE_OK)
 		return fail(store, err, "begin");
+	forget_if_changed(store);
 	store->in_group = true;
 	return 0;
 }
@@ -301,52 +372,54 @@ int store_commit(struct store *store, struct error *err)
 	assert(store->in_group);
 	store->in_group = false;
 	/* A full disk makes SQLite roll the whole group back by itself. */
-	if (sqlite3_get_autocommit(store->db))
+	if (sqlite3_get_autocommit(store->db)) {
+		forget(store);
 		return error_set(err, EIO, "store %s: the transaction was lost", store->path);
-	if (sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	}
+	if (control(store, COMMIT) == SQLITE_OK)
 		return 0;
 
 	int rc = fail(store, err, "commit");
-	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	store_rollback(store);
 	return rc;
 }
 
 void store_rollback(struct store *store)
 {
 	store->in_group = false;
+	forget(store);
 	if (!sqlite3_get_autocommit(store->db))
-		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+		(void)control(store, ROLLBACK);
 }
 
-static int tx_start(struct store *store, struct tx *tx, const char *whole, struct error *err)
+static int tx_start(struct store *store, struct tx *tx, enum control whole, struct error *err)
 {
 	/* Inside a lost group a new transaction would be durable on its own: refuse. */
 	if (store->in_group && sqlite3_get_autocommit(store->db))
 		return error_set(err, EIO, "store %s: the transaction was lost", store->path);
 
 	bool step = !sqlite3_get_autocommit(store->db);
-	if (sqlite3_exec(store->db, step ? "SAVEPOINT step" : whole, NULL, NULL, NULL) != SQLITE_OK)
+	if (control(store, step ? STEP : whole) != SQLITE_OK)
 		return fail(store, err, "begin");
+	if (!step)
+		forget_if_changed(store);
 	*tx = (struct tx){ store, step ? TX_STEP : TX_WHOLE };
 	return 0;
 }
 
 int tx_begin(struct store *store, struct tx *tx, struct error *err)
 {
-	return tx_start(store, tx, "BEGIN IMMEDIATE", err);
+	return tx_start(store, tx, BEGIN_WRITE, err);
 }
 
 int tx_begin_read(struct store *store, struct tx *tx, struct error *err)
 {
-	return tx_start(store, tx, "BEGIN", err);
+	return tx_start(store, tx, BEGIN_READ, err);
 }
 
 int tx_commit(struct tx *tx, struct error *err)
 {
-	const char *sql = tx->kind == TX_STEP ? "RELEASE step" : "COMMIT";
-
-	if (sqlite3_exec(tx->store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+	if (control(tx->store, tx->kind == TX_STEP ? STEP_DONE : COMMIT) != SQLITE_OK)
 		return fail(tx->store, err, "commit");
 	tx->kind = TX_NONE;
 	return 0;
@@ -354,11 +427,17 @@ int tx_commit(struct tx *tx, struct error *err)
 
 void tx_done(struct tx *tx)
 {
-	if (tx->kind == TX_NONE || sqlite3_get_autocommit(tx->store->db))
+	if (tx->kind == TX_NONE)
 		return;
-	sqlite3_exec(tx->store->db,
-		     tx->kind == TX_STEP ? "ROLLBACK TO step; RELEASE step" : "ROLLBACK", NULL, NULL,
-		     NULL);
+	forget(tx->store);
+	if (sqlite3_get_autocommit(tx->store->db))
+		return;
+	if (tx->kind == TX_STEP) {
+		(void)control(tx->store, STEP_UNDO);
+		(void)control(tx->store, STEP_DONE);
+	} else {
+		(void)control(tx->store, ROLLBACK);
+	}
 	tx->kind = TX_NONE;
 }
 
@@ -417,6 +496,8 @@ int query_row(struct query *q, struct error *err)
 				 statement_names[q->id]);
 	assert(q->bound == sqlite3_bind_parameter_count(statement_of(q)));
 	q->column = 0;
+	if (q->store->changes_pools[q->id])
+		store_pool_view_done(STEAL(q->store->memory.pools));
 	switch (sqlite3_step(statement_of(q))) {
 	case SQLITE_ROW:
 		return 1;

@@ -107,8 +107,8 @@ static int explain_run(struct store *store, struct admin_job *a, struct error *e
 	OWNED(json_decref) json_t *pools = json_array();
 	int rc = entitled_find(store, person, &entitled, err);
 
-	for (size_t i = 0; i < entitled.pools.count && rc == 0; i++)
-		rc = explain_pool(store, input, &entitled.pools.items[i],
+	for (size_t i = 0; rc == 0 && i < entitled.pools->list.count; i++)
+		rc = explain_pool(store, input, &entitled.pools->list.items[i],
 				  entitlement_to(&entitled, i), pools, err);
 	a->answer = json_pack("{s:s, s:s, s:s, s:o, s:O, s:s}", "user", person->user,
 			      "display_name", person->display_name, "id", person->id, "groups",

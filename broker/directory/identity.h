@@ -6,7 +6,7 @@
 #include "common/base/buf.h"
 
 #define GUID_TEXT_SIZE 37
-#define SID_TEXT_SIZE 184	/* 15 sub-authorities of up to ten digits */
+#define SID_TEXT_SIZE 185	/* "S-1-", 15 digits, 15 sub-authorities of up to ten */
 
 /* MS-DTYP 2.3.4: the first three fields are little endian. -EINVAL unless 16 bytes. */
 int guid_text(struct span bytes, char out[GUID_TEXT_SIZE]);

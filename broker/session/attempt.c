@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "broker/audit/audit.h"
+#include "broker/session/throttle.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
@@ -92,6 +93,20 @@ struct store_throttle attempt_throttle(const struct attempt *a)
 	};
 }
 
+int attempt_forgive(struct store *store, const struct attempt *a, struct error *err)
+{
+	struct store_throttle who = attempt_throttle(a);
+
+	return a->had_failures ? store_throttle_success(store, &who, err) : 0;
+}
+
+void attempt_forgiven(struct attempt *a)
+{
+	struct store_throttle who = attempt_throttle(a);
+
+	throttle_succeeded(a->r->broker->throttle, &who);
+}
+
 int attempt_audit(struct store *store, const struct attempt *a, const char *who,
 		  const char *subject, enum reason reason, struct error *err)
 {
@@ -116,8 +131,9 @@ static int refusal_run(struct store *store, struct state_job *job, struct error 
 	struct store_throttle throttle = attempt_throttle(a);
 	int rc = 0;
 
+	a->failed_at_ms = clock_wall_ms();
 	if (a->told == REASON_WRONG_CREDENTIALS)
-		rc = store_throttle_fail(store, &throttle, clock_wall_ms(), err);
+		rc = store_throttle_fail(store, &throttle, a->failed_at_ms, err);
 	return rc < 0 ? rc : attempt_audit(store, a, a->user, "", a->audited, err);
 }
 
@@ -137,6 +153,9 @@ static void refusal_done(struct state_job *job, int rc, const struct error *err)
 		attempt_store_failed(a, rc, err);
 		return;
 	}
+	struct store_throttle who = attempt_throttle(a);
+	if (a->told == REASON_WRONG_CREDENTIALS)
+		throttle_failed(a->r->broker->throttle, &who, a->failed_at_ms);
 	leave_gates(a);	/* it has been counted: the next one may try */
 	a->delay = loop_timer_new(a->r->broker->loop, refuse_late, a);
 	loop_timer_start(a->delay, REFUSAL_STEP_MS - took_ms % REFUSAL_STEP_MS);
@@ -152,6 +171,7 @@ void attempt_fail(struct attempt *a, enum reason told, enum reason audited)
 static void on_directory(void *arg, const struct directory_answer *answer)
 {
 	struct attempt *a = arg;
+	struct store_throttle who;
 
 	secret_wipe(&a->password);
 	secret_wipe(&a->fresh);
@@ -167,6 +187,8 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 
 	switch (answer->verdict) {
 	case DIRECTORY_OK:
+		who = attempt_throttle(a);
+		a->had_failures = throttle_has_failures(a->r->broker->throttle, &who);
 		a->granted(a, answer);
 		return;
 	case DIRECTORY_UNREACHABLE:
@@ -191,24 +213,11 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 
 /* ----------------------------------------------------------------------------- on the way there */
 
-static int throttle_run(struct store *store, struct state_job *job, struct error *err)
+static void ask_directory(struct attempt *a)
 {
-	struct attempt *a = (struct attempt *)job;
-	struct store_throttle throttle = attempt_throttle(a);
-
-	return store_throttle_check(store, &throttle, clock_wall_ms(), &a->retry_after_ms, err);
-}
-
-static void throttle_done(struct state_job *job, int rc, const struct error *err)
-{
-	struct attempt *a = (struct attempt *)job;
 	struct directory *directory = a->r->broker->directory;
 
-	if (rc < 0)
-		attempt_store_failed(a, rc, err);
-	else if (a->retry_after_ms > 0)
-		attempt_refuse(a, REASON_THROTTLED, a->retry_after_ms);
-	else if (a->kind == ATTEMPT_CHANGE_PASSWORD)
+	if (a->kind == ATTEMPT_CHANGE_PASSWORD)
 		directory_change_password(directory, a->user, &a->password, &a->fresh,
 					  on_directory, a);
 	else
@@ -217,7 +226,14 @@ static void throttle_done(struct state_job *job, int rc, const struct error *err
 
 static void past_source_gate(void *arg)
 {
-	submit(arg, throttle_run, throttle_done);
+	struct attempt *a = arg;
+	struct store_throttle who = attempt_throttle(a);
+	int64_t wait_ms = throttle_wait_ms(a->r->broker->throttle, &who, clock_wall_ms());
+
+	if (wait_ms > 0)
+		attempt_refuse(a, REASON_THROTTLED, wait_ms);
+	else
+		ask_directory(a);
 }
 
 static void past_user_gate(void *arg)

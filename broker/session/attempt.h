@@ -29,7 +29,8 @@ struct attempt {
 	char user[STORE_USER_SIZE], key[STORE_USER_SIZE];	/* typed, and folded */
 	char client[128];
 	struct secret password, fresh;
-	int64_t retry_after_ms;
+	int64_t failed_at_ms;
+	bool had_failures;	/* to be forgotten after a right password */
 	enum reason told, audited;	/* of a refusal */
 	char detail[200];
 	struct loop_timer *delay;
@@ -45,6 +46,9 @@ void attempt_begin(struct attempt *a, attempt_fn *granted, attempt_drop_fn *drop
 
 /* The counters of wrong passwords that concern it. */
 struct store_throttle attempt_throttle(const struct attempt *a);
+/* After a right password: the first as a step of a state job, the second when it is durable. */
+int attempt_forgive(struct store *store, const struct attempt *a, struct error *err) MUST_CHECK;
+void attempt_forgiven(struct attempt *a);
 /* A row of the audit log as a step of a state job. */
 int attempt_audit(struct store *store, const struct attempt *a, const char *who,
 		  const char *subject, enum reason reason, struct error *err) MUST_CHECK;

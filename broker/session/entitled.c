@@ -10,26 +10,28 @@
 void entitled_done(struct entitled *entitled)
 {
 	free(entitled->items);
-	store_pool_list_done(&entitled->pools);
+	store_pool_view_done(entitled->pools);
 	*entitled = (struct entitled){ 0 };
 }
 
 int entitled_find(struct store *store, const struct directory_person *person, struct entitled *out,
 		  struct error *err)
 {
-	int rc = store_pools(store, &out->pools, err);
+	int rc = store_pools_view(store, &out->pools, err);
 
 	if (rc < 0)
 		return rc;
-	out->items = xcalloc(out->pools.count + 1, sizeof(out->items[0]));
-	out->count = pool_entitlements(out->pools.items, out->pools.count, person->user,
+	const struct store_pool_list *pools = &out->pools->list;
+
+	out->items = xcalloc(pools->count + 1, sizeof(out->items[0]));
+	out->count = pool_entitlements(pools->items, pools->count, person->user,
 				       person->groups, person->group_count, out->items);
 	return 0;
 }
 
 const struct pool *entitled_pool(const struct entitled *entitled, size_t index)
 {
-	return &entitled->pools.items[entitled->items[index].pool];
+	return &entitled->pools->list.items[entitled->items[index].pool];
 }
 
 static const struct pool *by_name(const struct entitled *entitled, const char *name)

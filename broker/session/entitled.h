@@ -8,7 +8,7 @@
 #include "db/store.h"
 
 struct entitled {
-	struct store_pool_list pools;
+	struct store_pool_view *pools;
 	struct entitlement *items;	/* point into pools */
 	size_t count;
 };

@@ -83,8 +83,8 @@ static int grant_run(struct store *store, struct state_job *job, struct error *e
 {
 	struct login *l = (struct login *)job;
 	OWNED(entitled_done) struct entitled entitled = { 0 };
-	struct store_throttle throttle = attempt_throttle(l->attempt);
-	int rc = store_throttle_success(store, &throttle, err);
+	int rc = attempt_forgive(store, l->attempt, err);
+
 	if (rc == 0)
 		rc = store_user_upsert(store, &l->stored, clock_wall_ms(), err);
 	if (rc == 0)
@@ -129,6 +129,7 @@ static void grant_done(struct state_job *job, int rc, const struct error *err)
 		attempt_store_failed(l->attempt, rc, err);
 		return;
 	}
+	attempt_forgiven(l->attempt);
 	if (!l->entitled) {
 		attempt_refuse(l->attempt, REASON_NOT_ENTITLED, -1);
 		return;

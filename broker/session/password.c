@@ -9,8 +9,7 @@
 static int changed_run(struct store *store, struct state_job *job, struct error *err)
 {
 	struct attempt *a = (struct attempt *)job;
-	struct store_throttle throttle = attempt_throttle(a);
-	int rc = store_throttle_success(store, &throttle, err);
+	int rc = attempt_forgive(store, a, err);
 
 	return rc < 0 ? rc : attempt_audit(store, a, a->user, "", REASON_OK, err);
 }
@@ -23,6 +22,7 @@ static void changed_done(struct state_job *job, int rc, const struct error *err)
 		attempt_store_failed(a, rc, err);
 		return;
 	}
+	attempt_forgiven(a);
 	request_reply_empty(a->r);
 	attempt_end(a);
 }
