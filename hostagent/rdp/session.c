@@ -591,7 +591,7 @@ ssize_t rdp_session_feed(struct rdp_session *s, enum rdp_side side, struct span 
 	output_begin(s, out);
 	if (s->state == RDP_FAULTED)
 		return -EBADMSG;
-	while (rdp_session_reads(s, side) && output_has_room(s)) {
+	while (done < in.len && rdp_session_reads(s, side) && output_has_room(s)) {
 		ssize_t n = session_take(s, side, span_of(in.ptr + done, in.len - done));
 
 		if (n < 0 && done == 0)

@@ -7,6 +7,7 @@
 #include "hostagent/rdp/framing.h"
 #include "hostagent/rdp/mcs.h"
 #include "hostagent/rdp/rdpdr.h"
+#include "hostagent/rdp/session_state.h"
 #include "hostagent/rdp/svc.h"
 #include "tests/unit/rdp/replay.h"
 
@@ -153,19 +154,54 @@ static void say(struct replay *r, enum rdp_side from, uint8_t what, struct span 
 	replay_bytes(r, from, buf_span(&pdu));
 }
 
-static struct span connection(void)
+static struct rdp_session *connected(const struct rdp_policy *with)
 {
-	static struct buf bytes;
+	static struct buf recording;
+	struct replay r;
 
-	if (bytes.len == 0)
-		file_load(RDP_TEST_DATA "/all-denied.rec", &bytes);
-	return buf_span(&bytes);
+	if (recording.len == 0)
+		file_load(RDP_TEST_DATA "/all-denied.rec", &recording);
+	replay_init(&r, with, 0);
+	replay_recording(&r, buf_span(&recording));
+	MUST(rdp_session_state(r.session) == RDP_ACTIVE);
+
+	struct rdp_session *s = STEAL(r.session);
+
+	replay_done(&r);
+	return s;
 }
 
-static struct rdp_policy policy_read(struct reader *r)
+/* All of a session that stands is in its struct, but for two buffers that mean nothing between
+ * calls and texts that are wiped once the guest has them. */
+static void put_back(struct rdp_session *used, const struct rdp_session *on)
 {
-	uint16_t bits = read_u16le(r);
+	struct buf scratch = used->scratch, work = used->work;
 
+	*used = *on;
+	used->scratch = scratch;
+	used->work = work;
+}
+
+/* Connecting takes a hundred times as long as what follows, so a session that stands is kept for
+ * policies that were used of late. */
+static struct rdp_session *session_for(const struct rdp_policy *with, uint16_t bits)
+{
+	static struct { uint16_t bits; struct rdp_session *on, *used; } kept[64];
+	__typeof__(kept[0]) *slot = &kept[(bits ^ bits >> 6) % ARRAY_LEN(kept)];
+
+	if (!slot->on || slot->bits != bits) {
+		rdp_session_free(slot->on);
+		rdp_session_free(slot->used);
+		slot->bits = bits;
+		slot->on = connected(with);
+		slot->used = connected(with);
+	}
+	put_back(slot->used, slot->on);
+	return slot->used;
+}
+
+static struct rdp_policy policy_of(uint16_t bits)
+{
 	return (struct rdp_policy){
 		.sound = bits & 1, .microphone = bits >> 1 & 1, .camera = bits >> 2 & 1,
 		.printers = bits >> 3 & 1, .smart_cards = bits >> 4 & 1, .drives = bits >> 5 & 1,
@@ -179,15 +215,14 @@ static struct rdp_policy policy_read(struct reader *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = reader_of(span_of(data, size));
-	struct replay replay;
+	struct replay replay = { 0 };
+	uint16_t bits = read_u16le(&r) & 0x3ff;
 
-	policy = policy_read(&r);
+	policy = policy_of(bits);
+	replay.policy = policy;
+	replay.session = session_for(&policy, bits);
 	for (size_t i = 0; i < ARRAY_LEN(messages[0]); i++)
 		messages[RDP_CLIENT][i].len = messages[RDP_GUEST][i].len = 0;
-	replay_init(&replay, &policy, 0);
-	replay_recording(&replay, connection());
-	buf_reset(&replay.written[0]);
-	buf_reset(&replay.written[1]);
 	while (r.rest.len && !replay.over) {
 		uint8_t what = read_u8(&r), flags = read_u8(&r);
 		uint32_t more = read_u16le(&r);
@@ -200,6 +235,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    (flags & 3) | (flags & 4 ? 0x200000u : 0) | (flags & 8 ? SVC_SHOW_PROTOCOL : 0));
 		check_written(&replay);
 	}
+	replay.session = NULL;	/* kept */
 	replay_done(&replay);
 	return 0;
 }

@@ -136,6 +136,11 @@ class SpyPort:
         self.address = self.listener.getsockname()
         threading.Thread(target=self._serve, daemon=True).start()
 
+    def seen(self, side, data):
+        """What a side has said, in plaintext."""
+        if side == 'client':
+            self.to_guest += data
+
     def _serve(self):
         with contextlib.suppress(OSError):
             while True:
@@ -145,9 +150,11 @@ class SpyPort:
     def _spy(self, near):
         far = socket.create_connection(self.target)
         request = near.recv(4096)
-        self.to_guest += request
+        self.seen('client', request)
         far.sendall(request)
-        near.sendall(far.recv(4096))
+        confirm = far.recv(4096)
+        self.seen('guest', confirm)
+        near.sendall(confirm)
         near = self.near_context.wrap_socket(near, server_side=True)
         far = self.far_context.wrap_socket(far)
         self._pump(near, far)
@@ -161,9 +168,8 @@ class SpyPort:
                     data = self._read(source)
                     if data == b'':
                         raise ConnectionError
-                    if data and source is near:
-                        self.to_guest += data
                     if data:
+                        self.seen('client' if source is near else 'guest', data)
                         (far if source is near else near).sendall(data)
         for s in (near, far):
             with contextlib.suppress(OSError):

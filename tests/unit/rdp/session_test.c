@@ -74,6 +74,18 @@ static void test_any_split_is_the_same(void **state)
 	}
 }
 
+static void test_nothing_read_changes_nothing(void **state)
+{
+	struct rdp_session *s = rdp_session_new();
+	struct rdp_output out;
+
+	for (size_t side = 0; side < RDP_SIDES; side++)
+		assert_int_equal(rdp_session_feed(s, (enum rdp_side)side, (struct span){ 0 }, &out), 0);
+	assert_int_equal(rdp_session_state(s), RDP_X224_REQUEST);
+	assert_int_equal(out.piece_count + out.effect_count, 0);
+	rdp_session_free(s);
+}
+
 static void test_ticket(void **state)
 {
 	struct replay r;
@@ -435,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_traces),
 		cmocka_unit_test(test_any_split_is_the_same),
+		cmocka_unit_test(test_nothing_read_changes_nothing),
 		cmocka_unit_test(test_ticket),
 		cmocka_unit_test(test_guest_hears_only_us),
 		cmocka_unit_test(test_client_hears_what_it_asked),
