@@ -17,8 +17,8 @@
 #define NAMES_MAX 32
 
 struct authority {
-	X509 *ca;
-	EVP_PKEY *ca_key, *guest_key;
+	X509 *ca, *broker;
+	EVP_PKEY *ca_key, *guest_key, *broker_key;
 	int64_t host_days;
 	struct buf ca_pem;
 	struct buf guest_public;
@@ -291,6 +291,10 @@ int authority_open(const struct broker_config *config, struct authority **out, s
 	if (rc == 0)
 		rc = tls_key_load(paths.ca_key, &a->ca_key, err);
 	if (rc == 0)
+		rc = tls_certificate_load(paths.broker_crt, &a->broker, err);
+	if (rc == 0)
+		rc = tls_key_load(paths.broker_key, &a->broker_key, err);
+	if (rc == 0)
 		rc = tls_key_load(paths.guest_key, &a->guest_key, err);
 	if (rc == 0)
 		rc = tls_certificate_pem(a->ca, &a->ca_pem, err);
@@ -308,6 +312,8 @@ void authority_free(struct authority *a)
 		return;
 	X509_free(a->ca);
 	EVP_PKEY_free(a->ca_key);
+	X509_free(a->broker);
+	EVP_PKEY_free(a->broker_key);
 	EVP_PKEY_free(a->guest_key);
 	buf_done(&a->ca_pem);
 	buf_done(&a->guest_public);
@@ -333,6 +339,21 @@ int authority_sign_host(struct authority *a, const char *name, struct span csr_p
 	if (rc == 0)
 		rc = tls_certificate_pem(certificate, certificate_pem, err);
 	return rc;
+}
+
+X509 *authority_broker_certificate(struct authority *a)
+{
+	return a->broker;
+}
+
+EVP_PKEY *authority_broker_key(struct authority *a)
+{
+	return a->broker_key;
+}
+
+X509 *authority_ca(struct authority *a)
+{
+	return a->ca;
 }
 
 const char *authority_ca_pem(struct authority *a)

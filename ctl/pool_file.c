@@ -141,6 +141,8 @@ const struct yamlf_field pool_fields[] = {
 	  .help = "how long a desktop waits for its disconnected user" },
 	{ "self_service", YAMLF_MAP, .fields = self_service_fields,
 	  .help = "what users may do with their own desktop" },
+	{ "standard_clients", YAMLF_WORD, AT(standard_clients), .parse = parse_allow,
+	  .help = "allow or deny: clients other than Genkan's" },
 	{ "desktop", YAMLF_MAP, .fields = desktop_fields, .required = true,
 	  .help = "hardware of each desktop" },
 	{ "policy", YAMLF_MAP, .fields = policy_fields, .help = "what a session may redirect" },

@@ -22,7 +22,8 @@
 #define POOL_SELECT                                                                                \
 	"SELECT name, title, image, channel, publication, assignment, size_max, size_spare, "      \
 	"cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, schedule, max_per_user, "  \
-	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, deleted FROM pool "
+	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, standard_clients, deleted "    \
+	"FROM pool "
 
 #define IMAGE_SELECT                                                                               \
 	"SELECT i.name, i.publication, i.sha256, i.size_bytes, i.published_at_ms, "                \
@@ -56,8 +57,8 @@
 	X(POOL_PUT, "INSERT INTO pool (name, title, image, channel, publication, assignment, "     \
 	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, "  \
 	  "schedule, max_per_user, on_logoff, disconnect_timeout_ms, self_restart, self_reset, "   \
-	  "deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "    \
-	  "$13, $14, $15, $16, $17, $18, $19, $20, 0, $21) "                                       \
+	  "standard_clients, deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, " \
+	  "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, $22) "                   \
 	  "ON CONFLICT (name) DO UPDATE SET title = excluded.title, image = excluded.image, "      \
 	  "channel = excluded.channel, publication = excluded.publication, "                       \
 	  "assignment = excluded.assignment, size_max = excluded.size_max, "                       \
@@ -68,6 +69,7 @@
 	  "max_per_user = excluded.max_per_user, on_logoff = excluded.on_logoff, "                 \
 	  "disconnect_timeout_ms = excluded.disconnect_timeout_ms, "                               \
 	  "self_restart = excluded.self_restart, self_reset = excluded.self_reset, "               \
+	  "standard_clients = excluded.standard_clients, "                                         \
 	  "deleted = 0, changed_at_ms = excluded.changed_at_ms")                                   \
 	X(POOL_MARK_DELETED, "UPDATE pool SET deleted = 1, changed_at_ms = $1 WHERE name = $2")    \
 	X(POOLS_PURGE, "DELETE FROM pool WHERE deleted = 1 "                                       \
@@ -239,19 +241,20 @@
 	X(ASSIGNMENT_DROP, "DELETE FROM assignment WHERE desktop = $1")                            \
 	/* tickets */                                                                              \
 	X(TICKET_PUT, "INSERT INTO ticket (locator, secret_sha256, person, desktop, host, epoch, " \
-	  "client_address, policy, expires_at_ms, used_at_ms, wrong_count) "                       \
-	  "SELECT $1, $2, $3, d.id, d.host, d.epoch, $4, $5, $6, 0, 0 FROM desktop d "             \
+	  "client_address, policy, expires_at_ms, standard, used_at_ms, wrong_count) "             \
+	  "SELECT $1, $2, $3, d.id, d.host, d.epoch, $4, $5, $6, $7, 0, 0 FROM desktop d "         \
 	  "JOIN assignment a ON a.desktop = d.id "                                                 \
-	  "WHERE a.person = $3 AND d.id = $7 AND d.host = $8 AND d.epoch = $9 "                    \
+	  "WHERE a.person = $3 AND d.id = $8 AND d.host = $9 AND d.epoch = $10 "                   \
 	  "AND d.want = 'running'")                                                                \
 	X(TICKET_USE, "UPDATE ticket SET used_at_ms = $1 WHERE locator = $2 "                      \
 	  "AND secret_sha256 = $3 AND host = $4 AND used_at_ms = 0 AND expires_at_ms > $5 "        \
-	  "AND wrong_count < $6 AND EXISTS (SELECT 1 FROM desktop d "                              \
+	  "AND wrong_count < $6 AND standard = $7 AND (standard = 0 OR client_address = $8) "      \
+	  "AND EXISTS (SELECT 1 FROM desktop d "                                                   \
 	  "JOIN assignment a ON a.desktop = d.id WHERE d.id = ticket.desktop "                     \
 	  "AND d.host = ticket.host AND d.epoch = ticket.epoch AND d.want = 'running' "            \
 	  "AND a.person = ticket.person)")                                                         \
 	X(TICKET_FIND, "SELECT secret_sha256, person, desktop, host, policy, expires_at_ms, "      \
-	  "used_at_ms, wrong_count FROM ticket WHERE locator = $1")                                \
+	  "used_at_ms, wrong_count, standard, client_address FROM ticket WHERE locator = $1")      \
 	X(TICKET_WRONG, "UPDATE ticket SET wrong_count = wrong_count + 1 WHERE locator = $1")      \
 	X(TICKETS_DROP, "DELETE FROM ticket WHERE desktop = $1")                                   \
 	X(TICKETS_REVOKE, "UPDATE ticket SET used_at_ms = $1 WHERE used_at_ms = 0")                \

@@ -492,6 +492,7 @@ struct store_ticket {
 	const char *user_key, *desktop, *host;
 	int64_t epoch;
 	const char *client_address;
+	bool standard;		/* for a standard client at that address, and for nobody else */
 	struct pool_policy policy;
 	int64_t expires_at_ms;
 };
@@ -504,6 +505,7 @@ struct store_redeem {
 	uint8_t secret_sha256[STORE_HASH_BYTES];
 	const char *host;		/* who asks: the CN of its certificate */
 	const char *client_address;	/* as the relay saw it */
+	bool standard;			/* it came as those of standard clients do */
 	int64_t now_ms;
 };
 struct store_redeemed {

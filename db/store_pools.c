@@ -60,6 +60,7 @@ static void read_life(struct query *q, struct pool *out)
 	out->disconnect_timeout_ms = get_int(q);
 	out->self_restart = get_int(q) != 0;
 	out->self_reset = get_int(q) != 0;
+	out->standard_clients = get_int(q) != 0;
 }
 
 static int read_pool(struct query *q, struct pool *out, bool *deleted, struct error *err)
@@ -321,6 +322,7 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 		query_int(&q, p->disconnect_timeout_ms);
 		query_int(&q, p->self_restart);
 		query_int(&q, p->self_reset);
+		query_int(&q, p->standard_clients);
 		query_int(&q, now_ms);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;

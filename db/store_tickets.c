@@ -22,6 +22,7 @@ int store_ticket_create(struct store *store, const struct store_ticket *ticket, 
 	query_text(&q, ticket->client_address);
 	query_text(&q, buf_text(&policy));
 	query_int(&q, ticket->expires_at_ms);
+	query_int(&q, ticket->standard);
 	query_text(&q, ticket->desktop);
 	query_text(&q, ticket->host);
 	query_int(&q, ticket->epoch);
@@ -41,6 +42,8 @@ struct found {
 	char host[STORE_NAME_SIZE];
 	struct pool_policy policy;
 	int64_t expires_at_ms, used_at_ms, wrong_count;
+	bool standard;
+	char client_address[STORE_ADDRESS_SIZE];
 };
 
 static int policy_word(const char *text, struct pool_policy *out)
@@ -66,6 +69,8 @@ static int find_ticket(struct store *store, const uint8_t *locator, struct found
 	out->expires_at_ms = get_int(&q);
 	out->used_at_ms = get_int(&q);
 	out->wrong_count = get_int(&q);
+	out->standard = get_int(&q) != 0;
+	get_text(&q, out->client_address, sizeof(out->client_address));
 	if (policy_word(policy, &out->policy) < 0)
 		q.damaged = true;
 	return query_sound(&q, err);
@@ -82,6 +87,8 @@ static int use_ticket(struct store *store, const struct store_redeem *redeem, st
 	query_text(&q, redeem->host);
 	query_int(&q, redeem->now_ms);
 	query_int(&q, STORE_TICKET_WRONG_MAX);
+	query_int(&q, redeem->standard);
+	query_text(&q, redeem->client_address);
 	return query_run(&q, err);
 }
 
@@ -101,11 +108,16 @@ static bool same_secret(const struct found *t, const uint8_t *secret_sha256)
 	return span_equal_secret(span_text(hex), span_text(t->secret_sha256));
 }
 
-/* Why the UPDATE found nothing. Another host learns nothing and cannot burn the ticket. */
+/* Why the UPDATE found nothing. Another host learns nothing and cannot burn the ticket, and neither
+ * can who has seen the locator of a standard client go by. */
 static enum reason why_not(const struct found *t, const struct store_redeem *redeem)
 {
 	if (strcmp(t->host, redeem->host) != 0)
 		return REASON_TICKET_HOST;
+	if (t->standard != redeem->standard)
+		return REASON_TICKET_CLIENT;
+	if (t->standard && strcmp(t->client_address, redeem->client_address) != 0)
+		return REASON_TICKET_ADDRESS;
 	if (t->wrong_count >= STORE_TICKET_WRONG_MAX)
 		return REASON_TICKET_BURNED;
 	if (!same_secret(t, redeem->secret_sha256))

@@ -248,7 +248,8 @@ static bool same_life(const struct pool *a, const struct pool *b)
 	       same_schedule(a, b) && a->max_per_user == b->max_per_user &&
 	       a->on_logoff == b->on_logoff &&
 	       a->disconnect_timeout_ms == b->disconnect_timeout_ms &&
-	       a->self_restart == b->self_restart && a->self_reset == b->self_reset;
+	       a->self_restart == b->self_restart && a->self_reset == b->self_reset &&
+	       a->standard_clients == b->standard_clients;
 }
 
 bool pool_equal(const struct pool *a, const struct pool *b)

@@ -60,6 +60,7 @@ struct pool {
 	enum pool_on_logoff on_logoff;
 	int64_t disconnect_timeout_ms;	/* a floating desktop nobody is connected to; 0: for ever */
 	bool self_restart, self_reset;	/* what a user may do with the own desktop */
+	bool standard_clients;	/* clients that are not ours, with a signed .rdp file */
 	struct desktop_size desktop;
 	struct pool_policy policy;
 };

@@ -50,7 +50,7 @@ json_t *pool_to_json(const struct pool *pool)
 {
 	return json_pack(
 		"{s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:s, s:I, "
-		"s:{s:s, s:s}, s:{s:I, s:I, s:I}, s:o}",
+		"s:{s:s, s:s}, s:s, s:{s:I, s:I, s:I}, s:o}",
 		"pool", pool->name, "title", pool->title,
 		"entitled", "groups", names_to_json(pool->group_count, pool->groups),
 		"users", names_to_json(pool->user_count, pool->users),
@@ -61,6 +61,7 @@ json_t *pool_to_json(const struct pool *pool)
 		"on_logoff", pool_on_logoff_word(pool->on_logoff), "disconnect_timeout_ms",
 		(json_int_t)pool->disconnect_timeout_ms, "self_service", "restart",
 		allow_word(pool->self_restart), "reset", allow_word(pool->self_reset),
+		"standard_clients", allow_word(pool->standard_clients),
 		"desktop", "cpus", (json_int_t)pool->desktop.cpus, "memory_bytes",
 		(json_int_t)pool->desktop.memory_bytes, "disk_bytes",
 		(json_int_t)pool->desktop.disk_bytes, "policy", policy_to_json(&pool->policy));
@@ -219,6 +220,8 @@ static int life_from_json(const json_t *object, struct pool *p, struct error *er
 		return -EINVAL;
 	if (pool_on_logoff_parse(on_logoff, &p->on_logoff) < 0)
 		return error_set(err, EINVAL, "on_logoff: must be refresh, keep or delete");
+	if (allow_from_json(object, "standard_clients", &p->standard_clients, err) < 0)
+		return -EINVAL;
 	return self_service_from_json(object, p, err);
 }
 
@@ -244,8 +247,8 @@ static int members_from_json(const json_t *object, struct pool *p, struct error 
 {
 	static const char *const known[] = { "pool",   "title", "entitled", "image", "assignment",
 					     "size", "schedule", "max_per_user", "on_logoff",
-					     "disconnect_timeout_ms", "self_service", "desktop",
-					     "policy", NULL };
+					     "disconnect_timeout_ms", "self_service",
+					     "standard_clients", "desktop", "policy", NULL };
 	const json_t *policy = json_object_get(object, "policy");
 	char assignment[16];
 

@@ -19,6 +19,8 @@
 	  "The directory does not take the new password.")                                         \
 	X(REASON_NOT_ENTITLED, "not_entitled", 403, "No desktop is set up for this account.")      \
 	X(REASON_FORBIDDEN, "forbidden", 403, "This is not allowed.")                              \
+	X(REASON_STANDARD_CLIENTS_DENIED, "standard_clients_denied", 403,                          \
+	  "This desktop can only be used with Genkan's own client.")                               \
 	X(REASON_TICKET_INVALID, "ticket_invalid", 403, "The ticket is not valid.")                \
 	X(REASON_NOT_FOUND, "not_found", 404, "There is no such thing.")                           \
 	X(REASON_THROTTLED, "throttled", 429, "Too many attempts; please wait.")                   \
@@ -62,6 +64,10 @@
 	X(REASON_TICKET_SECRET, "ticket_wrong_secret", 403, "The ticket's secret is wrong.")       \
 	X(REASON_TICKET_BURNED, "ticket_burned", 403, "Too many wrong secrets for this ticket.")   \
 	X(REASON_TICKET_HOST, "ticket_other_host", 403, "The ticket belongs to another host.")     \
+	X(REASON_TICKET_ADDRESS, "ticket_other_address", 403,                                      \
+	  "The ticket was made for another address.")                                              \
+	X(REASON_TICKET_CLIENT, "ticket_other_client", 403,                                        \
+	  "The ticket was made for another kind of client.")                                       \
 	X(REASON_TICKET_EPOCH, "ticket_stale", 403, "The desktop has changed since the ticket.")   \
 	/* golden images */                                                                         \
 	X(REASON_IMAGE_NO_SPACE, "image_no_space", 507, "There is no room for this image.")        \

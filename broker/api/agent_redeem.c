@@ -131,6 +131,8 @@ static int read_ticket(const json_t *body, struct redeeming *d, struct error *er
 	if (rc == 0)
 		rc = json_get_text(body, "secret", secret, sizeof(secret), err);
 	if (rc == 0)
+		rc = json_get_bool_or(body, "standard", false, &d->ask.standard, err);
+	if (rc == 0)
 		rc = json_get_text_or(body, "client_address", "", d->client_address,
 				      sizeof(d->client_address), err);
 	if (rc < 0)

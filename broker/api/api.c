@@ -29,6 +29,7 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change },
 	{ "GET", "/v1/desktops", ACCESS_ANYBODY, reconnect_list },
 	{ "POST", "/v1/desktops/{id}/connect", ACCESS_ANYBODY, reconnect_connect },
+	{ "GET", "/v1/desktops/{id}/rdp", ACCESS_ANYBODY, reconnect_rdp_file },
 	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart },
 	{ "POST", "/v1/desktops/{id}/reset", ACCESS_ANYBODY, self_service_reset },
 	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami },

@@ -112,6 +112,16 @@ void request_reply_bytes(struct request *r, const char *range, struct span bytes
 	free(r);
 }
 
+void request_reply_file(struct request *r, const char *type, const char *name, struct span body)
+{
+	struct http_exchange *x = request_exchange(r);
+
+	log_request(r, x ? 200 : 499, reason_word(r->outcome));
+	if (x)
+		http_reply_file(x, type, name, body);
+	free(r);
+}
+
 void request_reply_empty(struct request *r)
 {
 	request_reply(r, 204, NULL);

@@ -40,6 +40,8 @@ bool request_token_hash(struct request *r, uint8_t out[STORE_HASH_BYTES]);
 void request_reply(struct request *r, int status, json_t *body);
 /* Bytes of a file; see http_reply_bytes(). */
 void request_reply_bytes(struct request *r, const char *range, struct span bytes);
+/* `body` is borrowed. */
+void request_reply_file(struct request *r, const char *type, const char *name, struct span body);
 void request_reply_empty(struct request *r);
 /* By the table of reasons; detail NULL = the reason's sentence. retry_after_ms < 0: none. */
 void request_refuse(struct request *r, enum reason reason, int64_t retry_after_ms,

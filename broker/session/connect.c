@@ -34,6 +34,7 @@ static int make_ticket(struct store *store, const struct connect_ask *ask, int64
 		.host = out->desktop.host,
 		.epoch = out->desktop.epoch,
 		.client_address = ask->client_address,
+		.standard = ask->standard,
 		.policy = out->policy,
 		.expires_at_ms = now_ms + ask->ticket_ms,
 	};
@@ -84,6 +85,17 @@ static int read_policy(struct store *store, const char *name, struct pool_policy
 	return rc;
 }
 
+/* Before anything is taken or ordered. */
+static int refuse_standard(struct store *store, const struct connect_ask *ask, bool *refused,
+			   struct error *err)
+{
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	int rc = ask->standard ? store_pool_find(store, ask->pool, pool, err) : 0;
+
+	*refused = ask->standard && !pool->standard_clients;
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* For the client's screen; what counts is what is in force when the ticket is redeemed. */
 static int find_exception(struct store *store, const struct connect_ask *ask, int64_t now_ms,
 			  struct connect_outcome *out, struct error *err)
@@ -111,9 +123,16 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 {
 	int64_t now_ms = clock_wall_ms();
 	struct store_taken taken = { 0 };
-	int rc = take(store, ask, now_ms, &taken, err);
+	bool refused;
+	int rc = refuse_standard(store, ask, &refused, err);
 
 	if (rc < 0)
+		return rc;
+	if (refused) {
+		out->reason = REASON_STANDARD_CLIENTS_DENIED;
+		return 0;
+	}
+	if ((rc = take(store, ask, now_ms, &taken, err)) < 0)
 		return rc;
 	out->reason = taken.reason;
 	out->how = taken.how;

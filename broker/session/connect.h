@@ -14,6 +14,7 @@ struct connect_ask {
 	struct store_user user;
 	char pool[POOL_NAME_SIZE];
 	bool replace_failed;
+	bool standard;		/* for a standard client: refused unless the pool allows them */
 	bool only_own;		/* nothing new: the directory could not confirm the entitlement */
 	char client_address[64];
 	int64_t ticket_ms, host_silent_ms;

@@ -8,6 +8,7 @@
 #include "broker/session/bearer.h"
 #include "broker/session/connect.h"
 #include "broker/session/entitled.h"
+#include "broker/session/rdp_file.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 
@@ -147,7 +148,9 @@ static int audit_connect(struct store *store, struct connecting *c, struct error
 	struct audit row = {
 		.who = c->bearer->user.name,
 		.source = c->r->source,
-		.what = reason == REASON_OK ? "ticket" : "connect",
+		.what = reason != REASON_OK ? "connect"
+			: c->ask.standard   ? "rdp_file"
+					    : "ticket",
 		.reason = reason,
 		.denied = reason != REASON_OK,
 		.subject = *c->outcome.desktop.id ? c->outcome.desktop.id : c->r->argument,
@@ -216,11 +219,44 @@ static int64_t time_left_ms(const struct connecting *c)
 	return end_ms - now_ms;
 }
 
+/* Who has the certificate of this broker can see that the file comes from it. */
+static void answer_file(struct connecting *c)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(32768);
+	struct authority *authority = c->r->broker->authority;
+	struct rdp_file file = {
+		.host = c->outcome.host.relay_host,
+		.port = c->outcome.host.relay_port,
+		.locator = c->outcome.locator,
+		.secret = c->outcome.secret.text,
+		.user = c->bearer->user.account,
+		.policy = &c->outcome.policy,
+	};
+	struct rdp_signer signer = {
+		.certificate = authority_broker_certificate(authority),
+		.key = authority_broker_key(authority),
+		.issuer = authority_ca(authority),
+	};
+	struct error err = { 0 };
+	char name[STORE_NAME_SIZE + 8];
+	int rc = rdp_file_write(&file, &signer, &text, &err);
+
+	snprintf(name, sizeof(name), "%s.rdp", c->outcome.desktop.name);
+	if (rc < 0)
+		request_store_failed(c->r, rc, &err);
+	else
+		request_reply_file(c->r, "application/x-rdp", name, buf_span(&text));
+	if (text.ptr)
+		memory_wipe(text.ptr, text.capacity);
+}
+
 static void answer(struct connecting *c)
 {
 	enum reason reason = c->outcome.reason;
 
-	if (reason == REASON_OK) {
+	if (reason == REASON_OK && c->ask.standard) {
+		answer_file(c);
+	} else if (reason == REASON_OK) {
 		request_reply(c->r, 200, connect_json(&c->outcome));
 	} else if (connect_is_wait(reason)) {
 		c->r->outcome = reason;
@@ -255,7 +291,7 @@ static void connect_job_done(struct state_job *job, int rc, const struct error *
 		return;
 	}
 	c->ask.replace_failed = false;
-	if (!connect_is_wait(c->outcome.reason) || is_news(c) || left_ms <= 0 ||
+	if (!connect_is_wait(c->outcome.reason) || (!c->ask.standard && is_news(c)) || left_ms <= 0 ||
 	    !request_exchange(c->r)) {
 		answer(c);
 		return;
@@ -307,6 +343,21 @@ void reconnect_connect(struct request *r)
 	c->r = r;
 	c->began_ms = clock_monotonic_ms();
 	c->deadline_ms = c->began_ms + wait_ms;
+	bearer_find(r, true, connect_for, connecting_free, c);
+}
+
+/* ?wait_ms=N: how long to wait for a desktop that is being prepared. */
+void reconnect_rdp_file(struct request *r)
+{
+	struct http_exchange *x = request_exchange(r);
+	const char *text = x ? http_query(x, "wait_ms") : NULL;
+	long wait_ms = text ? strtol(text, NULL, 10) : 0;
+	struct connecting *c = xnew(struct connecting);
+
+	c->r = r;
+	c->ask.standard = true;
+	c->began_ms = clock_monotonic_ms();
+	c->deadline_ms = c->began_ms + (wait_ms < 0 ? 0 : wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : wait_ms);
 	bearer_find(r, true, connect_for, connecting_free, c);
 }
 

@@ -14,6 +14,8 @@
 
 void reconnect_list(struct request *r);
 void reconnect_connect(struct request *r);
+/* GET /v1/desktops/{id}/rdp: a signed .rdp file for a standard client. */
+void reconnect_rdp_file(struct request *r);
 void reconnect_whoami(struct request *r);
 void reconnect_logout(struct request *r);
 

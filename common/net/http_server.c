@@ -544,6 +544,18 @@ void http_reply_json(struct http_exchange *x, int status, const json_t *body)
 	reply(x, status, "application/json", body);
 }
 
+void http_reply_file(struct http_exchange *x, const char *type, const char *name, struct span body)
+{
+	struct evbuffer *content = evbuffer_new();
+	char disposition[160];
+
+	evbuffer_add(content, body.ptr, body.len);
+	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%.120s\"", name);
+	evhttp_add_header(evhttp_request_get_output_headers(x->request), "Content-Disposition",
+			  disposition);
+	send_reply(x, 200, type, content);
+}
+
 void http_reply_problem(struct http_exchange *x, int status, const char *code,
 			int64_t retry_after_ms, const char *detail_fmt, ...)
 {

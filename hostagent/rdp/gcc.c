@@ -32,6 +32,9 @@ static const uint8_t create_request[] = { 0x00, 0x08, 0x00, 0x10, 0x00, 0x01, 0x
 static const uint8_t create_response[] = { 0x14, 0x76, 0x0a, 0x01, 0x01, 0x00,
 					   0x01, 0xc0, 0x00, 'M',  'c',  'D', 'n' };
 #define RESPONSE_NODE_AT 1
+/* The length of the connect PDU: one byte with this value whatever it is, which clients MUST ignore
+ * (2.2.1.4) and rdesktop takes for granted. */
+#define RESPONSE_LENGTH 0x2a
 
 static bool constant_read(struct reader *r, const uint8_t *bytes, size_t len)
 {
@@ -359,38 +362,35 @@ static void client_blocks_put(const struct gcc_client *client, struct buf *out)
 	}
 }
 
-/* The lengths come first in PER and are known only afterwards: blocks are written behind room for
- * both lengths in their long form, which every peer accepts. */
-static void conference_put(struct buf *out, const uint8_t *create, size_t create_len,
-			   size_t *lengths_at)
+/* A length comes first in PER and is known only afterwards: what it counts is written behind room
+ * for its long form, which every peer accepts. */
+static size_t length_begin(struct buf *out)
 {
-	buf_put(out, connect_data, sizeof(connect_data));
-	lengths_at[0] = out->len;
 	buf_put_u16be(out, 0);
-	buf_put(out, create, create_len);
-	lengths_at[1] = out->len;
-	buf_put_u16be(out, 0);
+	return out->len - 2;
 }
 
-static void lengths_end(struct buf *out, const size_t *lengths_at)
+static void length_end(struct buf *out, size_t begun_at)
 {
-	for (size_t i = 0; i < 2; i++) {
-		size_t length = out->failed ? 0 : out->len - lengths_at[i] - 2;
+	size_t length = out->failed ? 0 : out->len - begun_at - 2;
 
-		if (length > 0x7fff)
-			out->failed = true;
-		else
-			buf_set_u16be(out, lengths_at[i], (uint16_t)(0x8000 | length));
-	}
+	if (length > 0x7fff)
+		out->failed = true;
+	else
+		buf_set_u16be(out, begun_at, (uint16_t)(0x8000 | length));
 }
 
 void gcc_client_encode(const struct gcc_client *client, struct buf *out)
 {
-	size_t lengths_at[2];
+	buf_put(out, connect_data, sizeof(connect_data));
 
-	conference_put(out, create_request, sizeof(create_request), lengths_at);
+	size_t connect_at = length_begin(out);
+	buf_put(out, create_request, sizeof(create_request));
+
+	size_t data_at = length_begin(out);
 	client_blocks_put(client, out);
-	lengths_end(out, lengths_at);
+	length_end(out, data_at);
+	length_end(out, connect_at);
 }
 
 static int server_net_read(struct reader *r, struct gcc_server *server, const char **why)
@@ -473,7 +473,7 @@ int gcc_server_parse(struct span in, struct gcc_server *out, const char **why)
 	*out = (struct gcc_server){ 0 };
 	if (!constant_read(&r, connect_data, sizeof(connect_data)))
 		return pdu_bad(why, "not a GCC connect PDU");
-	(void)per_read_length(&r);	/* servers write 0x2a here, and clients MUST ignore it (2.2.1.4) */
+	(void)per_read_length(&r);	/* RESPONSE_LENGTH */
 	if (!response_header_read(&r))
 		return pdu_bad(why, "not a GCC conference create response");
 	if (per_read_length(&r) != r.rest.len || r.bad)
@@ -515,9 +515,11 @@ static void server_blocks_put(const struct gcc_server *server, struct buf *out)
 
 void gcc_server_encode(const struct gcc_server *server, struct buf *out)
 {
-	size_t lengths_at[2];
+	buf_put(out, connect_data, sizeof(connect_data));
+	buf_put_u8(out, RESPONSE_LENGTH);
+	buf_put(out, create_response, sizeof(create_response));
 
-	conference_put(out, create_response, sizeof(create_response), lengths_at);
+	size_t data_at = length_begin(out);
 	server_blocks_put(server, out);
-	lengths_end(out, lengths_at);
+	length_end(out, data_at);
 }

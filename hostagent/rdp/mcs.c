@@ -166,6 +166,18 @@ static int send_read(struct reader *r, struct mcs_pdu *out, const char **why)
 	return 0;
 }
 
+/* subHeight and subInterval, of no use in a domain of one and not passed on: two integers of one
+ * byte each, for which rdesktop writes two of two bytes without their lengths. */
+static void heights_skip(struct reader *r)
+{
+	if (r->rest.len == 4) {
+		read_skip(r, 4);
+		return;
+	}
+	(void)per_read_u32(r);
+	(void)per_read_u32(r);
+}
+
 int mcs_parse(struct span body, struct mcs_pdu *out, const char **why)
 {
 	struct reader r = reader_of(body);
@@ -188,8 +200,7 @@ int mcs_parse(struct span body, struct mcs_pdu *out, const char **why)
 		*out = pdu;
 		return 0;
 	case MCS_ERECT_DOMAIN:
-		(void)per_read_u32(&r);	/* subHeight and subInterval: of no use in a domain of one */
-		(void)per_read_u32(&r);
+		heights_skip(&r);
 		break;
 	case MCS_DISCONNECT:
 		pdu.result = (uint8_t)(low << 1 | read_u8(&r) >> 7);

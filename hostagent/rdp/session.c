@@ -56,7 +56,8 @@ static int on_disconnect(struct rdp_session *s, const struct pdu *pdu, const cha
 	size_t at = s->scratch.len;
 
 	mcs_encode(&pdu->mcs, &s->scratch);
-	if (session_send(s, other_side(pdu->from), at, why) < 0)
+	if (session_mcs_stands(s, other_side(pdu->from)) &&
+	    session_send(s, other_side(pdu->from), at, why) < 0)
 		return -EBADMSG;
 	session_close(s, pdu->from == RDP_CLIENT ? RDP_END_CLIENT_LEFT : RDP_END_GUEST_LEFT);
 	return 0;
@@ -85,6 +86,16 @@ static const struct rule rules[RDP_STATES][EVENTS] = {
 	[RDP_RDSTLS] = {
 		[C_RDSTLS_REQUEST] = GO(on_rdstls_request, RDP_REDEEM),
 	},
+	[RDP_HOLD_INITIAL] = {
+		[C_CONNECT_INITIAL] = GO(on_standard_initial, RDP_HOLD_SETUP),
+	},
+	[RDP_HOLD_SETUP] = {
+		[C_ERECT_DOMAIN] = GO(on_standard_erect, RDP_HOLD_SETUP),
+		[C_ATTACH] = GO(on_standard_attach, RDP_HOLD_SETUP),
+		[C_JOIN] = GO(on_standard_join, RDP_HOLD_SETUP),
+		[C_INFO] = GO(on_standard_info, RDP_REDEEM),
+		[C_DISCONNECT] = GO(on_disconnect, RDP_CLOSED),
+	},
 	[RDP_X224_CONFIRM] = {
 		[G_X224_CONFIRM] = GO(on_x224_confirm, RDP_TLS_GUEST),
 	},
@@ -93,6 +104,11 @@ static const struct rule rules[RDP_STATES][EVENTS] = {
 	},
 	[RDP_MCS_RESPONSE] = {
 		[G_CONNECT_RESPONSE] = GO(on_connect_response, RDP_MCS_SETUP),
+	},
+	[RDP_GUEST_SETUP] = {
+		[G_ATTACHED] = GO(on_guest_attached, RDP_GUEST_SETUP),
+		[G_JOINED] = GO(on_guest_joined, RDP_GUEST_SETUP),
+		[G_DISCONNECT] = GO(on_disconnect, RDP_CLOSED),
 	},
 	[RDP_MCS_SETUP] = {
 		[C_ERECT_DOMAIN] = GO(on_erect_domain, RDP_MCS_SETUP),
@@ -173,12 +189,15 @@ static const struct {
 	[RDP_X224_REQUEST] = { "x224_request", 5000, { true, false } },
 	[RDP_TLS_CLIENT] = { "tls_client", 10000, { false, false } },
 	[RDP_RDSTLS] = { "rdstls", 10000, { true, false } },
+	[RDP_HOLD_INITIAL] = { "hold_initial", 10000, { true, false } },
+	[RDP_HOLD_SETUP] = { "hold_setup", 10000, { true, false } },
 	[RDP_REDEEM] = { "redeem", 10000, { false, false } },
 	[RDP_DIAL] = { "dial", 10000, { false, false } },
 	[RDP_X224_CONFIRM] = { "x224_confirm", 10000, { false, true } },
 	[RDP_TLS_GUEST] = { "tls_guest", 10000, { false, false } },
 	[RDP_MCS_INITIAL] = { "mcs_initial", 10000, { true, true } },
 	[RDP_MCS_RESPONSE] = { "mcs_response", 10000, { false, true } },
+	[RDP_GUEST_SETUP] = { "guest_setup", 10000, { false, true } },
 	[RDP_MCS_SETUP] = { "mcs_setup", 10000, { true, true } },
 	[RDP_LICENSE] = { "license", 30000, { true, true } },
 	[RDP_CAPS] = { "caps", 15000, { true, true } },
@@ -277,7 +296,15 @@ static void piece_add(struct rdp_output *out, enum rdp_side to, struct span byte
 
 void session_pass(struct rdp_session *s, const struct pdu *pdu)
 {
-	piece_add(s->out, other_side(pdu->from), pdu->whole);
+	struct span rest = pdu->whole;
+
+	if (standard_ids_differ(s, pdu)) {
+		struct span header = standard_header_exchange(s, pdu);
+
+		piece_add(s->out, other_side(pdu->from), header);
+		rest = span_of(rest.ptr + header.len, rest.len - header.len);
+	}
+	piece_add(s->out, other_side(pdu->from), rest);
 }
 
 int session_send(struct rdp_session *s, enum rdp_side to, size_t begun_at, const char **why)
@@ -357,16 +384,16 @@ void session_deny(struct rdp_session *s, enum rdp_denied_kind kind, enum rdp_sid
 
 /* ---- classification ---- */
 
-struct channel *session_channel(struct rdp_session *s, uint16_t id)
+struct channel *session_channel(struct rdp_session *s, enum rdp_side side, uint16_t id)
 {
 	if (id == 0)
 		return NULL;
 	for (size_t i = 0; i < s->static_count; i++)
-		if (s->statics[i].id == id)
+		if (channel_id_at(&s->statics[i], side) == id)
 			return &s->statics[i];
-	if (s->io.id == id)
+	if (channel_id_at(&s->io, side) == id)
 		return &s->io;
-	return s->message.id == id ? &s->message : NULL;
+	return channel_id_at(&s->message, side) == id ? &s->message : NULL;
 }
 
 /* All share control PDUs of a payload. Several in one are allowed for share data only. */
@@ -437,7 +464,7 @@ static int io_classify(struct rdp_session *s, struct pdu *pdu, const char **why)
 static int data_classify(struct rdp_session *s, struct pdu *pdu, const char **why)
 {
 	uint16_t id = pdu->mcs.channel;
-	struct channel *channel = session_channel(s, id);
+	struct channel *channel = session_channel(s, pdu->from, id);
 
 	if (pdu->from == RDP_CLIENT && (s->user_id == 0 || pdu->mcs.initiator != s->user_id))
 		return pdu_bad(why, "another user's data");
@@ -445,13 +472,13 @@ static int data_classify(struct rdp_session *s, struct pdu *pdu, const char **wh
 		return pdu_bad(why, "data on an unknown channel");
 	if (channel->join != JOINED)
 		return pdu_bad(why, "data on a channel that is not joined");
+	pdu->channel = channel;
 	if (channel == &s->io)
 		return io_classify(s, pdu, why);
 	if (channel == &s->message)
 		pdu->event = pdu->from == RDP_CLIENT ? C_MESSAGE : G_MESSAGE;
 	else
 		pdu->event = pdu->from == RDP_CLIENT ? C_STATIC : G_STATIC;
-	pdu->channel = channel;
 	return 0;
 }
 
@@ -501,7 +528,8 @@ static int tpkt_classify(struct rdp_session *s, struct pdu *pdu, const char **wh
 		pdu->event = client ? C_X224_REQUEST : G_X224_CONFIRM;
 		return 0;
 	}
-	if (s->state == RDP_MCS_INITIAL || s->state == RDP_MCS_RESPONSE) {
+	if (s->state == RDP_MCS_INITIAL || s->state == RDP_MCS_RESPONSE ||
+	    s->state == RDP_HOLD_INITIAL) {
 		pdu->event = client ? C_CONNECT_INITIAL : G_CONNECT_RESPONSE;
 		return 0;
 	}
@@ -516,6 +544,7 @@ static ssize_t pdu_next(struct rdp_session *s, enum rdp_side from, struct span i
 	ssize_t n;
 
 	pdu->from = from;
+	pdu->channel = NULL;
 	pdu->is_input = false;
 	if (s->state == RDP_RDSTLS) {
 		pdu->event = C_RDSTLS_REQUEST;
@@ -616,7 +645,19 @@ static void send_or_abort(struct rdp_session *s, enum rdp_side to, size_t at)
 
 int rdp_session_tls_ready(struct rdp_session *s, enum rdp_side side, struct rdp_output *out)
 {
+	const char *why;
+
 	output_begin(s, out);
+	if (side == RDP_CLIENT && s->state == RDP_TLS_CLIENT && s->standard) {
+		s->state = RDP_HOLD_INITIAL;
+		return 0;
+	}
+	if (side == RDP_GUEST && s->state == RDP_TLS_GUEST && s->standard) {
+		if (standard_guest_begin(s, &why) < 0)
+			return -EPROTO;
+		s->state = RDP_MCS_RESPONSE;
+		return 0;
+	}
 	if (side == RDP_CLIENT && s->state == RDP_TLS_CLIENT) {
 		rdstls_capabilities_encode(&s->scratch);
 		send_or_abort(s, RDP_CLIENT, 0);
@@ -656,6 +697,33 @@ static int grant_take(struct rdp_session *s, const struct rdp_grant *grant)
 	return 0;
 }
 
+static void ultimatum_send(struct rdp_session *s, enum rdp_side to)
+{
+	size_t at = s->scratch.len;
+
+	mcs_encode(&(struct mcs_pdu){ .type = MCS_DISCONNECT, .result = MCS_REASON_PROVIDER },
+		   &s->scratch);
+	send_or_abort(s, to, at);
+}
+
+static void ticket_answer(struct rdp_session *s, uint32_t code)
+{
+	size_t at = s->scratch.len;
+
+	if (s->standard)
+		return;	/* it is not waiting for one */
+	rdstls_response_encode(code, &s->scratch);
+	send_or_abort(s, RDP_CLIENT, at);
+}
+
+void session_refuse(struct rdp_session *s)
+{
+	ticket_answer(s, RDSTLS_ACCESS_DENIED);
+	if (session_mcs_stands(s, RDP_CLIENT))
+		ultimatum_send(s, RDP_CLIENT);
+	session_close(s, RDP_END_TICKET);
+}
+
 int rdp_session_redeemed(struct rdp_session *s, const struct rdp_grant *grant,
 			 struct rdp_output *out)
 {
@@ -664,12 +732,11 @@ int rdp_session_redeemed(struct rdp_session *s, const struct rdp_grant *grant,
 		return -EPROTO;
 	if (grant && grant_take(s, grant) < 0)
 		return -EINVAL;
-	rdstls_response_encode(grant ? RDSTLS_SUCCESS : RDSTLS_ACCESS_DENIED, &s->scratch);
-	send_or_abort(s, RDP_CLIENT, 0);
 	if (!grant) {
-		session_close(s, RDP_END_TICKET);
+		session_refuse(s);
 		return 0;
 	}
+	ticket_answer(s, RDSTLS_SUCCESS);
 	s->state = RDP_DIAL;
 	(void)session_effect(s, RDP_EFFECT_CONNECT_GUEST);
 	return 0;
@@ -684,15 +751,6 @@ int rdp_session_guest_connected(struct rdp_session *s, struct rdp_output *out)
 	send_or_abort(s, RDP_GUEST, 0);
 	s->state = RDP_X224_CONFIRM;
 	return 0;
-}
-
-static void ultimatum_send(struct rdp_session *s, enum rdp_side to)
-{
-	size_t at = s->scratch.len;
-
-	mcs_encode(&(struct mcs_pdu){ .type = MCS_DISCONNECT, .result = MCS_REASON_PROVIDER },
-		   &s->scratch);
-	send_or_abort(s, to, at);
 }
 
 static void error_info_send(struct rdp_session *s, uint32_t error)
@@ -718,20 +776,24 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
 	output_begin(s, out);
 	if (s->state == RDP_CLOSED || s->state == RDP_FAULTED)
 		return;
-	if (s->state == RDP_REDEEM) {
-		rdstls_response_encode(RDSTLS_ACCESS_DENIED, &s->scratch);
-		send_or_abort(s, RDP_CLIENT, 0);
-	}
+	if (s->state == RDP_REDEEM)
+		ticket_answer(s, RDSTLS_ACCESS_DENIED);
 	if (error_infos[end] && s->was_active && s->client_knows_error_info)
 		error_info_send(s, error_infos[end]);
-	if (s->state >= RDP_MCS_SETUP)
-		ultimatum_send(s, RDP_CLIENT);
-	if (s->state >= RDP_MCS_RESPONSE)
-		ultimatum_send(s, RDP_GUEST);
+	for (int side = 0; side < RDP_SIDES; side++)
+		if (session_mcs_stands(s, (enum rdp_side)side))
+			ultimatum_send(s, (enum rdp_side)side);
 	session_close(s, end);
 }
 
 /* ---- questions ---- */
+
+bool session_mcs_stands(const struct rdp_session *s, enum rdp_side side)
+{
+	if (side == RDP_GUEST)
+		return s->state >= RDP_MCS_RESPONSE;
+	return s->state >= (s->standard ? RDP_HOLD_SETUP : RDP_MCS_SETUP);
+}
 
 bool rdp_session_reads(const struct rdp_session *s, enum rdp_side side)
 {

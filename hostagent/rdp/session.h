@@ -35,6 +35,9 @@
  *	TLS up, certificate pinned tls_ready(GUEST)      (the client's bytes are read again)
  *	                           feed(either)          -> the rest, ACTIVE, DENIED..., CLOSE
  *
+ * A standard client (session_standard.c) brings its ticket later; for the caller only the order
+ * of what is fed and written is another one.
+ *
  * One thread. Nothing is allocated after rdp_session_new(). Specification numbers: MS-RDPBCGR
  * unless said otherwise. */
 #ifndef GENKAN_HOSTAGENT_RDP_SESSION_H
@@ -59,12 +62,15 @@ enum rdp_state {
 	RDP_X224_REQUEST,	/* the client's X.224 connection request */
 	RDP_TLS_CLIENT,	/* the caller does the TLS handshake with the client */
 	RDP_RDSTLS,	/* the client's ticket */
+	RDP_HOLD_INITIAL,	/* a standard client's MCS Connect-Initial, answered by the relay */
+	RDP_HOLD_SETUP,	/* its attach and joins too; its ticket is in the Client Info */
 	RDP_REDEEM,	/* the caller asks the broker */
 	RDP_DIAL,	/* the caller connects to the guest */
 	RDP_X224_CONFIRM,	/* the guest's X.224 connection confirm */
 	RDP_TLS_GUEST,	/* the caller does the TLS handshake with the guest */
 	RDP_MCS_INITIAL,	/* the client's MCS Connect-Initial */
 	RDP_MCS_RESPONSE,	/* the guest's MCS Connect-Response */
+	RDP_GUEST_SETUP,	/* the relay attaches and joins in a standard client's place */
 	RDP_MCS_SETUP,	/* erect domain, attach user, join channels */
 	RDP_LICENSE,	/* Client Info went through; until the guest's Demand Active */
 	RDP_CAPS,	/* Demand Active went to the client, its Confirm Active is due */
@@ -129,6 +135,7 @@ enum rdp_effect_kind {
 struct rdp_ticket {
 	uint8_t locator[RDP_LOCATOR_LEN];
 	uint8_t secret[RDP_TICKET_SECRET_LEN];	/* wipe the output after use */
+	uint8_t standard;	/* 1: from a standard client, in its Client Info instead of RDSTLS */
 };
 
 struct rdp_effect {

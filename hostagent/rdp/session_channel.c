@@ -56,14 +56,14 @@ int session_speak(struct rdp_session *s, const struct channel *channel, enum rdp
 {
 	enum mcs_type type = to == RDP_GUEST ? MCS_SEND_REQUEST : MCS_SEND_INDICATION;
 	uint16_t guest = s->guest_user ? s->guest_user : MCS_SERVER_USER;
-	uint16_t user = to == RDP_GUEST ? s->user_id : guest;
+	uint16_t user = to == RDP_GUEST ? s->guest_user_id : guest;
 	uint32_t flags = SVC_FIRST | show;
 	struct reader r = reader_of(message);
 	size_t begun_at = s->scratch.len;
 
 	while (r.rest.len) {
 		size_t len = r.rest.len < CHUNK_MAX ? r.rest.len : CHUNK_MAX;
-		size_t at = mcs_send_begin(&s->scratch, type, user, channel->id);
+		size_t at = mcs_send_begin(&s->scratch, type, user, channel_id_at(channel, to));
 
 		svc_put_chunk_header(&s->scratch, message.len,
 				     flags | (len == r.rest.len ? SVC_LAST : 0));

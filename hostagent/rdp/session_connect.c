@@ -7,9 +7,6 @@
 #include "hostagent/rdp/info.h"
 #include "hostagent/rdp/x224.h"
 
-/* Clients take this id for the I/O channel whatever the guest announces (all known servers use
- * it), so another one would let a guest pass I/O data off as a channel's. */
-#define IO_CHANNEL_ID 1003
 #define LICENSE_PREAMBLE_LEN 4
 
 int on_x224_request(struct rdp_session *s, const struct pdu *pdu, const char **why)
@@ -24,7 +21,11 @@ int on_x224_request(struct rdp_session *s, const struct pdu *pdu, const char **w
 
 	if (x224_request_parse(pdu->body, &request, why) < 0)
 		return -EBADMSG;
-	confirm.failed = !(request.protocols & X224_PROTOCOL_RDSTLS);
+	s->standard = !(request.protocols & X224_PROTOCOL_RDSTLS);
+	if (s->standard)
+		confirm.protocol = X224_PROTOCOL_SSL;
+	confirm.failed = !(request.protocols & confirm.protocol) ||
+			 (s->standard && !standard_locator_read(request.token, s->held.locator));
 	s->requested_protocols = request.protocols;
 	x224_confirm_encode(&confirm, &s->scratch);
 	if (session_send(s, RDP_CLIENT, at, why) < 0)
@@ -83,27 +84,43 @@ static void channels_decide(struct rdp_session *s, struct gcc_client *client)
 	s->static_count = client->channel_count;
 }
 
+int session_connect_guest(struct rdp_session *s, const struct mcs_connect_initial *connect,
+			  struct gcc_client *client, const char **why)
+{
+	struct mcs_connect_initial sent = *connect;
+	size_t at = s->scratch.len;
+
+	client->core.selected_protocol = X224_PROTOCOL_SSL;
+	client->core.early_flags &= (uint16_t)~GCC_CLIENT_SKIP_JOIN;
+	channels_decide(s, client);
+
+	buf_reset(&s->work);
+	gcc_client_encode(client, &s->work);
+	sent.user_data = buf_span(&s->work);
+	mcs_connect_initial_encode(&sent, &s->scratch);
+	return session_send(s, RDP_GUEST, at, why);
+}
+
 int on_connect_initial(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
 	struct mcs_connect_initial connect;
 	struct gcc_client client;
-	size_t at = s->scratch.len;
 
 	if (mcs_connect_initial_parse(pdu->body, &connect, why) < 0 ||
 	    gcc_client_parse(connect.user_data, &client, why) < 0)
 		return -EBADMSG;
 	if (client.core.selected_protocol != X224_PROTOCOL_RDSTLS)
 		return pdu_bad(why, "CS_CORE names another protocol than was selected");
-	client.core.selected_protocol = X224_PROTOCOL_SSL;
-	client.core.early_flags &= (uint16_t)~GCC_CLIENT_SKIP_JOIN;
 	s->client_knows_error_info = client.core.early_flags & GCC_CLIENT_ERROR_INFO;
-	channels_decide(s, &client);
+	return session_connect_guest(s, &connect, &client, why);
+}
 
-	buf_reset(&s->work);
-	gcc_client_encode(&client, &s->work);
-	connect.user_data = buf_span(&s->work);
-	mcs_connect_initial_encode(&connect, &s->scratch);
-	return session_send(s, RDP_GUEST, at, why);
+/* The guest's number, which a client of ours uses as well. */
+static void channel_number(struct rdp_session *s, struct channel *channel, uint16_t id)
+{
+	channel->guest_id = id;
+	if (!s->standard)
+		channel->id = id;
 }
 
 static int channel_ids_take(struct rdp_session *s, const struct gcc_server *server,
@@ -115,19 +132,19 @@ static int channel_ids_take(struct rdp_session *s, const struct gcc_server *serv
 		return pdu_bad(why, "SC_NET count differs from CS_NET");
 	if (server->has_message_channel && server->message_channel == 0)
 		return pdu_bad(why, "message channel id");
-	s->io.id = server->io_channel;
+	channel_number(s, &s->io, server->io_channel);
 	for (uint32_t i = 0; i < server->channel_count; i++) {
 		uint16_t id = server->channels[i];
 
-		if (id <= MCS_USER_BASE || session_channel(s, id))
+		if (id <= MCS_USER_BASE || session_channel(s, RDP_GUEST, id))
 			return pdu_bad(why, "channel id twice or too low");
-		s->statics[i].id = id;
+		channel_number(s, &s->statics[i], id);
 	}
-	if (server->has_message_channel) {
+	if (server->has_message_channel && !s->standard) {
 		if (server->message_channel <= MCS_USER_BASE ||
-		    session_channel(s, server->message_channel))
+		    session_channel(s, RDP_GUEST, server->message_channel))
 			return pdu_bad(why, "channel id twice or too low");
-		s->message.id = server->message_channel;
+		channel_number(s, &s->message, server->message_channel);
 	}
 	return 0;
 }
@@ -147,6 +164,8 @@ int on_connect_response(struct rdp_session *s, const struct pdu *pdu, const char
 		return -EBADMSG;
 	if (server.encryption_method || server.encryption_level)
 		return pdu_bad(why, "the guest wants RDP encryption inside TLS");
+	if (s->standard)
+		return standard_guest_attach(s, why);
 	server.requested_protocols = s->requested_protocols;
 	server.early_flags &= ~(uint32_t)GCC_SERVER_SKIP_JOIN;
 
@@ -186,9 +205,9 @@ int on_attached(struct rdp_session *s, const struct pdu *pdu, const char **why)
 		return pdu_bad(why, "nobody waits for it");
 	if (pdu->mcs.result != 0 || pdu->mcs.initiator == 0)
 		return pdu_bad(why, "the guest refuses the user");
-	if (session_channel(s, pdu->mcs.initiator))
+	if (session_channel(s, RDP_GUEST, pdu->mcs.initiator))
 		return pdu_bad(why, "user id is a channel's");
-	s->user_id = pdu->mcs.initiator;
+	s->user_id = s->guest_user_id = pdu->mcs.initiator;
 	return mcs_forward(s, pdu, why);
 }
 
@@ -199,20 +218,31 @@ static enum join *join_of(struct rdp_session *s, uint16_t id)
 
 	if (s->user_id && id == s->user_id)
 		return &s->user_join;
-	channel = session_channel(s, id);
+	channel = session_channel(s, RDP_CLIENT, id);
 	return channel ? &channel->join : NULL;
 }
 
-int on_join(struct rdp_session *s, const struct pdu *pdu, const char **why)
+enum join *session_join_asked(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
 	enum join *join = join_of(s, pdu->mcs.channel);
 
 	if (s->user_id == 0 || pdu->mcs.initiator != s->user_id)
-		return pdu_bad(why, "another user's join");
+		*why = "another user's join";
+	else if (!join)
+		*why = "unknown channel";
+	else if (*join != NOT_JOINED)
+		*why = "joined twice";
+	else
+		return join;
+	return NULL;
+}
+
+int on_join(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	enum join *join = session_join_asked(s, pdu, why);
+
 	if (!join)
-		return pdu_bad(why, "unknown channel");
-	if (*join != NOT_JOINED)
-		return pdu_bad(why, "joined twice");
+		return -EBADMSG;
 	*join = JOIN_ASKED;
 	return mcs_forward(s, pdu, why);
 }
@@ -250,6 +280,21 @@ static void info_decide(struct rdp_session *s, struct client_info *info)
 	info->session_id = 0;
 }
 
+int session_info_send(struct rdp_session *s, struct client_info *info, const char **why)
+{
+	size_t at = mcs_send_begin(&s->scratch, MCS_SEND_REQUEST, s->guest_user_id,
+				   s->io.guest_id);
+
+	info_decide(s, info);
+	s->scratch_is_secret = true;
+	client_info_encode(info, &s->scratch);
+	mcs_send_end(&s->scratch, at);
+	secret_wipe(&s->user);
+	secret_wipe(&s->password);
+	secret_wipe(&s->domain);
+	return session_send(s, RDP_GUEST, at, why);
+}
+
 int on_client_info(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
 	struct client_info info;
@@ -258,17 +303,7 @@ int on_client_info(struct rdp_session *s, const struct pdu *pdu, const char **wh
 		return pdu_bad(why, "the user's channel is not joined");
 	if (client_info_parse(pdu->mcs.data, &info, why) < 0)
 		return -EBADMSG;
-	info_decide(s, &info);
-
-	size_t at = mcs_send_begin(&s->scratch, MCS_SEND_REQUEST, s->user_id, s->io.id);
-
-	s->scratch_is_secret = true;
-	client_info_encode(&info, &s->scratch);
-	mcs_send_end(&s->scratch, at);
-	secret_wipe(&s->user);
-	secret_wipe(&s->password);
-	secret_wipe(&s->domain);
-	return session_send(s, RDP_GUEST, at, why);
+	return session_info_send(s, &info, why);
 }
 
 /* 2.2.1.12.1.1: passes as it is, when it is one message of the length it says. */
@@ -295,10 +330,11 @@ static int caps_forward(struct rdp_session *s, const struct pdu *pdu,
 {
 	bool demand = active->kind == CAPS_DEMAND;
 	size_t at = mcs_send_begin(&s->scratch, demand ? MCS_SEND_INDICATION : MCS_SEND_REQUEST,
-				   pdu->mcs.initiator, s->io.id);
+				   demand ? pdu->mcs.initiator : s->guest_user_id,
+				   channel_id_at(&s->io, other_side(pdu->from)));
 	size_t share_at = share_begin(&s->scratch,
 				      demand ? SHARE_DEMAND_ACTIVE : SHARE_CONFIRM_ACTIVE,
-				      demand ? s->guest_source : s->user_id);
+				      demand ? s->guest_source : s->guest_user_id);
 
 	caps_encode(active, &s->scratch);
 	share_end(&s->scratch, share_at);

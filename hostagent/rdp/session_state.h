@@ -2,6 +2,7 @@
 /* session_state.h - the inside of a session, shared by its files only:
  *	session.c	the state table, the doors, output and refusals
  *	session_connect.c	the connection sequence: from the ticket to the capabilities
+ *	session_standard.c	what is different of it for clients that are not ours
  *	session_channel.c	what flows afterwards: static and dynamic channels,
  *	session_clipboard.c	the clipboard,
  *	session_devices.c	and drives, printers, smart cards and the like */
@@ -31,9 +32,14 @@ enum event {
 
 enum join { NOT_JOINED, JOIN_ASKED, JOINED };
 
+/* Clients take this id for the I/O channel whatever the guest announces (all known servers use
+ * it), so another one would let a guest pass I/O data off as a channel's. */
+#define IO_CHANNEL_ID 1003
+
 /* Any MCS channel the client may join; only the static ones have a verdict and streams. */
 struct channel {
-	uint16_t id;	/* 0: there is none */
+	uint16_t id;	/* as the client knows it; 0: there is none */
+	uint16_t guest_id;	/* as the guest does: another one with standard clients at most */
 	enum join join;
 	char name[GCC_NAME_LEN];
 	enum rdp_static_verdict verdict;
@@ -41,6 +47,16 @@ struct channel {
 };
 
 #define REFUSALS_MAX 16
+
+/* What a standard client said before its ticket was accepted: session_standard.c. */
+struct held {
+	uint8_t locator[RDP_LOCATOR_LEN];
+	size_t initial_len, info_len;
+	uint8_t initial[4096];	/* body of the Connect-Initial */
+	uint8_t info[6144];	/* data of the Client Info; wiped once it was passed on */
+	size_t joins;	/* asked of the guest so far */
+	uint16_t joining;	/* under way; 0: none */
+};
 
 /* One side's message so far, on a channel whose messages are decided about whole. */
 #define COLLECTED_MAX CLIPBOARD_MESSAGE_MAX
@@ -64,10 +80,13 @@ struct rdp_session {
 	struct rdp_policy policy;
 	struct secret user, password, domain;	/* UTF-16LE, wiped with the Client Info */
 
+	bool standard;	/* not our client: no RDSTLS */
+	struct held held;
 	uint32_t requested_protocols;	/* of the client's X.224 request */
 	bool client_knows_error_info;
 	bool attach_asked;
 	uint16_t user_id;	/* the client's MCS user; 0 before the confirm */
+	uint16_t guest_user_id;	/* what the guest calls it */
 	enum join user_join;
 	struct channel io, message;
 	size_t static_count;
@@ -101,7 +120,7 @@ struct pdu {
 	struct span body;	/* TPKT content, or the share control body ... */
 	uint16_t source;	/* ... and its source */
 	struct mcs_pdu mcs;
-	struct channel *channel;	/* *_STATIC */
+	struct channel *channel;	/* of MCS data */
 	struct rdstls_request ticket;
 	bool is_input;	/* C_SHARE_DATA: keyboard or pointer in it */
 };
@@ -113,6 +132,8 @@ typedef int event_handler(struct rdp_session *s, const struct pdu *pdu, const ch
 event_handler on_x224_request, on_rdstls_request, on_x224_confirm, on_connect_initial,
 	on_connect_response, on_erect_domain, on_attach, on_attached, on_join, on_joined,
 	on_client_info, on_demand_active, on_confirm_active;
+event_handler on_standard_initial, on_standard_erect, on_standard_attach, on_standard_join,
+	on_standard_info, on_guest_attached, on_guest_joined;
 event_handler on_license, on_message, on_static;
 event_handler session_clipboard_take;
 event_handler session_devices_filter, session_devices_noop, session_devices_denied;
@@ -140,7 +161,33 @@ int session_speak(struct rdp_session *s, const struct channel *channel, enum rdp
 void session_deny(struct rdp_session *s, enum rdp_denied_kind kind, enum rdp_side from,
 		  struct span name);
 
-/* The joinable channel with this id, or NULL. */
-struct channel *session_channel(struct rdp_session *s, uint16_t id);
+static inline uint16_t channel_id_at(const struct channel *channel, enum rdp_side side)
+{
+	return side == RDP_CLIENT ? channel->id : channel->guest_id;
+}
+
+/* The joinable channel that `side` knows by this id, or NULL. */
+struct channel *session_channel(struct rdp_session *s, enum rdp_side side, uint16_t id);
+/* Whether the relay has an MCS connection with that side: it is ended before the socket is. */
+bool session_mcs_stands(const struct rdp_session *s, enum rdp_side side);
+/* The ticket was refused: the client is told as far as it can be, then CLOSE. */
+void session_refuse(struct rdp_session *s);
+
+/* Steps of session_connect.c that both kinds of clients take. */
+int session_connect_guest(struct rdp_session *s, const struct mcs_connect_initial *connect,
+			  struct gcc_client *client, const char **why);
+struct client_info;
+int session_info_send(struct rdp_session *s, struct client_info *info, const char **why);
+/* The join state behind a client's join request, still NOT_JOINED; NULL: bad. */
+enum join *session_join_asked(struct rdp_session *s, const struct pdu *pdu, const char **why);
+
+/* session_standard.c: a locator in a routing token; TLS with the guest is up; its Connect-Response
+ * was good; do ids have to be exchanged in this PDU, and the first bytes of it with them exchanged,
+ * which are as many as they were. */
+bool standard_locator_read(struct span token, uint8_t out[RDP_LOCATOR_LEN]);
+int standard_guest_begin(struct rdp_session *s, const char **why);
+int standard_guest_attach(struct rdp_session *s, const char **why);
+bool standard_ids_differ(const struct rdp_session *s, const struct pdu *pdu);
+struct span standard_header_exchange(struct rdp_session *s, const struct pdu *pdu);
 
 #endif

@@ -14,8 +14,9 @@ json_t *redeem_request(const struct rdp_ticket *ticket, const char *client_addre
 
 	base64url_encode(span_of(ticket->locator, sizeof(ticket->locator)), &locator);
 	base64url_encode(span_of(ticket->secret, sizeof(ticket->secret)), &secret);
-	json_t *body = json_pack("{s:s, s:s, s:s}", "locator", buf_text(&locator), "secret",
-				 buf_text(&secret), "client_address", client_address);
+	json_t *body = json_pack("{s:s, s:s, s:s, s:b}", "locator", buf_text(&locator), "secret",
+				 buf_text(&secret), "client_address", client_address, "standard",
+				 ticket->standard != 0);
 	memory_wipe(secret.ptr, secret.len);
 	return body;
 }

@@ -2,6 +2,8 @@
 """genkan-broker against a real slapd: who gets in, who does not, and what hosts are told."""
 import base64
 import concurrent.futures
+import http.client
+import json
 import os
 import re
 import secrets
@@ -9,6 +11,8 @@ import signal
 import socket
 import sqlite3
 import ssl
+import struct
+import subprocess
 import threading
 import time
 
@@ -1067,6 +1071,97 @@ def test_no_two_administrators_of_one_name(shared):
     assert shared.run('--admin', 'carla')[0] == 0
     for name in ('carla', 'admin', 'Carla', '../x', '', 'x' * 70):
         assert shared.run('--admin', name)[0] == 1, name
+
+
+def rdp_file(broker, token, desktop, wait_ms=0):
+    """(status, text or problem) of the .rdp file."""
+    link = http.client.HTTPSConnection('127.0.0.1', broker.port, timeout=40,
+                                       context=broker.context())
+    link.request('GET', f'/v1/desktops/{desktop}/rdp?wait_ms={wait_ms}', None,
+                 {'Authorization': f'Bearer {token}'})
+    answer = link.getresponse()
+    body = answer.read().decode()
+    link.close()
+    assert answer.status != 200 or answer.getheader('Content-Type') == 'application/x-rdp'
+    return answer.status, body
+
+
+def rdp_settings(text):
+    """{key: value} and the order of the keys; every line must be key:type:value."""
+    assert text.endswith('\r\n')
+    return {line.split(':', 2)[0]: line.split(':', 2)[2] for line in text.split('\r\n')[:-1]}
+
+
+def verify_rdp_signature(broker, folder, text):
+    """As mstsc does: the settings named in the scope, in that order, then the scope itself."""
+    lines = text.split('\r\n')[:-1]
+    scope = next(line for line in lines if line.startswith('signscope:s:'))
+    by_name = {line.split(':', 2)[0].replace(' ', '').lower(): line for line in lines}
+    named = [by_name[name.replace(' ', '').lower()] for name in scope.split(':', 2)[2].split(',')]
+    content = ('\r\n'.join([*named, scope]) + '\r\n\0').encode('utf-16-le')
+    blob = base64.b64decode(next(line for line in lines if line.startswith('signature:s:'))[12:])
+    assert struct.unpack('<III', blob[:12]) == (0x00010001, 1, len(blob) - 12)
+    (folder / 'signature').write_bytes(blob[12:])
+    (folder / 'content').write_bytes(content)
+    return subprocess.run(
+        ['openssl', 'cms', '-verify', '-binary', '-inform', 'DER', '-in', folder / 'signature',
+         '-content', folder / 'content', '-CAfile', broker.state / 'ca.crt', '-purpose', 'any',
+         '-out', '/dev/null'], capture_output=True).returncode == 0
+
+
+def test_rdp_file_for_standard_clients(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, standard_clients='allow')
+    token = broker.login('hanako').body['token']
+    host.settle()
+    status, text = rdp_file(broker, token, 'sales')
+    assert status == 200, text
+    found = rdp_settings(text)
+    assert found['full address'] == found['alternate full address'] == '192.0.2.10:3389'
+    for key in ('redirectdrives', 'redirectcomports', 'redirectposdevices', 'redirectprinters',
+                'redirectsmartcards', 'redirectclipboard', 'redirectdirectx', 'redirectwebauthn',
+                'redirectlocation', 'audiocapturemode', 'enablecredsspsupport'):
+        assert found[key] == '0', key
+    for key in ('drivestoredirect', 'devicestoredirect', 'usbdevicestoredirect',
+                'camerastoredirect', 'alternate shell'):
+        assert found[key] == '', key
+    assert found['audiomode'] == '0'    # the pool's policy: sound
+    assert verify_rdp_signature(broker, tmp_path, text)
+    assert not verify_rdp_signature(broker, tmp_path, text.replace('redirectdrives:i:0',
+                                                                   'redirectdrives:i:1'))
+    locator = found['loadbalanceinfo'].removeprefix('Cookie: msts=')
+    user, secret = found['username'].split('\x1f')
+    assert user == 'hanako' and len(base64.urlsafe_b64decode(secret + '=')) == 32
+
+    assert host.redeem(locator, secret, '127.0.0.1').code == 'ticket_invalid'   # as our client's
+    assert host.redeem(locator, secret, '127.0.0.2', standard=True).code == 'ticket_invalid'
+    assert host.redeem(locator, secret, '127.0.0.1', standard=True).status == 200
+    assert host.redeem(locator, secret, '127.0.0.1', standard=True).code == 'ticket_invalid'
+    assert [row['code'] for row in broker.audit() if row['what'] == 'redeem'] == [
+        'ticket_used', 'ok', 'ticket_other_address', 'ticket_other_client']
+    assert 'rdp_file' in [row['what'] for row in broker.audit()]
+    assert rdp_file(broker, 'x' * 43, 'sales')[0] == 401
+
+
+def test_no_rdp_file_unless_the_pool_says_so(shared):
+    token = shared.login('hanako').body['token']
+    before = len(shared.admin('GET', '/v1/admin/desktops').body['desktops'])
+    status, text = rdp_file(shared, token, 'sales')
+    assert status == 403 and json.loads(text)['code'] == 'standard_clients_denied'
+    assert shared.audit(denied=True)[0]['code'] == 'standard_clients_denied'
+    assert len(shared.admin('GET', '/v1/admin/desktops').body['desktops']) == before
+
+
+def test_rdp_file_of_a_desktop_that_starts(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, standard_clients='allow')
+    token = broker.login('hanako').body['token']
+    status, text = rdp_file(broker, token, 'sales')
+    assert status == 202 and json.loads(text)['status'] == 'preparing', text
+    host.start()
+    status, text = rdp_file(broker, token, 'sales', wait_ms=20000)
+    host.stop()
+    assert status == 200, text
 
 
 def test_revoke_all_ends_running_sessions(fresh, tmp_path):

@@ -98,10 +98,10 @@ class FakeAgent:
                 return answer.body
             self.apply(answer.body, state)
 
-    def redeem(self, locator, secret, client_address='192.0.2.77'):
+    def redeem(self, locator, secret, client_address='192.0.2.77', standard=False):
         return self.broker.agent_http('POST', '/agent/v1/redeem', {
-            'locator': locator, 'secret': secret, 'client_address': client_address},
-            self.certificate)
+            'locator': locator, 'secret': secret, 'client_address': client_address,
+            'standard': standard}, self.certificate)
 
     def sessions(self, *sessions, wait_ms=0):
         return self.broker.agent_http('POST', '/agent/v1/sessions', {

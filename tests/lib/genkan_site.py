@@ -586,6 +586,23 @@ class Site:
                 line = command_line(pid).encode(errors='replace')
                 assert not any(n in line for n in needles), f'a secret is in the argv of {line}'
 
+    # --- what is not JSON ---------------------------------------------------------------------
+
+    def tls_context(self):
+        return ssl.create_default_context(cafile=str(self.dirs['broker'] / 'ca.crt'))
+
+    def http_text(self, method, path, token, context, seconds=40):
+        """One request of an employee to the broker; returns (status, text)."""
+        with self.client_ns.entered():
+            link = http.client.HTTPSConnection(BROKER, 8443, timeout=seconds, context=context)
+            link.connect()
+        try:
+            link.request(method, path, None, {'Authorization': f'Bearer {token}'})
+            answer = link.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            link.close()
+
 
 def rows(answer, name):
     """The list in an answer of genkanctl --json."""

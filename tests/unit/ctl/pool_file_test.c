@@ -111,7 +111,7 @@ static void several_mistakes_are_told_at_once(void **state)
 {
 	expect("title: 営業部\nentitled:\n", "titel: x\nentitled:\n",
 	       "f:2:1: titel: unknown key (known: pool, title, entitled, image, assignment, size, "
-	       "schedule, max_per_user, on_logoff, disconnect_timeout, self_service, desktop, policy)\nf:1:1: title: is missing\n");
+	       "schedule, max_per_user, on_logoff, disconnect_timeout, self_service, standard_clients, desktop, policy)\nf:1:1: title: is missing\n");
 }
 
 static void dangerous_yaml_is_refused(void **state)

@@ -57,6 +57,37 @@ static void refusals_have_their_reasons(void **state)
 	assert_int_equal(redeem(site, &r).reason, REASON_OK);
 }
 
+/* The locator of a standard client is seen by whoever listens. */
+static void a_standard_ticket_is_bound_to_its_address(void **state)
+{
+	struct site *site = *state;
+	struct store_desktop desktop = site_take(site, "anna", "sales").desktop;
+	struct store_ticket standard = site_ticket(&desktop, 1), own = site_ticket(&desktop, 5);
+	struct store_redeem r = site_redeem(&standard), other;
+
+	standard.standard = true;
+	must(store_ticket_create(site->store, &standard, NOW, &err));
+	must(store_ticket_create(site->store, &own, NOW, &err));
+	assert_int_equal(redeem(site, &r).reason, REASON_TICKET_CLIENT);
+	r.standard = true;
+	other = r;
+	other.client_address = "198.51.100.8";
+	for (int i = 0; i <= STORE_TICKET_WRONG_MAX; i++) {	/* nor can it be burned from there */
+		assert_int_equal(redeem(site, &other).reason, REASON_TICKET_ADDRESS);
+		other.secret_sha256[0] ^= 1;
+	}
+	assert_int_equal(redeem(site, &r).reason, REASON_OK);
+	assert_int_equal(redeem(site, &r).reason, REASON_TICKET_USED);
+
+	/* and one of our client's is of no use to others, but is not bound */
+	r = site_redeem(&own);
+	r.standard = true;
+	assert_int_equal(redeem(site, &r).reason, REASON_TICKET_CLIENT);
+	r.standard = false;
+	r.client_address = "198.51.100.8";
+	assert_int_equal(redeem(site, &r).reason, REASON_OK);
+}
+
 static void three_wrong_secrets_burn_the_ticket(void **state)
 {
 	struct site *site = *state;
@@ -290,6 +321,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FULL(a_ticket_works_once),
 		FULL(refusals_have_their_reasons),
+		FULL(a_standard_ticket_is_bound_to_its_address),
 		FULL(three_wrong_secrets_burn_the_ticket),
 		FULL(a_ticket_ends_with_the_assignment),
 		FULL(revoking_ends_tickets_and_logins),

@@ -99,6 +99,11 @@ static void test_fields(void **state)
 {
 	struct mcs_pdu pdu;
 
+	/* rdesktop's: no lengths */
+	assert_int_equal(mcs_parse(BYTES(2, 0xf0, 0x80, 0x04, 0, 1, 0, 1), &pdu, &why), 0);
+	assert_int_equal(pdu.type, MCS_ERECT_DOMAIN);
+	assert_int_equal(mcs_parse(BYTES(2, 0xf0, 0x80, 0x04, 0, 1, 0, 1, 0), &pdu, &why), -EBADMSG);
+
 	assert_int_equal(mcs_parse(BYTES(2, 0xf0, 0x80, 0x3e, 0, 0, 8, 3, 0xeb, 3, 0xeb), &pdu,
 				   &why), 0);
 	assert_int_equal(pdu.initiator, 1009);
