@@ -74,7 +74,15 @@ const struct config_key broker_keys[] = {
 	    "counted together"),
 	KEY("login", "block", CONFIG_DURATION_MS, block_ms, "5m", "wait after too many"),
 	KEY("login", "session", CONFIG_DURATION_MS, session_ms, "12h", "life of a login"),
+	KEY("login", "require_client_key", CONFIG_BOOL, require_client_key, "no",
+	    "only clients that show a TLS key"),
 	KEY("login", "ticket", CONFIG_DURATION_MS, ticket_ms, "30s", "life of a ticket"),
+
+	KEY("roles", "admin", CONFIG_TEXT, roles.admin, "", "groups of admins"),
+	KEY("roles", "auditor", CONFIG_TEXT, roles.auditor, "", "groups who look at everything"),
+	KEY("roles", "helpdesk", CONFIG_TEXT, roles.helpdesk, "", "groups who help users"),
+	KEY("roles", "pool_admin", CONFIG_TEXT, roles.pool_admin, "", "groups and their pools"),
+	KEY("roles", "session", CONFIG_DURATION_MS, staff_session_ms, "8h", "life of their login"),
 
 	KEY("hosts", "silent_after", CONFIG_DURATION_MS, host_silent_ms, "75s",
 	    "no report: the host is lost"),
@@ -101,6 +109,9 @@ static int check_ranges(const struct broker_config *config, struct buf *problems
 
 	check_address("listen", config->listen, problems);
 	check_address("agent_listen", config->agent_listen, problems);
+	struct error err = { 0 };
+	if (roles_check(&config->roles, &err) < 0)
+		buf_printf(problems, "%s\n", err.text);
 	if (config->ticket_ms < 1000 || config->ticket_ms > 30000)
 		buf_put_text(problems, "login.ticket: must be 1s to 30s\n");
 	if (config->host_silent_ms < 1000)

@@ -4,6 +4,7 @@
 #ifndef GENKAN_BROKER_CONFIG_H
 #define GENKAN_BROKER_CONFIG_H
 
+#include "broker/api/roles.h"
 #include "broker/directory/directory.h"
 #include "common/data/config.h"
 
@@ -20,7 +21,10 @@ struct broker_config {
 
 	int64_t user_failures, source_failures, failure_window_ms, block_ms;
 	int64_t session_ms, ticket_ms;
+	bool require_client_key;
 
+	struct roles_config roles;
+	int64_t staff_session_ms;
 	int64_t host_silent_ms, join_token_ms, host_certificate_days;
 };
 

@@ -176,7 +176,7 @@ static int open_doors(struct broker *broker, struct error *err)
 		.certificate_file = paths.broker_crt,
 		.key_file = paths.broker_key,
 		.ca_file = paths.ca_crt,
-		.client_certificate = TLS_PEER_OPTIONAL,
+		.client_certificate = TLS_PEER_KEY,
 		.max_connections = (unsigned)config->max_connections,
 		.max_per_source = (unsigned)config->max_per_source,
 		.max_body_bytes = CLIENT_BODY_MAX,
@@ -189,6 +189,7 @@ static int open_doors(struct broker *broker, struct error *err)
 	if (rc < 0)
 		return rc;
 	door.address = config->agent_listen;
+	door.client_certificate = TLS_PEER_OPTIONAL;
 	door.max_body_bytes = AGENT_BODY_MAX;
 	return http_server_new(broker->loop, &door, api_agent_request, broker, &broker->agents,
 			       err);

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
+#include "common/base/secret.h"
 #include "common/data/config.h"
+#include "common/sys/file.h"
 
 #define REQUEST_TIMEOUT_MS 30000
 
@@ -72,12 +75,63 @@ int ctl_profile_load(const struct arguments *args, struct ctl_profile *out, stru
 	prefer(&profile.ca, args->ca);
 	prefer(&profile.certificate, args->certificate);
 	prefer(&profile.key, args->key);
-	if (missing(profile.broker, "--broker", err) < 0 || missing(profile.ca, "--ca", err) < 0 ||
-	    missing(profile.certificate, "--certificate", err) < 0 ||
-	    missing(profile.key, "--key", err) < 0)
+	if (missing(profile.broker, "--broker", err) < 0 || missing(profile.ca, "--ca", err) < 0)
 		return -ENOENT;
+	if (!*profile.certificate != !*profile.key)
+		return error_set(err, EINVAL, "--certificate and --key go together");
 	*out = profile;
 	profile = (struct ctl_profile){ 0 };
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------- who has logged in */
+
+/* Where the token of `genkanctl login` is kept: for this user of this machine only. */
+static int session_path(char out[512], struct error *err)
+{
+	const char *home = getenv("HOME");
+
+	if (!home || (size_t)snprintf(out, 512, "%s/.config/genkan/session", home) >= 512)
+		return error_set(err, ENOENT, "HOME is not set: there is no place for the login");
+	return 0;
+}
+
+int ctl_session_save(const char *token, struct error *err)
+{
+	char path[512];
+	int rc = session_path(path, err);
+
+	if (rc < 0)
+		return rc;
+	char *slash = strrchr(path, '/');
+	*slash = '\0';
+	rc = file_make_dirs(path, 0700, err);
+	*slash = '/';
+	return rc < 0 ? rc : file_write(path, span_text(token), 0600, err);
+}
+
+void ctl_session_forget(void)
+{
+	char path[512];
+
+	if (session_path(path, NULL) == 0)
+		unlink(path);
+}
+
+/* Without a certificate the token of the last login stands for it. */
+static int show_login(struct ctl *ctl, struct error *err)
+{
+	OWNED(secret_wipe) struct secret token = { 0 };
+	char path[512];
+	int rc = session_path(path, err);
+
+	if (rc == 0)
+		rc = file_read_secret(path, &token, NULL);
+	if (rc < 0)
+		return error_set(err, EACCES,
+				 "give --certificate and --key, write them into "
+				 "~/.config/genkan/ctl.conf, or log in with: genkanctl login USER");
+	http_client_set_bearer(ctl->client, (const char *)token.bytes);
 	return 0;
 }
 
@@ -98,10 +152,11 @@ int ctl_connect(struct ctl *ctl, struct error *err)
 	struct http_client_config config = {
 		.address = profile.broker,
 		.ca_file = profile.ca,
-		.certificate_file = profile.certificate,
+		.certificate_file = *profile.certificate ? profile.certificate : NULL,
 		.key_file = profile.key,
 	};
-	return http_client_new(&config, &ctl->client, err);
+	int rc = http_client_new(&config, &ctl->client, err);
+	return rc < 0 || *profile.certificate || ctl->without_login ? rc : show_login(ctl, err);
 }
 
 int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,

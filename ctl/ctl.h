@@ -10,6 +10,7 @@
 struct ctl {
 	struct arguments args;
 	struct http_client *client;	/* made by the first request */
+	bool without_login;		/* for the login itself */
 };
 
 void ctl_done(struct ctl *ctl);
@@ -31,6 +32,10 @@ int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *b
 
 /* Makes ctl->client. */
 int ctl_connect(struct ctl *ctl, struct error *err) MUST_CHECK;
+
+/* The token of `genkanctl login`. */
+int ctl_session_save(const char *token, struct error *err) MUST_CHECK;
+void ctl_session_forget(void);
 
 /* To standard output. */
 void ctl_print_json(const json_t *value);
@@ -69,6 +74,9 @@ int session_end(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
 int audit_list(struct ctl *ctl, struct error *err);
 int directory_test(struct ctl *ctl, struct error *err);
+int staff_login(struct ctl *ctl, struct error *err);
+int staff_logout(struct ctl *ctl, struct error *err);
+int staff_whoami(struct ctl *ctl, struct error *err);
 int explain_user(struct ctl *ctl, struct error *err);
 int revoke_all(struct ctl *ctl, struct error *err);
 

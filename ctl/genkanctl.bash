@@ -27,7 +27,7 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop host image session exception audit directory explain revoke' ;;
+	'') next='apply diff pool desktop host image session exception audit directory explain revoke login logout whoami' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
 	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
 	host) [ -n "$verb" ] || next='list token' ;;
@@ -49,6 +49,7 @@ _genkanctl() {
 	directory)
 		[ -n "$verb" ] || next='test'
 		common+=' --password-file' ;;
+	login) common+=' --password-file' ;;
 	explain) [ -n "$verb" ] || next='user' ;;
 	revoke) common+=' --all' ;;
 	esac

@@ -300,8 +300,9 @@
 	X(EXCEPTION_USED, "UPDATE exception SET used_at_ms = $1 WHERE id = $2 AND used_at_ms = 0") \
 	/* login sessions, throttle */                                                             \
 	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \
-	  "created_at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5)")                             \
-	X(LOGIN_FIND, "SELECT l.person, l.client_address, l.created_at_ms, l.expires_at_ms, "      \
+	  "client_key_sha256, staff, created_at_ms, expires_at_ms) "                                \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7)")                             \
+	X(LOGIN_FIND, "SELECT l.person, l.client_address, l.client_key_sha256, l.staff, l.created_at_ms, l.expires_at_ms, "      \
 	  "u.key, u.name, u.display_name, u.account, u.uid FROM login_session l "                  \
 	  "JOIN person u ON u.key = l.person WHERE l.token_sha256 = $1 AND l.expires_at_ms > $2")  \
 	X(LOGIN_DROP, "DELETE FROM login_session WHERE token_sha256 = $1")                         \

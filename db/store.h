@@ -565,6 +565,8 @@ struct store_login {
 	uint8_t token_sha256[STORE_HASH_BYTES];
 	char user_key[STORE_KEY_SIZE];
 	char client_address[STORE_ADDRESS_SIZE];
+	bool staff;		/* of the admin side */
+	char client_key_sha256[STORE_SHA256_SIZE];	/* who may use it; "": whoever has the token */
 	int64_t created_at_ms, expires_at_ms;
 };
 int store_login_session_create(struct store *store, const struct store_login *login,

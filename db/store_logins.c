@@ -18,6 +18,8 @@ int store_login_session_create(struct store *store, const struct store_login *lo
 	query_hex(&q, login->token_sha256, sizeof(login->token_sha256));
 	query_text(&q, login->user_key);
 	query_text(&q, login->client_address);
+	query_text(&q, login->client_key_sha256);
+	query_int(&q, login->staff);
 	query_int(&q, login->created_at_ms);
 	query_int(&q, login->expires_at_ms);
 
@@ -41,6 +43,8 @@ int store_login_session_find(struct store *store, const uint8_t token_sha256[STO
 	memcpy(login.token_sha256, token_sha256, STORE_HASH_BYTES);
 	get_text(&q, login.user_key, sizeof(login.user_key));
 	get_text(&q, login.client_address, sizeof(login.client_address));
+	get_text(&q, login.client_key_sha256, sizeof(login.client_key_sha256));
+	login.staff = get_int(&q) != 0;
 	login.created_at_ms = get_int(&q);
 	login.expires_at_ms = get_int(&q);
 	store_read_user(&q, &owner);

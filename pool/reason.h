@@ -15,6 +15,7 @@
 	X(REASON_ACCOUNT_DISABLED, "account_disabled", 403, "This account is disabled.")           \
 	X(REASON_ACCOUNT_EXPIRED, "account_expired", 403, "This account is no longer valid.")      \
 	X(REASON_PASSWORD_EXPIRED, "password_expired", 403, "The password must be changed first.") \
+	X(REASON_CLIENT_KEY, "client_key_missing", 403, "This client shows no key of its own.")    \
 	X(REASON_PASSWORD_REJECTED, "password_rejected", 403,                                      \
 	  "The directory does not take the new password.")                                         \
 	X(REASON_NOT_ENTITLED, "not_entitled", 403, "No desktop is set up for this account.")      \
@@ -77,6 +78,7 @@
 	/* audit log only: the client sees wrong_credentials */                                     \
 	X(REASON_ACCOUNT_LOCKED, "account_locked", 403,                                            \
 	  "The directory has locked the account after wrong passwords.")                           \
+	X(REASON_TOKEN_KEY, "token_other_key", 401, "The token belongs to another client's key.")  \
 	/* why a token or a join was refused */                                                    \
 	X(REASON_TOKEN_UNKNOWN, "token_unknown", 403, "There is no such join token.")              \
 	X(REASON_TOKEN_EXPIRED, "token_expired", 403, "The join token came too late.")             \

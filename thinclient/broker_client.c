@@ -19,7 +19,11 @@ struct broker_client {
 int broker_client_new(const char *address, const char *ca_file, struct broker_client **out,
 		      struct error *err)
 {
-	struct http_client_config config = { .address = address, .ca_file = ca_file };
+	struct http_client_config config = {
+		.address = address,
+		.ca_file = ca_file,
+		.own_key = true,	/* the session's token is of no use without it */
+	};
 	OWNED(broker_client_free) struct broker_client *client = xnew(struct broker_client);
 	int rc = http_client_new(&config, &client->http, err);
 

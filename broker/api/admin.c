@@ -56,6 +56,22 @@ int admin_refuse(struct admin_job *a, enum reason reason, const char *detail)
 	return 0;
 }
 
+int admin_refuse_scope(struct store *store, struct admin_job *a, const char *what,
+		       struct error *err)
+{
+	struct audit row = {
+		.who = a->r->peer,
+		.source = a->r->source,
+		.what = what,
+		.subject = a->r->argument,
+		.reason = REASON_FORBIDDEN,
+		.denied = true,
+	};
+
+	admin_refuse(a, REASON_FORBIDDEN, "This pool is another department's.");
+	return audit_append(store, &row, err);
+}
+
 int admin_audit(struct store *store, struct admin_job *a, const char *what, const char *subject,
 		json_t *details, struct error *err)
 {

@@ -26,6 +26,9 @@ struct admin_job {
 /* `input` is taken; may be NULL. */
 void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *));
 int admin_refuse(struct admin_job *job, enum reason reason, const char *detail);
+/* Not a pool of this pool-admin: the row of it, and `forbidden`. */
+int admin_refuse_scope(struct store *store, struct admin_job *job, const char *what,
+		       struct error *err) MUST_CHECK;
 /* The row of a change: who is the admin of the certificate. `details` is taken. */
 int admin_audit(struct store *store, struct admin_job *job, const char *what, const char *subject,
 		json_t *details, struct error *err) MUST_CHECK;

@@ -26,7 +26,8 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 	int rc = store_desktops(store, &list, err);
 
 	for (size_t i = 0; i < list.count; i++)
-		json_array_append_new(desktops, desktop_json(&list.items[i]));
+		if (request_may_pool(a->r, list.items[i].pool))
+			json_array_append_new(desktops, desktop_json(&list.items[i]));
 	a->answer = json_pack("{s:o}", "desktops", desktops);
 	return rc;
 }
@@ -41,8 +42,13 @@ typedef int desktop_fn(struct store *store, const char *id, int64_t now_ms, stru
 static int change(struct store *store, struct admin_job *a, desktop_fn *fn, const char *what,
 		  struct error *err)
 {
-	int rc = fn(store, a->r->argument, clock_wall_ms(), err);
+	struct store_desktop desktop;
+	int rc = store_desktop_find(store, a->r->argument, &desktop, err);
 
+	if (rc == 0 && !request_may_pool(a->r, desktop.pool))
+		return admin_refuse_scope(store, a, what, err);
+	if (rc == 0)
+		rc = fn(store, a->r->argument, clock_wall_ms(), err);
 	if (rc < 0)
 		return rc;
 	a->job.touched = true;

@@ -107,9 +107,12 @@ static int explain_run(struct store *store, struct admin_job *a, struct error *e
 	OWNED(json_decref) json_t *pools = json_array();
 	int rc = entitled_find(store, person, &entitled, err);
 
-	for (size_t i = 0; rc == 0 && i < entitled.pools->list.count; i++)
+	for (size_t i = 0; rc == 0 && i < entitled.pools->list.count; i++) {
+		if (!request_may_pool(a->r, entitled.pools->list.items[i].name))
+			continue;
 		rc = explain_pool(store, input, &entitled.pools->list.items[i],
 				  entitlement_to(&entitled, i), pools, err);
+	}
 	a->answer = json_pack("{s:s, s:s, s:s, s:o, s:O, s:s}", "user", person->user,
 			      "display_name", person->display_name, "id", person->id, "groups",
 			      groups_json(person), "pools", pools, "code",

@@ -54,6 +54,9 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 	for (size_t i = 0; i < list.count && rc == 0; i++) {
 		struct store_pool_count count = { 0 };
+
+		if (!request_may_pool(a->r, list.items[i].name))
+			continue;
 		json_t *pool = pool_to_json(&list.items[i]);
 
 		json_array_append_new(pools, pool);
@@ -83,11 +86,55 @@ static json_t *changes_json(const struct store_pool_changes *changes)
 	return list;
 }
 
+static bool names(const struct pools_input *input, const char *pool)
+{
+	for (size_t i = 0; i < input->count; i++)
+		if (strcmp(input->pools[i].name, pool) == 0)
+			return true;
+	return false;
+}
+
+static int lacks_others(struct store *store, struct admin_job *a, bool *out, struct error *err)
+{
+	OWNED(store_pool_list_done) struct store_pool_list list = { 0 };
+	int rc = store_pools(store, &list, err);
+
+	for (size_t i = 0; i < list.count; i++)
+		if (!request_may_pool(a->r, list.items[i].name) &&
+		    !names(a->input, list.items[i].name))
+			*out = true;
+	return rc;
+}
+
+/* Whether a pool would change that is not the business of who asks. */
+static int touches_others(struct store *store, struct admin_job *a, bool *out, struct error *err)
+{
+	const struct pools_input *input = a->input;
+	OWNED(store_pool_changes_done) struct store_pool_changes changes = { 0 };
+	int rc = a->r->scoped ? store_pools_apply(store, input->pools, input->count, true,
+						  clock_wall_ms(), &changes, err)
+			      : 0;
+
+	for (size_t i = 0; i < changes.count; i++)
+		if (changes.items[i].action != STORE_NONE &&
+		    !request_may_pool(a->r, changes.items[i].pool))
+			*out = true;
+	if (rc == -ENOTEMPTY)	/* a pool with people in it is missing: whose? */
+		rc = lacks_others(store, a, out, err);
+	return rc;
+}
+
 static int apply_run(struct store *store, struct admin_job *a, struct error *err)
 {
 	const struct pools_input *input = a->input;
 	OWNED(store_pool_changes_done) struct store_pool_changes changes = { 0 };
-	int rc = store_pools_apply(store, input->pools, input->count, input->dry_run,
+	bool others = false;
+	int rc = touches_others(store, a, &others, err);
+
+	if (rc == 0 && others)
+		return admin_refuse_scope(store, a, "pools_apply", err);
+	if (rc == 0)
+		rc = store_pools_apply(store, input->pools, input->count, input->dry_run,
 				   clock_wall_ms(), &changes, err);
 
 	if (rc == -ENOTEMPTY)

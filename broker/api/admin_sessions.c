@@ -75,7 +75,9 @@ static int sessions_run(struct store *store, struct admin_job *a, struct error *
 	int rc = store_sessions(store, input->flag, input->limit, &list, err);
 
 	for (size_t i = 0; i < list.count; i++)
-		json_array_append_new(sessions, session_json(&list.items[i], input->usage));
+		if (request_may_pool(a->r, list.items[i].pool))
+			json_array_append_new(sessions,
+					      session_json(&list.items[i], input->usage));
 	a->answer = json_pack("{s:o}", "sessions", sessions);
 	return rc;
 }
@@ -118,6 +120,8 @@ static int end_run(struct store *store, struct admin_job *a, struct error *err)
 	struct store_session session;
 	int rc = store_session_find(store, a->r->argument, &session, err);
 
+	if (rc == 0 && !request_may_pool(a->r, session.pool))
+		return admin_refuse_scope(store, a, "session_end", err);
 	if (rc == 0 && !session.ended_at_ms)
 		rc = store_session_end(store, session.id, session.host, clock_wall_ms(), err);
 	if (rc < 0)

@@ -9,11 +9,12 @@
 #include "broker/session/reconnect.h"
 #include "broker/session/self_service.h"
 #include "broker/session/session_watch.h"
+#include "broker/session/staff.h"
 #include "common/base/text.h"
 
 enum access {
 	ACCESS_ANYBODY,		/* the handler decides: password, token or join token */
-	ACCESS_ADMIN,		/* client certificate with OU genkan-admin */
+	ACCESS_STAFF,		/* admin certificate, or a staff token with one of the roles */
 	ACCESS_HOST,		/* client certificate with OU genkan-host */
 };
 
@@ -21,54 +22,63 @@ struct route {
 	const char *method, *path;	/* {id} stands for one path segment */
 	enum access access;
 	void (*handler)(struct request *r);
+	unsigned roles;			/* besides ROLE_ADMIN, which may do everything */
 };
 
-static const struct route client_routes[] = {
-	{ "GET", "/v1/health", ACCESS_ANYBODY, health_get },
-	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin },
-	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change },
-	{ "GET", "/v1/desktops", ACCESS_ANYBODY, reconnect_list },
-	{ "POST", "/v1/desktops/{id}/connect", ACCESS_ANYBODY, reconnect_connect },
-	{ "GET", "/v1/desktops/{id}/rdp", ACCESS_ANYBODY, reconnect_rdp_file },
-	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart },
-	{ "POST", "/v1/desktops/{id}/reset", ACCESS_ANYBODY, self_service_reset },
-	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami },
-	{ "DELETE", "/v1/session", ACCESS_ANYBODY, reconnect_logout },
+#define ANY_ROLE (ROLE_HELPDESK | ROLE_POOL_ADMIN | ROLE_AUDITOR)
+#define READERS ANY_ROLE
+#define ALL_POOLS (ROLE_HELPDESK | ROLE_AUDITOR)
+#define HELPERS (ROLE_HELPDESK | ROLE_POOL_ADMIN)
 
-	{ "GET", "/v1/admin/pools", ACCESS_ADMIN, admin_pools_list },
-	{ "PUT", "/v1/admin/pools", ACCESS_ADMIN, admin_pools_apply },
-	{ "GET", "/v1/admin/desktops", ACCESS_ADMIN, admin_desktops_list },
-	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_ADMIN, admin_desktop_delete },
-	{ "POST", "/v1/admin/desktops/{id}/restart", ACCESS_ADMIN, admin_desktop_restart },
-	{ "POST", "/v1/admin/desktops/{id}/reset", ACCESS_ADMIN, admin_desktop_reset },
-	{ "GET", "/v1/admin/hosts", ACCESS_ADMIN, admin_hosts_list },
-	{ "POST", "/v1/admin/host-tokens", ACCESS_ADMIN, admin_host_token },
-	{ "GET", "/v1/admin/images", ACCESS_ADMIN, admin_images_list },
-	{ "POST", "/v1/admin/images", ACCESS_ADMIN, admin_image_publish },
-	{ "GET", "/v1/admin/images/{id}", ACCESS_ADMIN, admin_image_show },
-	{ "POST", "/v1/admin/image-uploads", ACCESS_ADMIN, image_upload_begin },
-	{ "PUT", "/v1/admin/image-uploads/{id}", ACCESS_ADMIN, image_upload_part },
-	{ "GET", "/v1/admin/sessions", ACCESS_ADMIN, admin_sessions_list },
-	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_ADMIN, admin_session_end },
-	{ "GET", "/v1/admin/audit", ACCESS_ADMIN, admin_audit_list },
-	{ "GET", "/v1/admin/exceptions", ACCESS_ADMIN, admin_exceptions_list },
-	{ "POST", "/v1/admin/exceptions", ACCESS_ADMIN, admin_exception_request },
-	{ "GET", "/v1/admin/exceptions/{id}", ACCESS_ADMIN, admin_exception_show },
-	{ "POST", "/v1/admin/exceptions/{id}/approve", ACCESS_ADMIN, admin_exception_approve },
-	{ "POST", "/v1/admin/exceptions/{id}/revoke", ACCESS_ADMIN, admin_exception_revoke },
-	{ "GET", "/v1/admin/explain", ACCESS_ADMIN, admin_explain },
-	{ "POST", "/v1/admin/directory-test", ACCESS_ADMIN, admin_directory_test },
-	{ "POST", "/v1/admin/revoke-all", ACCESS_ADMIN, admin_revoke_all },
+static const struct route client_routes[] = {
+	{ "GET", "/v1/health", ACCESS_ANYBODY, health_get, 0 },
+	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin, 0 },
+	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change, 0 },
+	{ "GET", "/v1/desktops", ACCESS_ANYBODY, reconnect_list, 0 },
+	{ "POST", "/v1/desktops/{id}/connect", ACCESS_ANYBODY, reconnect_connect, 0 },
+	{ "GET", "/v1/desktops/{id}/rdp", ACCESS_ANYBODY, reconnect_rdp_file, 0 },
+	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart, 0 },
+	{ "POST", "/v1/desktops/{id}/reset", ACCESS_ANYBODY, self_service_reset, 0 },
+	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami, 0 },
+	{ "DELETE", "/v1/session", ACCESS_ANYBODY, reconnect_logout, 0 },
+
+	{ "POST", "/v1/admin/session", ACCESS_ANYBODY, staff_login, 0 },
+	{ "GET", "/v1/admin/session", ACCESS_STAFF, staff_whoami, ANY_ROLE },
+	{ "DELETE", "/v1/admin/session", ACCESS_ANYBODY, staff_logout, 0 },
+	{ "GET", "/v1/admin/pools", ACCESS_STAFF, admin_pools_list, READERS },
+	{ "PUT", "/v1/admin/pools", ACCESS_STAFF, admin_pools_apply, ROLE_POOL_ADMIN },
+	{ "GET", "/v1/admin/desktops", ACCESS_STAFF, admin_desktops_list, READERS },
+	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_STAFF, admin_desktop_delete, ROLE_POOL_ADMIN },
+	{ "POST", "/v1/admin/desktops/{id}/restart", ACCESS_STAFF, admin_desktop_restart, HELPERS },
+	{ "POST", "/v1/admin/desktops/{id}/reset", ACCESS_STAFF, admin_desktop_reset, HELPERS },
+	{ "GET", "/v1/admin/hosts", ACCESS_STAFF, admin_hosts_list, ALL_POOLS },
+	{ "POST", "/v1/admin/host-tokens", ACCESS_STAFF, admin_host_token, 0 },
+	{ "GET", "/v1/admin/images", ACCESS_STAFF, admin_images_list, READERS },
+	{ "POST", "/v1/admin/images", ACCESS_STAFF, admin_image_publish, 0 },
+	{ "GET", "/v1/admin/images/{id}", ACCESS_STAFF, admin_image_show, READERS },
+	{ "POST", "/v1/admin/image-uploads", ACCESS_STAFF, image_upload_begin, 0 },
+	{ "PUT", "/v1/admin/image-uploads/{id}", ACCESS_STAFF, image_upload_part, 0 },
+	{ "GET", "/v1/admin/sessions", ACCESS_STAFF, admin_sessions_list, READERS },
+	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_STAFF, admin_session_end, HELPERS },
+	{ "GET", "/v1/admin/audit", ACCESS_STAFF, admin_audit_list, ROLE_AUDITOR },
+	{ "GET", "/v1/admin/exceptions", ACCESS_STAFF, admin_exceptions_list, ROLE_AUDITOR },
+	{ "POST", "/v1/admin/exceptions", ACCESS_STAFF, admin_exception_request, 0 },
+	{ "GET", "/v1/admin/exceptions/{id}", ACCESS_STAFF, admin_exception_show, ROLE_AUDITOR },
+	{ "POST", "/v1/admin/exceptions/{id}/approve", ACCESS_STAFF, admin_exception_approve, 0 },
+	{ "POST", "/v1/admin/exceptions/{id}/revoke", ACCESS_STAFF, admin_exception_revoke, 0 },
+	{ "GET", "/v1/admin/explain", ACCESS_STAFF, admin_explain, READERS },
+	{ "POST", "/v1/admin/directory-test", ACCESS_STAFF, admin_directory_test, ROLE_HELPDESK },
+	{ "POST", "/v1/admin/revoke-all", ACCESS_STAFF, admin_revoke_all, 0 },
 };
 
 static const struct route agent_routes[] = {
-	{ "POST", "/agent/v1/join", ACCESS_ANYBODY, agent_join },
-	{ "POST", "/agent/v1/sync", ACCESS_HOST, conductor_sync },
-	{ "GET", "/agent/v1/images/{id}", ACCESS_HOST, image_part_get },
-	{ "GET", "/agent/v1/images/{id}/pieces", ACCESS_HOST, image_pieces_get },
-	{ "POST", "/agent/v1/redeem", ACCESS_HOST, agent_redeem },
-	{ "POST", "/agent/v1/events", ACCESS_HOST, agent_events },
-	{ "POST", "/agent/v1/sessions", ACCESS_HOST, session_watch_ask },
+	{ "POST", "/agent/v1/join", ACCESS_ANYBODY, agent_join, 0 },
+	{ "POST", "/agent/v1/sync", ACCESS_HOST, conductor_sync, 0 },
+	{ "GET", "/agent/v1/images/{id}", ACCESS_HOST, image_part_get, 0 },
+	{ "GET", "/agent/v1/images/{id}/pieces", ACCESS_HOST, image_pieces_get, 0 },
+	{ "POST", "/agent/v1/redeem", ACCESS_HOST, agent_redeem, 0 },
+	{ "POST", "/agent/v1/events", ACCESS_HOST, agent_events, 0 },
+	{ "POST", "/agent/v1/sessions", ACCESS_HOST, session_watch_ask, 0 },
 };
 
 /* Whether `path` has the shape of `pattern`; the segment of {id} is copied out. */
@@ -93,17 +103,52 @@ static bool path_matches(const char *pattern, const char *path, char *argument, 
 	return true;
 }
 
-static bool allowed(enum access access, const struct request *r, const char *ou)
+static bool has_certificate(const struct request *r, const char *ou, const char *wanted)
 {
-	switch (access) {
+	return strcmp(ou, wanted) == 0 && *r->peer;
+}
+
+static void refuse(struct request *r)
+{
+	request_refuse(r, REASON_FORBIDDEN, -1, NULL);
+}
+
+/* What a pool-admin is let in for alone, concerns the pools of the department alone. */
+static void with_roles(struct request *r, const void *arg)
+{
+	const struct route *route = arg;
+	unsigned granted = r->roles.set & (route->roles | ROLE_ADMIN);
+
+	r->scoped = granted == ROLE_POOL_ADMIN;
+	if (granted)
+		route->handler(r);
+	else
+		refuse(r);
+}
+
+static void enter(const struct route *route, struct request *r, struct http_exchange *x)
+{
+	switch (route->access) {
 	case ACCESS_ANYBODY:
-		return true;
-	case ACCESS_ADMIN:
-		return strcmp(ou, AUTHORITY_OU_ADMIN) == 0 && *r->peer;
+		route->handler(r);
+		return;
 	case ACCESS_HOST:
-		return strcmp(ou, AUTHORITY_OU_HOST) == 0 && *r->peer;
+		if (has_certificate(r, http_peer_ou(x), AUTHORITY_OU_HOST))
+			route->handler(r);
+		else
+			refuse(r);
+		return;
+	case ACCESS_STAFF:
+		if (has_certificate(r, http_peer_ou(x), AUTHORITY_OU_ADMIN)) {
+			r->roles.set = ROLE_ADMIN;
+			with_roles(r, route);
+		} else if (http_bearer(x)) {
+			staff_identify(r, with_roles, route);
+		} else {
+			refuse(r);
+		}
+		return;
 	}
-	return false;
 }
 
 static void dispatch(const struct route *routes, size_t count, struct request *r,
@@ -120,10 +165,7 @@ static void dispatch(const struct route *routes, size_t count, struct request *r
 			other_method = true;
 			continue;
 		}
-		if (allowed(route->access, r, http_peer_ou(x)))
-			route->handler(r);
-		else
-			request_refuse(r, REASON_FORBIDDEN, -1, NULL);
+		enter(route, r, x);
 		return;
 	}
 	request_refuse(r, REASON_NOT_FOUND, -1,

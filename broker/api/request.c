@@ -34,9 +34,15 @@ struct request *request_new(struct broker *broker, struct http_server **server,
 	copy_cut(r->method, sizeof(r->method), http_method(x));
 	copy_cut(r->path, sizeof(r->path), http_path(x));
 	copy_cut(r->source, sizeof(r->source), http_peer(x));
+	memcpy(r->peer_key, http_peer_key(x), strlen(http_peer_key(x)));
 	if (str_copy(r->peer, sizeof(r->peer), http_peer_cn(x)) < 0)
 		r->peer[0] = '\0';
 	return r;
+}
+
+bool request_may_pool(const struct request *r, const char *pool)
+{
+	return !r->scoped || roles_scope_has(r->roles.scope, pool);
 }
 
 struct http_exchange *request_exchange(struct request *r)

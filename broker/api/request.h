@@ -7,6 +7,7 @@
 #ifndef GENKAN_API_REQUEST_H
 #define GENKAN_API_REQUEST_H
 
+#include "broker/api/roles.h"
 #include "broker/broker.h"
 
 struct request {
@@ -18,13 +19,20 @@ struct request {
 	char path[160];			/* for the log; cut */
 	char argument[80];		/* what {id} stood for */
 	char source[64];		/* numeric address of the peer */
-	char peer[STORE_NAME_SIZE];	/* CN of the client certificate */
+	char peer_key[STORE_SHA256_SIZE];	/* SHA-256 of the key of its certificate; "" none */
+	char peer[STORE_USER_SIZE];	/* CN of the client certificate, or who of the staff */
 	int64_t began_us;
+
+	struct roles roles;		/* on the admin side */
+	bool scoped;			/* only pools of roles.scope are this one's affair */
 
 	char who[STORE_USER_SIZE];	/* for the log: set when known */
 	enum reason outcome;		/* for the log: REASON_OK unless refused */
 	int64_t directory_us, search_us, bind_us, groups_us, assign_us;	/* stages of a login */
 };
+
+/* Whether a pool is the business of who asks. */
+bool request_may_pool(const struct request *r, const char *pool);
 
 struct request *request_new(struct broker *broker, struct http_server **server,
 			    struct http_exchange *x);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/audit/audit.h"
 #include "broker/session/entitled.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
@@ -12,7 +13,8 @@ struct search {
 	struct state_job job;	/* first: jobs are cast back */
 	struct request *r;
 	uint8_t token_sha256[STORE_HASH_BYTES];
-	bool ask_directory;
+	enum bearer_kind kind;
+	bool other_key;
 	struct bearer *bearer;
 	bearer_fn *fn;
 	bearer_drop_fn *drop;
@@ -78,16 +80,32 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 static int find_run(struct store *store, struct state_job *job, struct error *err)
 {
 	struct search *s = (struct search *)job;
+	int rc = store_login_session_find(store, s->token_sha256, clock_wall_ms(),
+					  &s->bearer->login, &s->bearer->user, err);
+	const char *key = s->bearer->login.client_key_sha256;
 
-	return store_login_session_find(store, s->token_sha256, clock_wall_ms(), &s->bearer->login,
-					&s->bearer->user, err);
+	/* Each side's tokens open that side only. */
+	if (rc == 0 && s->bearer->login.staff != (s->kind == BEARER_STAFF))
+		return -ENOENT;
+	if (rc < 0 || !*key || strcmp(key, s->r->peer_key) == 0)
+		return rc;
+	struct audit row = {
+		.who = s->bearer->user.name,
+		.source = s->r->source,
+		.what = "token",
+		.reason = REASON_TOKEN_KEY,
+		.denied = true,
+		.details = json_pack("{s:s}", "request", s->r->id),
+	};
+	s->other_key = true;
+	return audit_append(store, &row, err);
 }
 
 static void find_done(struct state_job *job, int rc, const struct error *err)
 {
 	struct search *s = (struct search *)job;
 
-	if (rc == -ENOENT) {
+	if (rc == -ENOENT || s->other_key) {
 		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
 		give_up(s);
 		return;
@@ -98,19 +116,19 @@ static void find_done(struct state_job *job, int rc, const struct error *err)
 		return;
 	}
 	memcpy(s->r->who, s->bearer->user.name, sizeof(s->r->who));
-	if (s->ask_directory)
+	if (s->kind != BEARER_CLIENT)
 		directory_lookup(s->r->broker->directory, s->bearer->user.key, on_directory, s);
 	else
 		go_on(s);
 }
 
-void bearer_find(struct request *r, bool ask_directory, bearer_fn *fn, bearer_drop_fn *drop,
+void bearer_find(struct request *r, enum bearer_kind kind, bearer_fn *fn, bearer_drop_fn *drop,
 		 void *arg)
 {
 	struct search *s = xnew(struct search);
 
 	s->r = r;
-	s->ask_directory = ask_directory;
+	s->kind = kind;
 	s->bearer = xnew(struct bearer);
 	s->fn = fn;
 	s->drop = drop;

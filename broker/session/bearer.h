@@ -18,7 +18,12 @@ DEFINE_OWNED(bearer_free, struct bearer);
  * itself, and then `fn` does not come and `drop` frees `arg`. */
 typedef void bearer_fn(struct request *r, struct bearer *bearer, void *arg);
 typedef void bearer_drop_fn(void *arg);
-void bearer_find(struct request *r, bool ask_directory, bearer_fn *fn, bearer_drop_fn *drop,
+enum bearer_kind {
+	BEARER_CLIENT,		/* as the store knows them */
+	BEARER_CLIENT_NOW,	/* and as the directory does now */
+	BEARER_STAFF,		/* a token of the admin side, asked of the directory */
+};
+void bearer_find(struct request *r, enum bearer_kind kind, bearer_fn *fn, bearer_drop_fn *drop,
 		 void *arg);
 
 #endif

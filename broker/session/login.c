@@ -75,6 +75,7 @@ static int create_session(struct store *store, struct login *l, struct error *er
 	token_new(&l->token);
 	memcpy(session.token_sha256, l->token.hash, sizeof(session.token_sha256));
 	memcpy(session.user_key, l->stored.key, sizeof(session.user_key));
+	memcpy(session.client_key_sha256, l->r->peer_key, sizeof(session.client_key_sha256));
 	int rc = str_copy(session.client_address, sizeof(session.client_address), l->r->source);
 	return rc < 0 ? rc : store_login_session_create(store, &session, err);
 }
@@ -161,8 +162,12 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 
 void login_begin(struct request *r)
 {
-	struct attempt *a = attempt_new(r, ATTEMPT_LOGIN, "login");
+	if (r->broker->config->require_client_key && !*r->peer_key) {
+		request_refuse(r, REASON_CLIENT_KEY, -1, NULL);
+		return;
+	}
 
+	struct attempt *a = attempt_new(r, ATTEMPT_LOGIN, "login");
 	if (!a)
 		return;
 	struct login *l = xnew(struct login);

@@ -81,7 +81,7 @@ static void list_for(struct request *r, struct bearer *bearer, void *arg)
 
 void reconnect_list(struct request *r)
 {
-	bearer_find(r, true, list_for, NULL, NULL);
+	bearer_find(r, BEARER_CLIENT_NOW, list_for, NULL, NULL);
 }
 
 /* ------------------------------------------------------------------------------------ connect */
@@ -343,7 +343,7 @@ void reconnect_connect(struct request *r)
 	c->r = r;
 	c->began_ms = clock_monotonic_ms();
 	c->deadline_ms = c->began_ms + wait_ms;
-	bearer_find(r, true, connect_for, connecting_free, c);
+	bearer_find(r, BEARER_CLIENT_NOW, connect_for, connecting_free, c);
 }
 
 /* ?wait_ms=N: how long to wait for a desktop that is being prepared. */
@@ -375,7 +375,7 @@ static void whoami_for(struct request *r, struct bearer *bearer, void *arg)
 
 void reconnect_whoami(struct request *r)
 {
-	bearer_find(r, false, whoami_for, NULL, NULL);
+	bearer_find(r, BEARER_CLIENT, whoami_for, NULL, NULL);
 }
 
 struct logout {
@@ -429,5 +429,5 @@ static void logout_for(struct request *r, struct bearer *bearer, void *arg)
 
 void reconnect_logout(struct request *r)
 {
-	bearer_find(r, false, logout_for, NULL, NULL);
+	bearer_find(r, BEARER_CLIENT, logout_for, NULL, NULL);
 }

@@ -130,10 +130,10 @@ static void reset_for(struct request *r, struct bearer *bearer, void *arg)
 
 void self_service_restart(struct request *r)
 {
-	bearer_find(r, true, restart_for, NULL, NULL);
+	bearer_find(r, BEARER_CLIENT_NOW, restart_for, NULL, NULL);
 }
 
 void self_service_reset(struct request *r)
 {
-	bearer_find(r, true, reset_for, NULL, NULL);
+	bearer_find(r, BEARER_CLIENT_NOW, reset_for, NULL, NULL);
 }

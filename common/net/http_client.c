@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include "common/base/secret.h"
+#include "common/net/tls.h"
 
 #define ANSWER_LIMIT ((size_t)64 << 20)
 #define CONNECT_TIMEOUT_MS 5000L
@@ -39,6 +40,26 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	return atomic_load(&client->cancelled) ? 1 : 0;
 }
 
+/* One for the process: it lives in memory only, and goes with it. */
+static int show_own_key(CURL *curl, struct error *err)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct buf certificate, key;
+	int rc = 0;
+
+	pthread_mutex_lock(&lock);
+	if (!certificate.len)
+		rc = tls_own_key_new(&certificate, &key, err);
+	struct curl_blob shown = { certificate.ptr, certificate.len, CURL_BLOB_COPY };
+	struct curl_blob secret = { key.ptr, key.len, CURL_BLOB_COPY };
+	pthread_mutex_unlock(&lock);
+	if (rc == 0) {
+		curl_easy_setopt(curl, CURLOPT_SSLCERT_BLOB, &shown);
+		curl_easy_setopt(curl, CURLOPT_SSLKEY_BLOB, &secret);
+	}
+	return rc;
+}
+
 int http_client_new(const struct http_client_config *config, struct http_client **out,
 		    struct error *err)
 {
@@ -66,6 +87,8 @@ int http_client_new(const struct http_client_config *config, struct http_client 
 		curl_easy_setopt(curl, CURLOPT_SSLCERT, config->certificate_file);
 		curl_easy_setopt(curl, CURLOPT_SSLKEY, config->key_file);
 	}
+	if (config->own_key && show_own_key(curl, err) < 0)
+		return -EIO;
 	if (config->interface)
 		curl_easy_setopt(curl, CURLOPT_INTERFACE, config->interface);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");

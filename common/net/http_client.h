@@ -13,6 +13,7 @@ struct http_client_config {
 	const char *ca_file;
 	const char *certificate_file;	/* client certificate and key; NULL: none */
 	const char *key_file;
+	bool own_key;			/* shows a key made for this process, and nothing else */
 	const char *interface;		/* source address or NULL */
 };
 

@@ -47,7 +47,7 @@ struct peer {			/* one connection */
 	struct bufferevent *bev;
 	int fd;			/* -1 until admitted */
 	bool seen;
-	char cn[128], ou[64];
+	char cn[128], ou[64], key_sha256[65];
 };
 
 struct http_exchange {
@@ -162,7 +162,11 @@ static void read_certificate(struct peer *peer, const SSL *ssl)
 {
 	X509 *certificate = SSL_get1_peer_certificate(ssl);
 
+	if (certificate && tls_key_sha256(certificate, peer->key_sha256) < 0)
+		peer->key_sha256[0] = '\0';
+	/* A certificate signed by its own key is a key: what it says is nobody's word. */
 	if (certificate && SSL_get_verify_result(ssl) == X509_V_OK &&
+	    X509_self_signed(certificate, 0) == 0 &&
 	    tls_subject(certificate, peer->cn, sizeof(peer->cn), peer->ou, sizeof(peer->ou)) < 0)
 		peer->cn[0] = peer->ou[0] = '\0';
 	X509_free(certificate);
@@ -459,6 +463,11 @@ const char *http_peer_cn(const struct http_exchange *x)
 const char *http_peer_ou(const struct http_exchange *x)
 {
 	return x->peer->ou;
+}
+
+const char *http_peer_key(const struct http_exchange *x)
+{
+	return x->peer->key_sha256;
 }
 
 uint64_t http_exchange_id(const struct http_exchange *x)

@@ -52,6 +52,8 @@ const char *http_peer(const struct http_exchange *x);	/* numeric address */
 /* Verified client certificate's CN and OU, "" without one. */
 const char *http_peer_cn(const struct http_exchange *x);
 const char *http_peer_ou(const struct http_exchange *x);
+/* SHA-256 of the public key the peer has proved to have, in hex; "" without one. */
+const char *http_peer_key(const struct http_exchange *x);
 
 /* Exchanges are found again by id: NULL when the client left or it was answered meanwhile. */
 uint64_t http_exchange_id(const struct http_exchange *x);

@@ -35,11 +35,19 @@ static int verify_mode(enum tls_peer peer)
 	case TLS_PEER_NONE:
 		return SSL_VERIFY_NONE;
 	case TLS_PEER_OPTIONAL:
+	case TLS_PEER_KEY:
 		return SSL_VERIFY_PEER;
 	case TLS_PEER_REQUIRED:
 		return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	}
 	abort();
+}
+
+/* The signature of the handshake is checked in any case. */
+static int let_own_key_in(int verified, X509_STORE_CTX *ctx)
+{
+	return verified || (X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+			    X509_STORE_CTX_get_error(ctx) == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
 }
 
 int tls_server_new(const char *certificate_file, const char *key_file, const char *ca_file,
@@ -71,7 +79,7 @@ int tls_server_new(const char *certificate_file, const char *key_file, const cha
 			return tls_error(err, EINVAL, "CA file %s", ca_file ? ca_file : "(none)");
 		SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(ca_file));
 	}
-	SSL_CTX_set_verify(ctx, verify_mode(peer), NULL);
+	SSL_CTX_set_verify(ctx, verify_mode(peer), peer == TLS_PEER_KEY ? let_own_key_in : NULL);
 	*out = STEAL(ctx);
 	return 0;
 }
@@ -85,6 +93,22 @@ int tls_certificate_sha256(const X509 *certificate, char *out)
 		return -EINVAL;
 	hex_encode(span_of(digest, len), out);
 	return 0;
+}
+
+int tls_key_sha256(const X509 *certificate, char *out)
+{
+	unsigned char *der = NULL;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+	int rc = size > 0 && EVP_Digest(der, (size_t)size, digest, &len, EVP_sha256(), NULL) == 1
+			 ? 0
+			 : -EINVAL;
+
+	OPENSSL_free(der);
+	if (rc == 0)
+		hex_encode(span_of(digest, len), out);
+	return rc;
 }
 
 int tls_certificate_file_sha256(const char *path, char *out, struct error *err)
@@ -297,6 +321,27 @@ int tls_certificate_new(const struct tls_subject *subject, EVP_PKEY *key, X509 *
 	    X509_sign(certificate, issuer ? issuer_key : key, EVP_sha256()) == 0)
 		return tls_error(err, EINVAL, "make a certificate for %s", subject->cn);
 	*out = STEAL(certificate);
+	return 0;
+}
+
+int tls_own_key_new(struct buf *certificate, struct buf *key_pem, struct error *err)
+{
+	OWNED(EVP_PKEY_free) EVP_PKEY *key = NULL;
+	OWNED(X509_free) X509 *own = NULL;
+	OWNED(BIO_free_all) BIO *text = BIO_new(BIO_s_mem());
+	/* good at any hour: the clocks of thin clients are what they are */
+	struct tls_subject nobody = { .cn = "key", .days = 36500, .client = true };
+	int rc = tls_key_new(&key, err);
+
+	if (rc == 0)
+		rc = tls_certificate_new(&nobody, key, NULL, NULL, &own, err);
+	if (rc == 0)
+		rc = tls_certificate_pem(own, certificate, err);
+	if (rc < 0)
+		return rc;
+	if (PEM_write_bio_PrivateKey(text, key, NULL, NULL, 0, NULL, NULL) != 1)
+		return tls_error(err, EIO, "write a key");
+	bio_append(text, key_pem);
 	return 0;
 }
 

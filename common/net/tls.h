@@ -14,7 +14,9 @@ DEFINE_OWNED(SSL_free, SSL);
 DEFINE_OWNED(EVP_PKEY_free, EVP_PKEY);
 DEFINE_OWNED(X509_free, X509);
 
-enum tls_peer { TLS_PEER_NONE, TLS_PEER_OPTIONAL, TLS_PEER_REQUIRED };
+/* KEY: as OPTIONAL, and a certificate that is signed by its own key is let in as well: it proves
+ * that the peer has that key, and nothing else (RFC 8705 4 calls such tokens certificate-bound). */
+enum tls_peer { TLS_PEER_NONE, TLS_PEER_OPTIONAL, TLS_PEER_KEY, TLS_PEER_REQUIRED };
 
 /* Server: TLS 1.3, X25519/P-256, own chain; client certificates verified against `ca_file`
  * (may be NULL with TLS_PEER_NONE). `min_version` 0 = TLS 1.3. */
@@ -27,6 +29,8 @@ int tls_error(struct error *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 
 /* Lowercase hex SHA-256 of the DER; `out` holds 65 bytes. */
 int tls_certificate_sha256(const X509 *certificate, char *out);
 int tls_certificate_file_sha256(const char *path, char *out, struct error *err) MUST_CHECK;
+/* Lowercase hex SHA-256 of the public key (SubjectPublicKeyInfo); `out` holds 65 bytes. */
+int tls_key_sha256(const X509 *certificate, char *out);
 /* CN and first OU of the subject, "" when absent; -ENAMETOOLONG when they do not fit. */
 int tls_subject(const X509 *certificate, char *cn, size_t cn_size, char *ou, size_t ou_size);
 
@@ -46,6 +50,8 @@ struct tls_subject {
 /* Signed by issuer; issuer NULL = self-signed. Serial is random. */
 int tls_certificate_new(const struct tls_subject *subject, EVP_PKEY *key, X509 *issuer,
 			EVP_PKEY *issuer_key, X509 **out, struct error *err) MUST_CHECK;
+/* A key and a certificate signed by it, as PEM: for a peer that has no name. Wipe `key`. */
+int tls_own_key_new(struct buf *certificate, struct buf *key, struct error *err) MUST_CHECK;
 /* PKCS#10 with CN; and its check: the signature must verify, only the key is taken. */
 int tls_request_new(const char *cn, EVP_PKEY *key, struct buf *pem, struct error *err) MUST_CHECK;
 int tls_request_key(struct span pem, EVP_PKEY **out, struct error *err) MUST_CHECK;
