@@ -144,7 +144,7 @@ static int open_rooms(struct broker *broker, struct error *err)
 	struct authority_paths paths;
 	int rc = authority_paths(config, &paths, err);
 
-	broker->loop = loop_new();
+	broker->loop = loop_new_for_server();
 	if (rc == 0)
 		rc = directory_new(broker->loop, &config->directory, &broker->directory, err);
 	if (rc == 0)

@@ -120,6 +120,7 @@ struct store_pool_view {
 };
 int store_pools_view(struct store *store, struct store_pool_view **out, struct error *err) MUST_CHECK;
 void store_pool_view_done(struct store_pool_view *view);
+DEFINE_OWNED(store_pool_view_done, struct store_pool_view);
 /* The pool of that name; NULL: there is none. */
 const struct pool *store_pool_view_find(const struct store_pool_view *view, const char *name);
 

@@ -113,10 +113,19 @@ static int take_uris(struct directory *d, const struct directory_config *config,
 static int check_pattern(const char *key, const char *pattern, size_t names, struct error *err)
 {
 	OWNED(buf_done) struct buf trash = { 0 };
-	struct template_value values[] = { { "user", "x" }, { "dn", "x" }, { "gid", "1" }, { "sid", "x" } };
+	struct template_value values[] = { { "user", "x" }, { "dn", "x" } };
 	int rc = template_expand(pattern, values, names, filter_escape, &trash, err);
 
 	return rc < 0 ? error_prefix(err, "directory.%s", key) : 0;
+}
+
+static int check_primary(const char *pattern, struct error *err)
+{
+	OWNED(buf_done) struct buf trash = { 0 };
+	struct template_value values[] = { { "gid", "1" }, { "sid", "x" } };
+	int rc = template_expand(pattern, values, ARRAY_LEN(values), filter_escape, &trash, err);
+
+	return rc < 0 ? error_prefix(err, "directory.primary_filter") : 0;
 }
 
 static int check_config(const struct directory_config *config, struct error *err)
@@ -128,7 +137,7 @@ static int check_config(const struct directory_config *config, struct error *err
 	if (rc == 0)
 		rc = check_pattern("group_filter", config->group_filter, 2, err);
 	if (rc == 0)
-		rc = check_pattern("primary_filter", config->primary_filter, 4, err);
+		rc = check_primary(config->primary_filter, err);
 	if (rc == 0)
 		rc = check_pattern("parent_filter", config->parent_filter, 2, err);
 	if (rc < 0)

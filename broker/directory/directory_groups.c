@@ -73,54 +73,60 @@ static int await_search(struct directory_query *q, int id, struct found *out)
 	return 0;
 }
 
-/* The person's own and primary groups: one search, or none when the entry names them. */
-static int write_own_filter(struct directory_query *q, const char *dn, const char *gid,
-			    const char *sid, struct buf *out)
+static int search(struct directory_query *q, const char *what, struct buf *filter,
+		  struct found *out)
 {
-	const struct directory_config *config = q->config;
-	struct template_value values[] = {
-		{ "dn", dn }, { "user", q->answer->person.user }, { "gid", gid }, { "sid", sid },
-	};
-	bool primary = *config->primary_filter && (*gid || !strstr(config->primary_filter, "{gid}")) &&
-		       (*sid || !strstr(config->primary_filter, "{sid}"));
-	int rc = 0;
+	int64_t since_us = clock_monotonic_us();
+	int id = 0, rc = send_search(q, filter, &id);
 
-	/* An entry that names its groups saves the search for them. */
-	bool own = *config->group_filter && q->answer->person.group_count == 0;
-	if (own && primary)
-		buf_put_text(out, "(|");
-	if (own)
-		rc = template_expand(config->group_filter, values, ARRAY_LEN(values), filter_escape,
-				     out, &q->answer->reason);
-	if (rc == 0 && primary)
-		rc = template_expand(config->primary_filter, values, ARRAY_LEN(values),
-				     filter_escape, out, &q->answer->reason);
-	if (own && primary)
-		buf_put_text(out, ")");
+	if (rc == 0)
+		rc = await_search(q, id, out);
+	for (size_t i = 0; i < out->count; i++)
+		add(q, out->items[i].name, out->items[i].dn);
+	directory_query_step(q, what, &since_us, buf_text(filter), rc < 0);
 	return rc;
 }
 
-static int find_own(struct directory_query *q, const char *dn, const char *gid, const char *sid)
+static int find_own(struct directory_query *q, const char *dn)
 {
-	OWNED(buf_done) struct buf filter = BUF_LIMIT(16384);
+	OWNED(buf_done) struct buf filter = BUF_LIMIT(8192);
 	OWNED(found_done) struct found found = { 0 };
-	int64_t since_us = clock_monotonic_us();
-	int id = 0, rc = write_own_filter(q, dn, gid, sid, &filter);
+	struct template_value values[] = { { "dn", dn }, { "user", q->answer->person.user } };
 
-	if (rc < 0 || filter.len == 0)
-		return rc;
-	rc = send_search(q, &filter, &id);
-	if (rc == 0)
-		rc = await_search(q, id, &found);
-	for (size_t i = 0; i < found.count; i++)
-		add(q, found.items[i].name, found.items[i].dn);
-	directory_query_step(q, "own groups", &since_us, buf_text(&filter), rc < 0);
-	return rc;
+	/* An entry that names its groups saves the search for them. */
+	if (!*q->config->group_filter || q->answer->person.group_count)
+		return 0;
+	int rc = template_expand(q->config->group_filter, values, ARRAY_LEN(values), filter_escape,
+				 &filter, &q->answer->reason);
+	return rc < 0 ? rc : search(q, "own groups", &filter, &found);
 }
 
 static void on_cached(void *arg, const char *name, const char *dn)
 {
 	add(arg, name, dn);
+}
+
+/* The group that a number of the entry stands for: the same for many people, so it is remembered
+ * like a parent, by the filter that finds it. */
+static int find_primary(struct directory_query *q, const char *gid, const char *sid)
+{
+	OWNED(buf_done) struct buf filter = BUF_LIMIT(8192);
+	OWNED(found_done) struct found found = { 0 };
+	struct template_value values[] = { { "gid", gid }, { "sid", sid } };
+	const char *pattern = q->config->primary_filter;
+
+	if (!*pattern || (!*gid && strstr(pattern, "{gid}")) || (!*sid && strstr(pattern, "{sid}")))
+		return 0;
+	int rc = template_expand(pattern, values, ARRAY_LEN(values), filter_escape, &filter,
+				 &q->answer->reason);
+	if (rc < 0 || group_cache_parents(q->groups, buf_text(&filter), clock_monotonic_ms(),
+					  on_cached, q))
+		return rc;
+	rc = search(q, "primary group", &filter, &found);
+	if (rc == 0 && q->config->group_cache_ms)
+		group_cache_put(q->groups, buf_text(&filter), found.items, found.count,
+				clock_monotonic_ms());
+	return rc;
 }
 
 static int send_parents(struct directory_query *q, const char *dn, int *id)
@@ -183,7 +189,10 @@ int directory_query_groups(struct directory_query *q, const char *dn, const char
 	struct directory_person *person = &q->answer->person;
 	int64_t since_us = clock_monotonic_us();
 	size_t known = 0;
-	int rc = find_own(q, dn, gid, sid);
+	int rc = find_own(q, dn);
+
+	if (rc == 0)
+		rc = find_primary(q, gid, sid);
 
 	if (!*q->config->parent_filter)
 		return rc;

@@ -282,18 +282,21 @@ static int read_entry(struct directory_query *q, LDAP *ld, LDAPMessage *entry)
 static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, const char *dn)
 {
 	struct directory_answer *answer = q->answer;
-	char account_name[256] = "", sid[SID_TEXT_SIZE], gid[24] = "", primary[SID_TEXT_SIZE];
+	char account_name[256] = "", sid[SID_TEXT_SIZE] = "", gid[24] = "";
+	char primary[SID_TEXT_SIZE] = "";
 	struct ldap_identity who = { dn, account_name, sid };
 	int64_t since_us = clock_monotonic_us();
 	int rc = 0;
 
-	ldap_entry_sid(ld, entry, sid);
-	ldap_entry_primary_sid(ld, entry, primary);
-	if (ldap_entry_text(ld, entry, "sAMAccountName", account_name, sizeof(account_name)) < 0 ||
-	    !q->config->is_ad)
-		account_name[0] = '\0';
-	if (ldap_entry_text(ld, entry, "gidNumber", gid, sizeof(gid)) < 0)
+	if (q->config->is_ad) {
+		ldap_entry_sid(ld, entry, sid);
+		ldap_entry_primary_sid(ld, entry, primary);
+		if (ldap_entry_text(ld, entry, "sAMAccountName", account_name,
+				    sizeof(account_name)) < 0)
+			account_name[0] = '\0';
+	} else if (ldap_entry_text(ld, entry, "gidNumber", gid, sizeof(gid)) < 0) {
 		gid[0] = '\0';
+	}
 
 	answer->verdict = DIRECTORY_OK;
 	if (needs_password(q->question))

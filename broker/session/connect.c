@@ -74,11 +74,24 @@ static int take(struct store *store, const struct connect_ask *ask, int64_t now_
 			     : store_assignment_take(store, &wanted, taken, err);
 }
 
+/* Borrowed from `view`, which the caller lets go. */
+static int see_pool(struct store *store, const char *name, struct store_pool_view **view,
+		    const struct pool **out, struct error *err)
+{
+	int rc = store_pools_view(store, view, err);
+
+	if (rc < 0)
+		return rc;
+	*out = store_pool_view_find(*view, name);
+	return *out ? 0 : error_set(err, ENOENT, "pool %s: no such pool", name);
+}
+
 static int read_policy(struct store *store, const char *name, struct pool_policy *out,
 		       struct error *err)
 {
-	OWNED(free) struct pool *pool = xnew(struct pool);
-	int rc = store_pool_find(store, name, pool, err);
+	OWNED(store_pool_view_done) struct store_pool_view *view = NULL;
+	const struct pool *pool;
+	int rc = see_pool(store, name, &view, &pool, err);
 
 	if (rc == 0)
 		*out = pool->policy;
@@ -110,9 +123,12 @@ static int find_exception(struct store *store, const struct connect_ask *ask, in
 static int name_pool(struct store *store, const char *name, struct store_desktop *out,
 		     struct error *err)
 {
-	OWNED(free) struct pool *pool = xnew(struct pool);
-	int rc = store_pool_find(store, name, pool, err);
+	OWNED(store_pool_view_done) struct store_pool_view *view = NULL;
+	const struct pool *pool;
+	int rc = see_pool(store, name, &view, &pool, err);
 
+	if (rc < 0)
+		return rc;
 	memcpy(out->pool, pool->name, sizeof(out->pool));
 	memcpy(out->title, pool->title, sizeof(out->title));
 	return rc;

@@ -58,15 +58,19 @@ int entitled_resolve(struct store *store, const struct entitled *entitled, const
 }
 
 int entitled_json(struct store *store, const struct entitled *entitled, const char *user_key,
-		  json_t **out, struct error *err)
+		  const struct store_desktop *known, json_t **out, struct error *err)
 {
 	OWNED(json_decref) json_t *entries = json_array();
 
 	for (size_t i = 0; i < entitled->count; i++) {
 		const struct pool *pool = entitled_pool(entitled, i);
 		struct store_desktop desktop;
-		int rc = store_assignment_find(store, user_key, pool->name, &desktop, err);
 
+		if (known && *known->id && strcmp(known->pool, pool->name) == 0) {
+			json_array_append_new(entries, desktop_entry_json(pool, known));
+			continue;
+		}
+		int rc = store_assignment_find(store, user_key, pool->name, &desktop, err);
 		if (rc < 0 && rc != -ENOENT)
 			return rc;
 		json_array_append_new(entries,

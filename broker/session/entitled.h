@@ -21,9 +21,9 @@ const struct pool *entitled_pool(const struct entitled *entitled, size_t index);
 /* The pool meant by a desktop id of the user or a pool name; NULL: none they may use. */
 int entitled_resolve(struct store *store, const struct entitled *entitled, const char *user_key,
 		     const char *id, const struct pool **out, struct error *err) MUST_CHECK;
-/* The API's array of ENTRY. */
+/* The API's array of ENTRY. `known`: a desktop of the user that was just looked up, or NULL. */
 int entitled_json(struct store *store, const struct entitled *entitled, const char *user_key,
-		  json_t **out, struct error *err) MUST_CHECK;
+		  const struct store_desktop *known, json_t **out, struct error *err) MUST_CHECK;
 
 /* The store's picture of a person of the directory. */
 int user_of_person(const struct directory_person *person, struct store_user *out) MUST_CHECK;

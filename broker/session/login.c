@@ -101,7 +101,8 @@ static int grant_run(struct store *store, struct state_job *job, struct error *e
 	if (rc == 0)
 		rc = create_session(store, l, err);
 	if (rc == 0)
-		rc = entitled_json(store, &entitled, l->stored.key, &l->entries, err);
+		rc = entitled_json(store, &entitled, l->stored.key,
+				   l->connect ? &l->connect->desktop : NULL, &l->entries, err);
 	if (rc == 0)
 		rc = audit_login(store, l, REASON_OK, err);
 	return rc;

@@ -50,7 +50,8 @@ static int list_run(struct store *store, struct state_job *job, struct error *er
 	if (!l->bearer->confirmed)
 		return list_own(store, l, err);
 	int rc = entitled_find(store, &l->bearer->person, &entitled, err);
-	return rc < 0 ? rc : entitled_json(store, &entitled, l->bearer->user.key, &l->entries, err);
+	return rc < 0 ? rc : entitled_json(store, &entitled, l->bearer->user.key, NULL,
+					       &l->entries, err);
 }
 
 static void list_done(struct state_job *job, int rc, const struct error *err)

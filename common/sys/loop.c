@@ -76,12 +76,12 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-struct loop *loop_new(void)
+static struct loop *loop_with(struct event_base *base)
 {
 	struct loop *loop = xnew(struct loop);
 
 	signal(SIGPIPE, SIG_IGN);
-	loop->base = event_base_new();
+	loop->base = base;
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!loop->base || loop->wake_fd < 0)
 		abort();
@@ -90,6 +90,21 @@ struct loop *loop_new(void)
 	loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
 	event_add(loop->wake, NULL);
 	return loop;
+}
+
+struct loop *loop_new(void)
+{
+	return loop_with(event_base_new());
+}
+
+struct loop *loop_new_for_server(void)
+{
+	struct event_config *config = event_config_new();
+
+	event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+	struct event_base *base = event_base_new_with_config(config);
+	event_config_free(config);
+	return loop_with(base);
 }
 
 void loop_free(struct loop *loop)

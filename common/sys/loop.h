@@ -21,6 +21,9 @@ struct loop_child;
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
 struct loop *loop_new(void);
+/* The same for many short connections: of several changes between two waits the kernel is told the
+ * last. Not for a program that hands its descriptors to others or has them under two numbers. */
+struct loop *loop_new_for_server(void);
 void loop_free(struct loop *loop);
 DEFINE_OWNED(loop_free, struct loop);
 struct event_base *loop_base(struct loop *loop);
