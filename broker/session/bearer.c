@@ -14,7 +14,7 @@ struct search {
 	struct request *r;
 	uint8_t token_sha256[STORE_HASH_BYTES];
 	enum bearer_kind kind;
-	bool other_key;
+	bool other_key, other_side;
 	struct bearer *bearer;
 	bearer_fn *fn;
 	bearer_drop_fn *drop;
@@ -85,8 +85,7 @@ static int find_run(struct store *store, struct state_job *job, struct error *er
 	const char *key = s->bearer->login.client_key_sha256;
 
 	/* Each side's tokens open that side only. */
-	if (rc == 0 && s->bearer->login.staff != (s->kind == BEARER_STAFF))
-		return -ENOENT;
+	s->other_side = rc == 0 && s->bearer->login.staff != (s->kind == BEARER_STAFF);
 	if (rc < 0 || !*key || strcmp(key, s->r->peer_key) == 0)
 		return rc;
 	struct audit row = {
@@ -107,6 +106,11 @@ static void find_done(struct state_job *job, int rc, const struct error *err)
 
 	if (rc == -ENOENT || s->other_key) {
 		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
+		give_up(s);
+		return;
+	}
+	if (s->other_side) {
+		request_refuse(s->r, REASON_FORBIDDEN, -1, NULL);
 		give_up(s);
 		return;
 	}

@@ -359,7 +359,7 @@ void reconnect_rdp_file(struct request *r)
 	c->ask.standard = true;
 	c->began_ms = clock_monotonic_ms();
 	c->deadline_ms = c->began_ms + (wait_ms < 0 ? 0 : wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : wait_ms);
-	bearer_find(r, true, connect_for, connecting_free, c);
+	bearer_find(r, BEARER_CLIENT_NOW, connect_for, connecting_free, c);
 }
 
 /* ----------------------------------------------------------------------------- whoami, logout */
