@@ -14,6 +14,11 @@ static void row(struct table *table, const json_t *h)
 	table_int(table, ctl_int(h, "cpus"));
 	table_bytes(table, ctl_int(h, "memory_free_bytes"));
 	table_bytes(table, ctl_int(h, "memory_bytes"));
+	table_bytes(table, ctl_int(h, "desktops_pss_bytes"));
+	table_bytes(table, ctl_int(h, "templates_bytes"));
+	table_bytes(table, ctl_int(h, "disk_free_bytes"));
+	table_bytes(table, ctl_int(h, "disk_bytes"));
+	table_bytes(table, ctl_int(h, "desktops_overlay_bytes"));
 	table_int(table, ctl_int(h, "desktops"));
 	table_text(table, *ctl_text(relay, "host") ? buf_text(&address) : "");
 	table_time(table, ctl_int(h, "last_seen_ms"));
@@ -22,7 +27,8 @@ static void row(struct table *table, const json_t *h)
 int host_list(struct ctl *ctl, struct error *err)
 {
 	static const char *const titles[] = { "NAME", "STATE",	  "ACCEL", "CPUS",  "FREE",
-					      "MEMORY", "DESKTOPS", "RELAY", "LAST SEEN", NULL };
+					      "MEMORY", "PSS", "TEMPLATES", "DISK FREE", "DISK",
+					      "OVERLAYS", "DESKTOPS", "RELAY", "LAST SEEN", NULL };
 
 	return ctl_list(ctl, "/v1/admin/hosts", "hosts", titles, row, err);
 }

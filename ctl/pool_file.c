@@ -38,6 +38,14 @@ static int parse_timeout(const struct yamlf_field *field, const char *text, void
 	return 0;
 }
 
+static int parse_idle_action(const struct yamlf_field *field, const char *text, void *slot,
+			     struct error *err)
+{
+	if (pool_idle_action_parse(text, slot) < 0)
+		return error_set(err, EINVAL, "must be disconnect or logoff");
+	return 0;
+}
+
 static int parse_allow(const struct yamlf_field *field, const char *text, void *slot,
 		       struct error *err)
 {
@@ -93,10 +101,16 @@ static const struct yamlf_field self_service_fields[] = {
 	{ 0 },
 };
 
+static const struct yamlf_field user_disk_fields[] = {
+	{ "size", YAMLF_BYTES, AT(user_disk_bytes), .required = true, .help = "quota of each user" },
+	{ 0 },
+};
+
 static const struct yamlf_field desktop_fields[] = {
 	{ "cpus", YAMLF_INT, AT(desktop.cpus), .min = 1, .max = 64, .required = true,
 	  .help = "virtual processors" },
 	{ "memory", YAMLF_BYTES, AT(desktop.memory_bytes), .required = true, .help = "memory" },
+	{ "overlay", YAMLF_BYTES, AT(overlay_bytes), .help = "most that may be written beside the image" },
 	{ "disk", YAMLF_BYTES, AT(desktop.disk_bytes), .help = "disk, when larger than the image" },
 	{ 0 },
 };
@@ -139,10 +153,15 @@ const struct yamlf_field pool_fields[] = {
 	  .help = "refresh, keep or delete" },
 	{ "disconnect_timeout", YAMLF_WORD, AT(disconnect_timeout_ms), .parse = parse_timeout,
 	  .help = "how long a desktop waits for its disconnected user" },
+	{ "idle_timeout", YAMLF_WORD, AT(idle_timeout_ms), .parse = parse_timeout,
+	  .help = "how long a session may go without input" },
+	{ "idle_action", YAMLF_WORD, AT(idle_action), .parse = parse_idle_action,
+	  .help = "disconnect or logoff" },
 	{ "self_service", YAMLF_MAP, .fields = self_service_fields,
 	  .help = "what users may do with their own desktop" },
 	{ "standard_clients", YAMLF_WORD, AT(standard_clients), .parse = parse_allow,
 	  .help = "allow or deny: clients other than Genkan's" },
+	{ "user_disk", YAMLF_MAP, .fields = user_disk_fields, .help = "a home of their own for users" },
 	{ "desktop", YAMLF_MAP, .fields = desktop_fields, .required = true,
 	  .help = "hardware of each desktop" },
 	{ "policy", YAMLF_MAP, .fields = policy_fields, .help = "what a session may redirect" },

@@ -10,19 +10,35 @@
 	"COALESCE(u.name, ''), d.image_sha256, d.cpus, d.memory_bytes, d.disk_bytes, d.address, "  \
 	"d.rdp_certificate_sha256, d.created_at_ms, COALESCE(a.assigned_at_ms, 0), "               \
 	"d.changed_at_ms, d.incarnation, d.logoffs, d.resets, d.logged_on, d.use_since_ms, "       \
-	"d.ready_at_ms, p.on_logoff, p.start_ms, d.want_generation "                               \
+	"d.ready_at_ms, p.on_logoff, p.start_ms, d.user_disk, COALESCE(k.desktop, ''), "           \
+	"COALESCE(k.state, ''), COALESCE(k.epoch, 0), COALESCE(k.size_bytes, 0), "                 \
+	"COALESCE(k.used_bytes, 0), COALESCE(k.attached, 'none'), COALESCE(k.reason, ''), "        \
+	"COALESCE(u.account, ''), COALESCE(u.uid, 0), d.pss_bytes, d.overlay_bytes, "              \
+	"p.overlay_bytes, d.want_generation "                                                      \
 	"FROM desktop d JOIN pool p ON p.name = d.pool "                                           \
-	"LEFT JOIN assignment a ON a.desktop = d.id LEFT JOIN person u ON u.key = a.person "
+	"LEFT JOIN assignment a ON a.desktop = d.id LEFT JOIN person u ON u.key = a.person "       \
+	"LEFT JOIN user_disk k ON k.id = d.user_disk "
+
+#define USER_DISK_SELECT                                                                           \
+	"SELECT k.id, k.person, COALESCE(u.name, ''), k.pool, k.size_bytes, k.used_bytes, "        \
+	"k.state, k.set_aside_at_ms, k.desktop, COALESCE(d.name, ''), k.host, k.epoch, "           \
+	"k.attached, k.reason, k.since_ms, k.created_at_ms FROM user_disk k "                      \
+	"LEFT JOIN person u ON u.key = k.person LEFT JOIN desktop d ON d.id = k.desktop "
 
 #define HOST_SELECT                                                                                \
 	"SELECT h.name, h.state, h.accel, h.cpus, h.memory_bytes, h.memory_free_bytes, "           \
 	"h.relay_host, h.relay_port, h.relay_certificate_sha256, h.seq, h.generation, "            \
-	"h.last_seen_ms, (SELECT COUNT(*) FROM desktop d WHERE d.host = h.name) FROM host h "
+	"h.last_seen_ms, (SELECT COUNT(*) FROM desktop d WHERE d.host = h.name), h.disk_bytes, "   \
+	"h.disk_free_bytes, h.templates_bytes, "                                                   \
+	"(SELECT COALESCE(SUM(d.pss_bytes), 0) FROM desktop d WHERE d.host = h.name), "            \
+	"(SELECT COALESCE(SUM(d.overlay_bytes), 0) FROM desktop d WHERE d.host = h.name) "         \
+	"FROM host h "
 
 #define POOL_SELECT                                                                                \
 	"SELECT name, title, image, channel, publication, assignment, size_max, size_spare, "      \
 	"cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, schedule, max_per_user, "  \
-	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, standard_clients, deleted "    \
+	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, standard_clients, "            \
+	"user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, deleted "                   \
 	"FROM pool "
 
 #define IMAGE_SELECT                                                                               \
@@ -57,8 +73,9 @@
 	X(POOL_PUT, "INSERT INTO pool (name, title, image, channel, publication, assignment, "     \
 	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, "  \
 	  "schedule, max_per_user, on_logoff, disconnect_timeout_ms, self_restart, self_reset, "   \
-	  "standard_clients, deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, " \
-	  "$10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, $22) "                   \
+	  "standard_clients, user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, "       \
+	  "deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "    \
+	  "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, 0, $26) "              \
 	  "ON CONFLICT (name) DO UPDATE SET title = excluded.title, image = excluded.image, "      \
 	  "channel = excluded.channel, publication = excluded.publication, "                       \
 	  "assignment = excluded.assignment, size_max = excluded.size_max, "                       \
@@ -70,6 +87,8 @@
 	  "disconnect_timeout_ms = excluded.disconnect_timeout_ms, "                               \
 	  "self_restart = excluded.self_restart, self_reset = excluded.self_reset, "               \
 	  "standard_clients = excluded.standard_clients, "                                         \
+	  "user_disk_bytes = excluded.user_disk_bytes, overlay_bytes = excluded.overlay_bytes, "   \
+	  "idle_timeout_ms = excluded.idle_timeout_ms, idle_action = excluded.idle_action, "       \
 	  "deleted = 0, changed_at_ms = excluded.changed_at_ms")                                   \
 	X(POOL_MARK_DELETED, "UPDATE pool SET deleted = 1, changed_at_ms = $1 WHERE name = $2")    \
 	X(POOLS_PURGE, "DELETE FROM pool WHERE deleted = 1 "                                       \
@@ -95,6 +114,11 @@
 	  "AND d.state NOT IN ('ready', 'error') THEN 1 ELSE 0 END), 0), "                         \
 	  "(SELECT COUNT(*) FROM waiter w WHERE w.pool = $1) "                                     \
 	  "FROM desktop d LEFT JOIN assignment a ON a.desktop = d.id WHERE d.pool = $1")           \
+	X(KEPT_PUT, "INSERT INTO kept_place (id, pool, until_ms) VALUES ($1, $2, $3)")             \
+	X(KEPT_COUNT, "SELECT COUNT(*) FROM kept_place WHERE pool = $1 AND until_ms > $2")         \
+	X(KEPT_TAKE, "DELETE FROM kept_place WHERE id = (SELECT id FROM kept_place "               \
+	  "WHERE pool = $1 ORDER BY until_ms LIMIT 1)")                                            \
+	X(KEPT_PURGE, "DELETE FROM kept_place WHERE until_ms <= $1")                               \
 	X(POOL_PACE, "SELECT start_ms FROM pool WHERE name = $1")                                  \
 	X(POOL_PACE_PUT, "UPDATE pool SET start_ms = CASE WHEN start_ms = 0 THEN $1 "              \
 	  "ELSE (start_ms * 3 + $1) / 4 END WHERE name = $2")                                      \
@@ -146,8 +170,8 @@
 	X(HOSTS, HOST_SELECT "ORDER BY h.name")                                                    \
 	/* without the count: it is asked for at every login */                                    \
 	X(HOST_FIND, "SELECT name, state, accel, cpus, memory_bytes, memory_free_bytes, "           \
-	  "relay_host, relay_port, relay_certificate_sha256, seq, generation, last_seen_ms, -1 "    \
-	  "FROM host WHERE name = $1")                                              \
+	  "relay_host, relay_port, relay_certificate_sha256, seq, generation, last_seen_ms, -1, "   \
+	  "disk_bytes, disk_free_bytes, templates_bytes, 0, 0 FROM host WHERE name = $1")                                              \
 	X(HOST_GENERATION, "SELECT generation FROM host WHERE name = $1")                          \
 	X(HOST_BUMP, "UPDATE host SET generation = generation + 1 WHERE name = $1 "                \
 	  "RETURNING generation")                                                                  \
@@ -163,7 +187,8 @@
 	  "AND last_seen_ms > 0 AND last_seen_ms < $1")                                            \
 	X(HOST_REPORT, "UPDATE host SET state = $1, accel = $2, cpus = $3, memory_bytes = $4, "    \
 	  "memory_free_bytes = $5, relay_host = $6, relay_port = $7, "                             \
-	  "relay_certificate_sha256 = $8, seq = $9, last_seen_ms = $10 WHERE name = $11")          \
+	  "relay_certificate_sha256 = $8, seq = $9, last_seen_ms = $10, disk_bytes = $11, "        \
+	  "disk_free_bytes = $12, templates_bytes = $13 WHERE name = $14")                         \
 	X(HOST_IMAGES, "SELECT sha256, state, percent, reason FROM host_image WHERE host = $1")    \
 	X(HOST_IMAGE_PUT, "INSERT INTO host_image (host, sha256, ready, state, percent, reason) "  \
 	  "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (host, sha256) DO UPDATE SET "              \
@@ -186,13 +211,17 @@
 	X(HOST_TOKEN_USE, "UPDATE host_token SET used_at_ms = $1 WHERE token_sha256 = $2 "         \
 	  "AND used_at_ms = 0")                                                                    \
 	X(PLACEMENT, "SELECT h.name, h.state, h.last_seen_ms, h.cpus, h.memory_bytes, "            \
-	  "h.memory_free_bytes, COALESCE(SUM(d.cpus), 0), COALESCE(SUM(d.memory_bytes), 0), "      \
-	  "COALESCE(SUM(CASE WHEN d.state = 'ready' THEN 0 ELSE d.memory_bytes END), 0), "         \
-	  "COALESCE(MAX(i.ready), -1), COALESCE(MAX(t.paused_until_ms), 0) "                       \
-	  "FROM host h LEFT JOIN desktop d ON d.host = h.name "                                    \
+	  "h.memory_free_bytes, h.disk_bytes, h.disk_free_bytes, h.templates_bytes, "              \
+	  "COALESCE(i.ready, -1), COALESCE(t.paused_until_ms, 0) FROM host h "                     \
 	  "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                           \
 	  "LEFT JOIN start_trouble t ON t.host = h.name AND t.image_sha256 = $1 "                  \
-	  "GROUP BY h.name ORDER BY h.name")                                                       \
+	  "ORDER BY h.name")                                                                       \
+	X(PLACED, "SELECT d.host, d.cpus, d.memory_bytes, d.pss_bytes, d.overlay_bytes, d.state, " \
+	  "w.pss, w.overlay FROM desktop d JOIN (SELECT pool, MAX(pss_bytes) AS pss, "             \
+	  "MAX(overlay_bytes) AS overlay FROM desktop GROUP BY pool) w ON w.pool = d.pool "        \
+	  "ORDER BY d.host")                                                                       \
+	X(POOL_PEAK, "SELECT COALESCE(MAX(pss_bytes), 0), COALESCE(MAX(overlay_bytes), 0) "        \
+	  "FROM desktop WHERE pool = $1")                                                          \
 	/* desktops */                                                                             \
 	X(DESKTOPS, DESKTOP_SELECT "ORDER BY d.pool, d.name")                                      \
 	X(DESKTOP_FIND, DESKTOP_SELECT "WHERE d.id = $1")                                          \
@@ -205,7 +234,8 @@
 	  "OR (d.user_state = 'assigned' AND d.use_since_ms < $2)) ORDER BY d.id")                 \
 	X(DESKTOP_SPARE_BEST, DESKTOP_SELECT "JOIN host h ON h.name = d.host "                     \
 	  "WHERE d.pool = $1 AND a.desktop IS NULL AND d.want = 'running' "                        \
-	  "AND d.state <> 'error' AND h.state = 'active' AND h.last_seen_ms >= $2 "                \
+	  "AND d.state NOT IN ('error', 'suspended') AND h.state = 'active' "                      \
+	  "AND h.last_seen_ms >= $2 "                                                              \
 	  "ORDER BY CASE WHEN d.state = 'ready' THEN 0 ELSE 1 END, d.percent DESC, "               \
 	  "d.created_at_ms, d.id LIMIT 1")                                                         \
 	X(SPARES_TO_DROP, DESKTOP_SELECT "WHERE d.pool = $1 AND a.desktop IS NULL "                \
@@ -226,7 +256,8 @@
 	X(DESKTOP_REPORT, "UPDATE desktop SET state = $1, stage = $2, percent = $3, "              \
 	  "reason = $4, address = $5, rdp_certificate_sha256 = $6, changed_at_ms = $7, "           \
 	  "ready_at_ms = CASE WHEN ready_at_ms = 0 AND $1 = 'ready' THEN $7 ELSE ready_at_ms END, " \
-	  "logged_on = $8, logoffs = $9, resets = $10 WHERE id = $11")                             \
+	  "logged_on = $8, logoffs = $9, resets = $10, pss_bytes = $11, overlay_bytes = $12 "      \
+	  "WHERE id = $13")                                                                        \
 	X(DESKTOP_RESTART, "UPDATE desktop SET incarnation = incarnation + 1, "                    \
 	  "want_generation = $1, changed_at_ms = $2 WHERE id = $3")                                \
 	X(DESKTOP_LET_GO, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "        \
@@ -239,6 +270,31 @@
 	X(ASSIGNMENT_PUT, "INSERT INTO assignment (desktop, person, pool, assigned_at_ms) "        \
 	  "VALUES ($1, $2, $3, $4)")                                                               \
 	X(ASSIGNMENT_DROP, "DELETE FROM assignment WHERE desktop = $1")                            \
+	X(DESKTOP_DISK, "UPDATE desktop SET user_disk = $1 WHERE id = $2")                         \
+	/* users' disks */                                                                         \
+	X(USER_DISKS, USER_DISK_SELECT "ORDER BY CASE WHEN k.set_aside_at_ms = 0 THEN 0 "          \
+	  "ELSE 1 END, u.name, k.pool, k.created_at_ms DESC")                                      \
+	X(USER_DISK_FIND, USER_DISK_SELECT "WHERE k.id = $1")                                      \
+	X(USER_DISK_CURRENT, USER_DISK_SELECT "WHERE k.person = $1 AND k.pool = $2 "               \
+	  "AND k.set_aside_at_ms = 0")                                                             \
+	X(USER_DISK_PUT, "INSERT INTO user_disk (id, person, pool, size_bytes, used_bytes, "       \
+	  "state, set_aside_at_ms, desktop, host, epoch, attached, reason, since_ms, "             \
+	  "created_at_ms) VALUES ($1, $2, $3, $4, 0, 'new', 0, '', '', 0, 'none', '', $5, $5)")    \
+	X(USER_DISK_HOLD, "UPDATE user_disk SET desktop = $1, host = $2, epoch = $3, "             \
+	  "attached = 'none', reason = '', since_ms = $4 WHERE id = $5")                           \
+	X(USER_DISK_RELEASE, "UPDATE user_disk SET desktop = '', attached = 'none', reason = '', " \
+	  "since_ms = $1 WHERE id = $2")                                                           \
+	X(USER_DISK_NEXT, "SELECT d.id FROM desktop d JOIN assignment a ON a.desktop = d.id "      \
+	  "WHERE d.user_disk = $1 AND d.want = 'running' LIMIT 1")                                 \
+	X(USER_DISKS_STRANDED, "SELECT k.id, d.id FROM user_disk k "                               \
+	  "JOIN desktop d ON d.user_disk = k.id AND d.id <> k.desktop AND d.want = 'running' "     \
+	  "JOIN assignment a ON a.desktop = d.id LEFT JOIN desktop o ON o.id = k.desktop "         \
+	  "LEFT JOIN host h ON h.name = o.host WHERE o.id IS NULL "                                \
+	  "OR h.state IN ('lost', 'fenced') ORDER BY k.id")                                        \
+	X(USER_DISK_REPORT, "UPDATE user_disk SET since_ms = CASE WHEN attached = $1 "             \
+	  "THEN since_ms ELSE $2 END, attached = $1, reason = $3, used_bytes = $4, state = $5 "    \
+	  "WHERE id = $6")                                                                         \
+	X(USER_DISK_SET_ASIDE, "UPDATE user_disk SET set_aside_at_ms = $1 WHERE id = $2")          \
 	/* tickets */                                                                              \
 	X(TICKET_PUT, "INSERT INTO ticket (locator, secret_sha256, person, desktop, host, epoch, " \
 	  "client_address, policy, expires_at_ms, standard, used_at_ms, wrong_count) "             \
@@ -269,6 +325,9 @@
 	  "AND ended_at_ms = 0")                                                                   \
 	X(SESSIONS_END_OF, "UPDATE rdp_session SET ended_at_ms = $1 WHERE desktop = $2 "           \
 	  "AND ended_at_ms = 0")                                                                   \
+	X(SESSION_IDLE_RULE, "SELECT s.desktop, s.user_name, p.idle_timeout_ms, p.idle_action "    \
+	  "FROM rdp_session s JOIN pool p ON p.name = s.pool WHERE s.id = $1 AND s.host = $2 "     \
+	  "AND s.ended_at_ms = 0")                                                                 \
 	X(SESSION_FIND, SESSION_SELECT "WHERE id = $1")                                            \
 	X(SESSIONS_OPEN, SESSION_SELECT "WHERE ended_at_ms = 0 "                                   \
 	  "ORDER BY began_at_ms DESC, id LIMIT $1")                                                \
@@ -338,6 +397,8 @@
 	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.pool <> a.pool")           \
 	X(BROKEN_SPARE, "SELECT 'desktop ' || d.id || ' has an owner but counts as spare' "        \
 	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.user_state = 'spare'")     \
+	X(BROKEN_DISK, "SELECT 'user disk ' || k.id || ' is held by a desktop of another disk' "   \
+	  "FROM user_disk k JOIN desktop d ON d.id = k.desktop WHERE d.user_disk <> k.id")         \
 	X(BROKEN_ADDRESS, "SELECT 'desktops of host ' || d.host || ' share address ' || d.address " \
 	  "FROM desktop d WHERE d.state = 'ready' AND d.address <> '' "                            \
 	  "GROUP BY d.host, d.address HAVING COUNT(*) > 1")

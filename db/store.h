@@ -234,6 +234,9 @@ struct store_host {
 	int64_t generation;		/* of what this host should have; grows with each change */
 	int64_t last_seen_ms;		/* 0: never */
 	int64_t desktops;		/* rows that live there; -1: store_hosts() counts them */
+	int64_t disk_bytes, disk_free_bytes;	/* where overlays are; 0: not told */
+	int64_t templates_bytes;		/* memory of its templates */
+	int64_t pss_bytes, overlay_bytes;	/* of all its desktops, as measured */
 };
 struct store_host_list {
 	struct store_host *items;	/* by name */
@@ -259,6 +262,19 @@ int store_host_set_state(struct store *store, const char *name, enum store_host_
  * them active again. `count` = how many became lost. */
 int store_hosts_lost(struct store *store, int64_t silent_before_ms, int64_t *count,
 		     struct error *err) MUST_CHECK;
+
+/* The disk of a desktop's user. */
+struct store_home {
+	char id[STORE_ID_SIZE];		/* "": the desktop has none */
+	bool held;			/* by this desktop, not by an earlier one */
+	bool fresh;			/* was never in use */
+	bool broken;
+	int64_t epoch, size_bytes, used_bytes;
+	enum desktop_disk attached;	/* as the host says */
+	char reason[STORE_TEXT_SIZE];
+	char account[STORE_NAME_SIZE];	/* of the desktop's user, in the guest */
+	int64_t uid;
+};
 
 struct store_desktop {
 	char id[STORE_ID_SIZE];
@@ -288,7 +304,27 @@ struct store_desktop {
 	int64_t ready_at_ms;		/* the first time; 0: not yet */
 	enum pool_on_logoff on_logoff;	/* of the pool */
 	int64_t start_ms;		/* what a start takes in this pool; 0: none was seen */
+	struct store_home home;
+	int64_t pss_bytes, overlay_bytes;	/* as measured; 0: not yet */
+	int64_t overlay_max_bytes;		/* of the pool; 0: no limit */
 };
+/* What a new desktop of the pool meets on each host: the same numbers as when one is ordered. */
+struct store_room {
+	char host[STORE_NAME_SIZE];
+	enum reason reason;	/* REASON_OK: it would fit */
+	int64_t memory_bytes, memory_free_bytes, memory_needed_bytes;
+	int64_t disk_bytes, disk_free_bytes, disk_needed_bytes;
+	int64_t cpus, cpus_used;
+};
+struct store_room_list {
+	struct store_room *items;	/* by host */
+	size_t count;
+};
+void store_room_list_done(struct store_room_list *list);
+DEFINE_OWNED_VALUE(store_room_list_done, struct store_room_list);
+int store_pool_room(struct store *store, const char *pool, int64_t silent_before_ms, int64_t now_ms,
+		    struct store_room_list *out, struct error *err) MUST_CHECK;
+
 struct store_desktop_list {
 	struct store_desktop *items;	/* by name */
 	size_t count;
@@ -351,6 +387,11 @@ struct store_report_image {
 	int64_t percent;
 	const char *reason;
 };
+struct store_report_disk {	/* id NULL: nothing was said */
+	const char *id, *reason;
+	int64_t epoch, used_bytes;
+	enum desktop_disk state;
+};
 struct store_report_desktop {
 	const char *id;
 	int64_t epoch;
@@ -360,6 +401,8 @@ struct store_report_desktop {
 	const char *reason, *address, *rdp_certificate_sha256;
 	const char *logged_on;		/* account */
 	int64_t logoffs, resets;	/* so many since the desktop was made */
+	struct store_report_disk disk;
+	int64_t pss_bytes, overlay_bytes;
 };
 struct store_report {
 	const char *host;
@@ -367,6 +410,7 @@ struct store_report {
 	int64_t generation;	/* last one the host applied; 0: none yet */
 	const char *accel;
 	int64_t cpus, memory_bytes, memory_free_bytes;
+	int64_t disk_bytes, disk_free_bytes, templates_bytes;
 	const char *relay_host;
 	int64_t relay_port;
 	const char *relay_certificate_sha256;
@@ -386,6 +430,42 @@ struct store_report_result {
  * of other hosts are untouched whatever the report says. */
 int store_host_report(struct store *store, const struct store_report *report, int64_t now_ms,
 		      struct store_report_result *out, struct error *err) MUST_CHECK;
+
+/* -------------------------------------------------------------------------------- user disks */
+
+/* One for each user and pool whose pool has them; made with the first assignment. */
+struct store_user_disk {
+	char id[STORE_ID_SIZE];
+	char user_key[STORE_KEY_SIZE], user_name[STORE_USER_SIZE];
+	char pool[POOL_NAME_SIZE];
+	int64_t size_bytes, used_bytes;
+	char state[8];			/* "new", "ready", "broken" */
+	int64_t set_aside_at_ms;	/* 0: in use */
+	char desktop[STORE_ID_SIZE];	/* that holds it; "" none */
+	char desktop_name[STORE_NAME_SIZE];
+	char host[STORE_NAME_SIZE];	/* where it was held last */
+	int64_t epoch;
+	enum desktop_disk attached;
+	char reason[STORE_TEXT_SIZE];
+	int64_t since_ms, created_at_ms;
+};
+struct store_user_disk_list {
+	struct store_user_disk *items;	/* by user and pool, those in use first */
+	size_t count;
+};
+void store_user_disk_list_done(struct store_user_disk_list *list);
+DEFINE_OWNED_VALUE(store_user_disk_list_done, struct store_user_disk_list);
+
+int store_user_disks(struct store *store, struct store_user_disk_list *out,
+		     struct error *err) MUST_CHECK;
+int store_user_disk_find(struct store *store, const char *id, struct store_user_disk *out,
+			 struct error *err) MUST_CHECK;
+/* The user gets a new one next time; this one is kept. `reason`: OK or USER_DISK_BUSY. */
+int store_user_disk_set_aside(struct store *store, const char *id, int64_t now_ms,
+			      enum reason *reason, struct error *err) MUST_CHECK;
+/* Disks whose holder was on a host that is lost go to the desktops that wait for them; their hosts
+ * attach them only once the storage's lock is free. */
+int store_user_disks_rescue(struct store *store, int64_t now_ms, struct error *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------------------- assignments */
 
@@ -546,6 +626,11 @@ int store_session_active(struct store *store, const char *session, const char *h
 int store_session_end(struct store *store, const char *session, const char *host, int64_t now_ms,
 		      struct error *err) MUST_CHECK;
 int store_session_find(struct store *store, const char *session, struct store_session *out,
+		       struct error *err) MUST_CHECK;
+/* What a session does that has had no input for `idle_ms`, by the rule of its pool: ended here when it
+ * was too long, and with idle_action logoff its user's stay as well. `over` and `user` say so. */
+int store_session_idle(struct store *store, const char *session, const char *host, int64_t idle_ms,
+		       int64_t now_ms, bool *over, char user[STORE_USER_SIZE],
 		       struct error *err) MUST_CHECK;
 enum store_session_verdict {
 	STORE_SESSION_GOES_ON,

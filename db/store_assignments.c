@@ -80,7 +80,8 @@ int store_assign(struct store *store, const char *desktop, const char *user_key,
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
 	}
-	if ((rc = set_user_state(store, desktop, DESKTOP_ASSIGNED, now_ms, err)) < 0)
+	if ((rc = set_user_state(store, desktop, DESKTOP_ASSIGNED, now_ms, err)) < 0 ||
+	    (rc = store_user_disk_assign(store, desktop, user_key, pool, now_ms, err)) < 0)
 		return rc;
 	return store_line_leave(store, user_key, pool, err);
 }
@@ -112,6 +113,17 @@ static int has_too_many(struct store *store, const struct store_take *take, cons
 	return rc;
 }
 
+/* Whoever takes a spare takes the place of one that was refreshed, if there is such a place. */
+static int take_place(struct store *store, const char *pool, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_KEPT_TAKE);
+	int rc;
+
+	query_text(&q, pool);
+	rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
 /* Chooses and assigns; `taken` gets reason and how, and id is written when the reason is OK. */
 static int take_new(struct store *store, const struct store_take *take, const struct pool *pool,
 		    struct store_taken *taken, char id[STORE_ID_SIZE], struct error *err)
@@ -120,6 +132,8 @@ static int take_new(struct store *store, const struct store_take *take, const st
 	int rc = store_spare_find(store, take->pool, take->silent_before_ms, id, err);
 
 	taken->how = REASON_DESKTOP_SPARE;
+	if (rc == 0 && (rc = take_place(store, take->pool, err)) < 0)
+		return rc;
 	if (rc == -ENOENT) {
 		taken->how = REASON_DESKTOP_ORDERED;
 		if ((rc = store_count_pool(store, take->pool, &count, err)) < 0)

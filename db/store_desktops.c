@@ -14,6 +14,29 @@ void store_desktop_list_done(struct store_desktop_list *list)
 	*list = (struct store_desktop_list){ 0 };
 }
 
+static void read_home(struct query *q, struct store_desktop *d)
+{
+	struct store_home *home = &d->home;
+	char holder[STORE_ID_SIZE], state[8];
+
+	get_text(q, home->id, sizeof(home->id));
+	get_text(q, holder, sizeof(holder));
+	home->held = home->id[0] && strcmp(holder, d->id) == 0;
+	get_text(q, state, sizeof(state));
+	home->fresh = strcmp(state, "new") == 0;
+	home->broken = strcmp(state, "broken") == 0;
+	home->epoch = get_int(q);
+	home->size_bytes = get_int(q);
+	home->used_bytes = get_int(q);
+	get_word(q, desktop_disk_parse, &home->attached);
+	get_text(q, home->reason, sizeof(home->reason));
+	get_text(q, home->account, sizeof(home->account));
+	home->uid = get_int(q);
+	d->pss_bytes = get_int(q);
+	d->overlay_bytes = get_int(q);
+	d->overlay_max_bytes = get_int(q);
+}
+
 int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want_generation,
 		       struct error *err)
 {
@@ -49,6 +72,7 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 	out->ready_at_ms = get_int(q);
 	get_word(q, pool_on_logoff_parse, &out->on_logoff);
 	out->start_ms = get_int(q);
+	read_home(q, out);
 	int64_t generation = get_int(q);
 	if (want_generation)
 		*want_generation = generation;
@@ -106,10 +130,8 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Memory is bounded twice: by what desktops were promised of the whole host, and by what the host
- * says is free now less what desktops on their way up will still take. */
 static void read_candidate(struct query *q, int64_t silent_before_ms, int64_t now_ms,
-			   struct placement_host *h, char name[STORE_NAME_SIZE])
+			   struct placement_host *h, int64_t *committed, char name[STORE_NAME_SIZE])
 {
 	char state[16];
 
@@ -119,20 +141,58 @@ static void read_candidate(struct query *q, int64_t silent_before_ms, int64_t no
 	h->silent = get_int(q) < silent_before_ms;
 	h->cpus = get_int(q);
 	h->memory_bytes = get_int(q);
-	int64_t free_now = get_int(q);
-	h->cpus_used = get_int(q);
-	int64_t promised = get_int(q);
-	int64_t coming = get_int(q);
+	h->memory_free_bytes = get_int(q);
+	h->disk_bytes = get_int(q);
+	h->disk_free_bytes = get_int(q);
+	*committed = get_int(q);	/* its templates' memory */
 	int64_t image = get_int(q);
 
-	h->memory_free_bytes = least(h->memory_bytes - promised, free_now - coming);
 	h->image_ready = image == 1;
 	h->image_bad = image == 0;
 	h->paused = get_int(q) > now_ms;
 }
 
-static int read_candidates(struct store *store, const char *image_sha256, int64_t silent_before_ms,
-			   int64_t now_ms, struct candidates *out, struct error *err)
+static void read_placed(struct query *q, struct placement_desktop *d, char host[STORE_NAME_SIZE])
+{
+	char state[16];
+
+	get_text(q, host, STORE_NAME_SIZE);
+	d->cpus = get_int(q);
+	d->memory_bytes = get_int(q);
+	d->pss_bytes = get_int(q);
+	d->overlay_bytes = get_int(q);
+	get_text(q, state, sizeof(state));
+	d->up = strcmp(state, "ready") == 0 || strcmp(state, "suspended") == 0;
+	d->peak.memory_bytes = get_int(q);
+	d->peak.overlay_bytes = get_int(q);
+}
+
+/* Both lists are ordered by host. */
+static int account_desktops(struct store *store, struct candidates *c, int64_t *committed,
+			    struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_PLACED);
+	size_t at = 0;
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0) {
+		struct placement_desktop d = { 0 };
+		char host[STORE_NAME_SIZE];
+
+		read_placed(&q, &d, host);
+		if (query_sound(&q, err) < 0)
+			return -EBADMSG;
+		while (at < c->count && strcmp(c->names[at], host) < 0)
+			at++;
+		if (at < c->count && strcmp(c->names[at], host) == 0)
+			placement_account(&c->items[at], &d, &committed[at]);
+	}
+	return rc;
+}
+
+static int read_hosts(struct store *store, const char *image_sha256, int64_t silent_before_ms,
+		      int64_t now_ms, struct candidates *out, int64_t **committed,
+		      struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_PLACEMENT);
 	int rc;
@@ -141,15 +201,89 @@ static int read_candidates(struct store *store, const char *image_sha256, int64_
 	while ((rc = query_row(&q, err)) > 0) {
 		out->items = store_grow(out->items, out->count, sizeof(*out->items));
 		out->names = store_grow(out->names, out->count, sizeof(*out->names));
+		*committed = store_grow(*committed, out->count, sizeof(**committed));
 		read_candidate(&q, silent_before_ms, now_ms, &out->items[out->count],
-			       out->names[out->count]);
+			       &(*committed)[out->count], out->names[out->count]);
 		out->count++;
 		if (query_sound(&q, err) < 0)
 			return -EBADMSG;
 	}
-	for (size_t i = 0; i < out->count; i++)
-		out->items[i].name = out->names[i];
 	return rc;
+}
+
+static int read_candidates(struct store *store, const char *image_sha256, int64_t silent_before_ms,
+			   int64_t now_ms, struct candidates *out, struct error *err)
+{
+	OWNED(free) int64_t *committed = NULL;
+	int rc = read_hosts(store, image_sha256, silent_before_ms, now_ms, out, &committed, err);
+
+	if (rc >= 0)
+		rc = account_desktops(store, out, committed, err);
+	for (size_t i = 0; i < out->count; i++) {
+		struct placement_host *h = &out->items[i];
+
+		h->name = out->names[i];
+		h->memory_free_bytes = least(h->memory_bytes - committed[i], h->memory_free_bytes);
+	}
+	return rc;
+}
+
+/* What one more desktop of the pool is expected to take. */
+static int read_need(struct store *store, const struct pool *pool, struct placement_need *out,
+		     struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_POOL_PEAK);
+	struct placement_peak peak;
+	int rc;
+
+	query_text(&q, pool->name);
+	if ((rc = query_row(&q, err)) < 0)
+		return rc;
+	peak.memory_bytes = get_int(&q);
+	peak.overlay_bytes = get_int(&q);
+	*out = placement_expect(&pool->desktop, &peak);
+	return query_sound(&q, err);
+}
+
+void store_room_list_done(struct store_room_list *list)
+{
+	free(list->items);
+	*list = (struct store_room_list){ 0 };
+}
+
+static void add_room(struct store_room_list *list, const struct placement_host *h,
+		     const struct placement_need *need)
+{
+	struct store_room *room = STORE_APPEND(list);
+
+	*room = (struct store_room){
+		.reason = placement_fits(h, need),
+		.memory_bytes = h->memory_bytes, .memory_free_bytes = h->memory_free_bytes,
+		.memory_needed_bytes = need->memory_bytes, .disk_bytes = h->disk_bytes,
+		.disk_free_bytes = h->disk_free_bytes, .disk_needed_bytes = need->disk_bytes,
+		.cpus = h->cpus, .cpus_used = h->cpus_used,
+	};
+	snprintf(room->host, sizeof(room->host), "%s", h->name);
+}
+
+int store_pool_room(struct store *store, const char *name, int64_t silent_before_ms, int64_t now_ms,
+		    struct store_room_list *out, struct error *err)
+{
+	OWNED(candidates_done) struct candidates hosts = { 0 };
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	struct placement_need need;
+	char image[STORE_SHA256_SIZE] = "";
+	int rc;
+
+	if ((rc = store_pool_find(store, name, pool, err)) < 0 ||
+	    (rc = store_image_of_pool(store, name, image, err)) < 0)
+		return rc == -ENOENT && pool->name[0] ? 0 : rc;	/* nothing is published yet */
+	if ((rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts, err)) < 0 ||
+	    (rc = read_need(store, pool, &need, err)) < 0)
+		return rc;
+	for (size_t i = 0; i < hosts.count; i++)
+		add_room(out, &hosts.items[i], &need);
+	return 0;
 }
 
 int store_image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
@@ -195,7 +329,7 @@ static int free_name(struct store *store, const char *pool, char out[STORE_NAME_
 	return 0;
 }
 
-static int next_epoch(struct store *store, int64_t *out, struct error *err)
+int store_next_epoch(struct store *store, int64_t *out, struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_EPOCH_NEXT);
 	int rc = query_row(&q, err);
@@ -215,7 +349,7 @@ static int put_desktop(struct store *store, const struct pool *pool, const char 
 	int rc;
 
 	if ((rc = free_name(store, pool->name, name, err)) < 0 ||
-	    (rc = next_epoch(store, &epoch, err)) < 0 ||
+	    (rc = store_next_epoch(store, &epoch, err)) < 0 ||
 	    (rc = store_bump_host(store, host, &generation, err)) < 0)
 		return rc;
 	store_new_id(id);
@@ -241,6 +375,7 @@ int store_desktop_order(struct store *store, const struct pool *pool, int64_t si
 			struct error *err)
 {
 	OWNED(candidates_done) struct candidates hosts = { 0 };
+	struct placement_need need;
 	char image[STORE_SHA256_SIZE];
 	int rc = store_image_of_pool(store, pool->name, image, err);
 
@@ -249,12 +384,13 @@ int store_desktop_order(struct store *store, const struct pool *pool, int64_t si
 		return 0;
 	}
 	if (rc < 0 || (rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts,
-					    err)) < 0)
+					    err)) < 0 ||
+	    (rc = read_need(store, pool, &need, err)) < 0)
 		return rc;
 
-	ssize_t best = placement_choose(hosts.items, hosts.count, &pool->desktop, NULL);
+	ssize_t best = placement_choose(hosts.items, hosts.count, &need, NULL);
 	if (best < 0) {
-		*reason = placement_is_full(hosts.items, hosts.count, &pool->desktop) ?
+		*reason = placement_is_full(hosts.items, hosts.count, &need) ?
 				  REASON_HOSTS_FULL :
 				  REASON_NO_HOST;
 		return 0;
@@ -264,27 +400,31 @@ int store_desktop_order(struct store *store, const struct pool *pool, int64_t si
 }
 
 int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-		     int64_t now_ms, int64_t *memory_free_bytes, bool *possible,
+		     int64_t now_ms, int64_t *memory_free_bytes, int64_t *need_bytes, bool *possible,
 		     struct error *err)
 {
 	OWNED(candidates_done) struct candidates hosts = { 0 };
+	struct placement_need need;
 	char image[STORE_SHA256_SIZE];
 	int64_t free_bytes = 0;
 	int rc = store_image_of_pool(store, pool->name, image, err);
 
 	*memory_free_bytes = 0;
+	*need_bytes = pool->desktop.memory_bytes;
 	*possible = false;
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	if ((rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts, err)) < 0)
+	if ((rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts, err)) < 0 ||
+	    (rc = read_need(store, pool, &need, err)) < 0)
 		return rc;
+	*need_bytes = need.memory_bytes;
 	for (size_t i = 0; i < hosts.count; i++)
 		if (hosts.items[i].active && !hosts.items[i].silent &&
 		    hosts.items[i].memory_free_bytes > 0)
 			free_bytes += hosts.items[i].memory_free_bytes;
 	*memory_free_bytes = free_bytes;
-	*possible = placement_choose(hosts.items, hosts.count, &pool->desktop, NULL) >= 0 ||
-		    placement_is_full(hosts.items, hosts.count, &pool->desktop);
+	*possible = placement_choose(hosts.items, hosts.count, &need, NULL) >= 0 ||
+		    placement_is_full(hosts.items, hosts.count, &need);
 	return 0;
 }
 
@@ -359,6 +499,8 @@ static int set_logged_off(struct store *store, const char *id, int64_t now_ms, s
 /* An exchanged desktop's user keeps a claim that outlives the usual patience: nobody may be there
  * to ask for the new one. */
 #define EXCHANGE_CLAIM_MS 3600000
+/* So long is a refreshed desktop's successor kept beyond the spares that are wanted anyway. */
+#define KEEP_PLACE_MS 600000
 
 static int exchange(struct store *store, const struct store_desktop *d, int64_t now_ms,
 		    struct error *err)
@@ -369,6 +511,22 @@ static int exchange(struct store *store, const struct store_desktop *d, int64_t 
 		rc = store_line_join(store, d->user_key, d->pool, now_ms,
 				     now_ms + EXCHANGE_CLAIM_MS, err);
 	return rc < 0 ? rc : 0;
+}
+
+/* A refreshed desktop's place is taken by a new one; a deleted one leaves it to the planner. */
+static int keep_place(struct store *store, const struct store_desktop *d, int64_t now_ms,
+		      struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_KEPT_PUT);
+	char id[STORE_ID_SIZE];
+
+	if (d->assignment != POOL_FLOATING || d->on_logoff != POOL_LOGOFF_REFRESH)
+		return 0;
+	store_new_id(id);
+	query_text(&q, id);
+	query_text(&q, d->pool);
+	query_int(&q, now_ms + KEEP_PLACE_MS);
+	return query_run(&q, err);
 }
 
 static int carry_out(struct store *store, const struct store_desktop *d, enum pool_after_stay after,
@@ -400,6 +558,8 @@ int store_desktop_stay_ended(struct store *store, const char *id, enum pool_stay
 	if (d.user_key[0] && d.want == DESKTOP_WANT_RUNNING)
 		rc = carry_out(store, &d, pool_after_stay(d.assignment, d.on_logoff, how), now_ms,
 			       err);
+	if (rc >= 0 && d.user_key[0] && d.want == DESKTOP_WANT_RUNNING && how != POOL_STAY_UNUSED)
+		rc = keep_place(store, &d, now_ms, err);
 	return rc < 0 ? rc : tx_commit(&tx, err);
 }
 
@@ -474,7 +634,8 @@ int store_desktops_expire(struct store *store, int64_t now_ms, int64_t *count, s
 		if ((rc = store_desktop_stay_ended(store, list.items[i].id, POOL_STAY_UNUSED, now_ms,
 						   err)) < 0)
 			return rc;
-	if ((rc = tx_commit(&tx, err)) < 0)
+	if ((rc = store_user_disks_rescue(store, now_ms, err)) < 0 ||
+	    (rc = tx_commit(&tx, err)) < 0)
 		return rc;
 	*count = (int64_t)list.count;
 	return 0;

@@ -50,6 +50,11 @@ static int read_host(struct query *q, struct store_host *out, struct error *err)
 	out->generation = get_int(q);
 	out->last_seen_ms = get_int(q);
 	out->desktops = get_int(q);
+	out->disk_bytes = get_int(q);
+	out->disk_free_bytes = get_int(q);
+	out->templates_bytes = get_int(q);
+	out->pss_bytes = get_int(q);
+	out->overlay_bytes = get_int(q);
 	return query_sound(q, err);
 }
 

@@ -125,9 +125,9 @@ int store_exception_take(struct store *store, const char *user_key, const char *
 /* Those that go on with it. */
 int store_sessions_of_exception(struct store *store, const char *exception,
 				struct store_session_list *out, struct error *err) MUST_CHECK;
-/* What hosts may still give, all together; and whether any could take this need at all. */
+/* What hosts may still give, all together, and what one desktop is expected to take; and whether any could take this need at all. */
 int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-		     int64_t now_ms, int64_t *memory_free_bytes, bool *possible,
+		     int64_t now_ms, int64_t *memory_free_bytes, int64_t *need_bytes, bool *possible,
 		     struct error *err) MUST_CHECK;
 /* The line of a pool. Joining: 1 when the user is new there, 0 when the place was kept. */
 int store_line_join(struct store *store, const char *user_key, const char *pool, int64_t now_ms,
@@ -145,6 +145,17 @@ int store_start_failed(struct store *store, const char *host, const char *image_
 		       const char *reason, int64_t now_ms, struct error *err) MUST_CHECK;
 int store_start_succeeded(struct store *store, const char *host, const char *image_sha256,
 			  const char *pool, int64_t start_ms, struct error *err) MUST_CHECK;
+int store_next_epoch(struct store *store, int64_t *out, struct error *err) MUST_CHECK;
+/* The disk of a new assignment: found or made, and given unless another desktop holds it. */
+int store_user_disk_assign(struct store *store, const char *desktop, const char *user_key,
+			   const char *pool, int64_t now_ms, struct error *err) MUST_CHECK;
+/* The desktop is gone for certain: its disk goes to the one that waits for it. */
+int store_user_disk_let_go(struct store *store, const char *disk, const char *desktop,
+			   int64_t now_ms, struct error *err) MUST_CHECK;
+bool store_user_disk_same(const struct store_home *home, const struct store_report_disk *said);
+int store_user_disk_report(struct store *store, const struct store_desktop *d,
+			   const struct store_report_disk *said, int64_t now_ms,
+			   struct error *err) MUST_CHECK;
 int store_image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
 			struct error *err) MUST_CHECK;
 int store_count_pool(struct store *store, const char *name, struct store_pool_count *out,

@@ -239,6 +239,7 @@ int store_housekeep(struct store *store, int64_t now_ms, struct error *err)
 	    (rc = run_at(store, ST_SESSIONS_PURGE, now_ms - KEEP_SESSIONS_MS, err)) < 0 ||
 	    (rc = run_at(store, ST_LOGINS_PURGE, now_ms, err)) < 0 ||
 	    (rc = run_at(store, ST_TOKENS_PURGE, now_ms - KEEP_TOKENS_MS, err)) < 0 ||
+	    (rc = run_at(store, ST_KEPT_PURGE, now_ms, err)) < 0 ||
 	    (rc = purge_throttles(store, now_ms, err)) < 0)
 		return rc;
 	return tx_commit(&tx, err);

@@ -61,6 +61,10 @@ static void read_life(struct query *q, struct pool *out)
 	out->self_restart = get_int(q) != 0;
 	out->self_reset = get_int(q) != 0;
 	out->standard_clients = get_int(q) != 0;
+	out->user_disk_bytes = get_int(q);
+	out->overlay_bytes = get_int(q);
+	out->idle_timeout_ms = get_int(q);
+	get_word(q, pool_idle_action_parse, &out->idle_action);
 }
 
 static int read_pool(struct query *q, struct pool *out, bool *deleted, struct error *err)
@@ -323,6 +327,10 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 		query_int(&q, p->self_restart);
 		query_int(&q, p->self_reset);
 		query_int(&q, p->standard_clients);
+		query_int(&q, p->user_disk_bytes);
+		query_int(&q, p->overlay_bytes);
+		query_int(&q, p->idle_timeout_ms);
+		query_text(&q, pool_idle_action_word(p->idle_action));
 		query_int(&q, now_ms);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;

@@ -43,30 +43,45 @@ static int failed_lately(struct store *store, const char *pool, int64_t since_ms
 	return query_sound(&q, err);
 }
 
+static int kept_places(struct store *store, const char *pool, int64_t now_ms, int64_t *out,
+		       struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_KEPT_COUNT);
+	int rc;
+
+	query_text(&q, pool);
+	query_int(&q, now_ms);
+	if ((rc = query_row(&q, err)) < 0)
+		return rc;
+	*out = get_int(&q);
+	return query_sound(&q, err);
+}
+
 /* What the planner is told of one pool. */
 static int look_at(struct work *w, size_t i, struct error *err)
 {
 	const struct pool *pool = &w->pools.items[i];
 	struct store_pool_count count;
-	int64_t lately = 0, memory_free_bytes = 0;
+	int64_t lately = 0, memory_free_bytes = 0, need_bytes = 0, kept = 0;
 	bool possible = false;
 	int rc;
 
 	if ((rc = store_count_pool(w->store, pool->name, &count, err)) < 0 ||
+	    (rc = kept_places(w->store, pool->name, w->how->now_ms, &kept, err)) < 0 ||
 	    (rc = failed_lately(w->store, pool->name, w->how->now_ms - KEEP_FAILED_MS, &lately,
 				err)) < 0 ||
 	    (rc = store_hosts_room(w->store, pool, w->how->silent_before_ms, w->how->now_ms,
-				   &memory_free_bytes, &possible, err)) < 0)
+				   &memory_free_bytes, &need_bytes, &possible, err)) < 0)
 		return rc;
 	if (memory_free_bytes > w->memory_free_bytes)
 		w->memory_free_bytes = memory_free_bytes;
 	w->plans[i].wanted = (struct planner_wanted){
 		.max = pool->size_max,
-		.spare = schedule_spare(pool, w->how->week_minute),
+		.spare = schedule_spare(pool, w->how->week_minute) + kept,
 		.start = pool->size_start,
 		.grow = pool->size_grow,
 		.waiting = count.waiting,
-		.memory_bytes = pool->desktop.memory_bytes,
+		.memory_bytes = need_bytes,
 		.paused = !possible,
 	};
 	/* One that failed lately counts as if it were there: it is not replaced yet. */

@@ -57,11 +57,22 @@ static const char *text_of(const char *text)
 	return text ? text : "";
 }
 
+/* A weight alone is worth a write only when it is another one. */
+static bool weighs_the_same(int64_t known, int64_t told)
+{
+	const int64_t step = INT64_C(16) << 20;
+
+	return (known == 0) == (told == 0) && told - known < step && known - told < step;
+}
+
 static bool same(const struct store_desktop *d, const struct store_report_desktop *r)
 {
 	return d->state == r->state && d->stage == r->stage && d->percent == r->percent &&
 	       d->logoffs == r->logoffs && d->resets == r->resets &&
 	       !strcmp(d->logged_on, text_of(r->logged_on)) &&
+	       store_user_disk_same(&d->home, &r->disk) &&
+	       weighs_the_same(d->pss_bytes, r->pss_bytes) &&
+	       weighs_the_same(d->overlay_bytes, r->overlay_bytes) &&
 	       !strcmp(d->reason, text_of(r->reason)) && !strcmp(d->address, text_of(r->address)) &&
 	       !strcmp(d->rdp_certificate_sha256, text_of(r->rdp_certificate_sha256));
 }
@@ -71,7 +82,8 @@ static bool fits(const struct store_report_desktop *r)
 	return strlen(text_of(r->reason)) < STORE_TEXT_SIZE &&
 	       strlen(text_of(r->address)) < STORE_ADDRESS_SIZE &&
 	       strlen(text_of(r->rdp_certificate_sha256)) < STORE_SHA256_SIZE &&
-	       strlen(text_of(r->logged_on)) < STORE_NAME_SIZE && r->percent >= 0 &&
+	       strlen(text_of(r->logged_on)) < STORE_NAME_SIZE &&
+	       strlen(text_of(r->disk.reason)) < STORE_TEXT_SIZE && r->percent >= 0 &&
 	       r->percent <= 100;
 }
 
@@ -90,6 +102,8 @@ static int put_state(struct store *store, const char *id, const struct store_rep
 	query_text(&q, r->logged_on);
 	query_int(&q, r->logoffs);
 	query_int(&q, r->resets);
+	query_int(&q, r->pss_bytes);
+	query_int(&q, r->overlay_bytes);
 	query_text(&q, id);
 	return query_run(&q, err);
 }
@@ -120,12 +134,18 @@ static int note_stay(struct store *store, const struct store_desktop *d,
 	return rc;
 }
 
-static int drop_row(struct store *store, const char *id, struct error *err)
+static int drop_row(struct store *store, const struct store_desktop *d, int64_t now_ms,
+		    struct error *err)
 {
-	OWNED(query_done) struct query q = query(store, ST_DESKTOP_DROP);
+	{
+		OWNED(query_done) struct query q = query(store, ST_DESKTOP_DROP);
+		int rc;
 
-	query_text(&q, id);
-	return query_run(&q, err);
+		query_text(&q, d->id);
+		if ((rc = query_run(&q, err)) < 0)
+			return rc;
+	}
+	return store_user_disk_let_go(store, d->home.id, d->id, now_ms, err);
 }
 
 /* One row against the report; true in `changed` when it is not what it was. */
@@ -144,7 +164,7 @@ static int settle(struct store *store, const struct row *row, const struct store
 		r = &nothing;
 	if (d->want == DESKTOP_WANT_ABSENT && r->state == DESKTOP_ABSENT && knows_order) {
 		*changed = true;
-		return drop_row(store, d->id, err);
+		return drop_row(store, d, now_ms, err);
 	}
 	if (same(d, r))
 		return 0;
@@ -154,6 +174,8 @@ static int settle(struct store *store, const struct row *row, const struct store
 	*changed = true;
 
 	int rc = put_state(store, d->id, r, now_ms, err);
+	if (rc >= 0)
+		rc = store_user_disk_report(store, d, &r->disk, now_ms, err);
 	if (rc >= 0)
 		rc = note_start(store, d, r, now_ms, err);
 	return rc < 0 ? rc : note_stay(store, d, r, now_ms, err);
@@ -290,6 +312,9 @@ static int put_host(struct store *store, const struct store_report *r, enum stor
 	query_text(&q, r->relay_certificate_sha256);
 	query_int(&q, r->seq);
 	query_int(&q, now_ms);
+	query_int(&q, r->disk_bytes);
+	query_int(&q, r->disk_free_bytes);
+	query_int(&q, r->templates_bytes);
 	query_text(&q, r->host);
 	return query_run(&q, err);
 }
@@ -300,7 +325,9 @@ static bool host_fits(const struct store_report *r)
 	       strlen(text_of(r->relay_certificate_sha256)) < STORE_SHA256_SIZE &&
 	       r->relay_port >= 0 && r->relay_port <= 65535 && r->cpus >= 0 && r->cpus <= 65536 &&
 	       r->memory_bytes >= 0 && r->memory_bytes <= INT64_C(1) << 50 &&
-	       r->memory_free_bytes >= 0 && r->memory_free_bytes <= r->memory_bytes;
+	       r->memory_free_bytes >= 0 && r->memory_free_bytes <= r->memory_bytes &&
+	       r->disk_free_bytes >= 0 && r->disk_free_bytes <= r->disk_bytes &&
+	       r->templates_bytes >= 0;
 }
 
 int store_host_report(struct store *store, const struct store_report *report, int64_t now_ms,

@@ -202,3 +202,42 @@ int store_session_verdict(struct store *store, const char *session, const char *
 	}
 	return verdict_of_ended(store, &known, out, err);
 }
+
+/* -ENOENT: it has ended, or its pool has no such rule. */
+static int idle_rule(struct store *store, const char *session, const char *host,
+		     char desktop[STORE_ID_SIZE], char user[STORE_USER_SIZE], int64_t *limit_ms,
+		     enum pool_idle_action *action, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_SESSION_IDLE_RULE);
+	int rc;
+
+	query_text(&q, session);
+	query_text(&q, host);
+	if ((rc = query_row(&q, err)) <= 0)
+		return rc < 0 ? rc : -ENOENT;
+	get_text(&q, desktop, STORE_ID_SIZE);
+	get_text(&q, user, STORE_USER_SIZE);
+	*limit_ms = get_int(&q);
+	get_word(&q, pool_idle_action_parse, action);
+	return *limit_ms ? query_sound(&q, err) : -ENOENT;
+}
+
+int store_session_idle(struct store *store, const char *session, const char *host, int64_t idle_ms,
+		       int64_t now_ms, bool *over, char user[STORE_USER_SIZE], struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	enum pool_idle_action action = POOL_IDLE_DISCONNECT;
+	char desktop[STORE_ID_SIZE];
+	int64_t limit_ms = 0;
+	int rc = idle_rule(store, session, host, desktop, user, &limit_ms, &action, err);
+
+	*over = rc == 0 && idle_ms >= limit_ms;
+	if (!*over)
+		return rc == -ENOENT ? 0 : rc;
+	if ((rc = tx_begin(store, &tx, err)) < 0 ||
+	    (rc = store_session_end(store, session, host, now_ms, err)) < 0)
+		return rc;
+	if (action == POOL_IDLE_LOGOFF)
+		rc = store_desktop_stay_ended(store, desktop, POOL_STAY_LOGOFF, now_ms, err);
+	return rc < 0 && rc != -ENOENT ? rc : tx_commit(&tx, err);
+}

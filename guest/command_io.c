@@ -49,7 +49,8 @@ static bool wait_for_exit(pid_t pid, int64_t timeout_ms)
 	return rc > 0;
 }
 
-int command_wait(pid_t pid, const char *name, int64_t timeout_ms, struct error *err)
+static int wait_for_status(pid_t pid, const char *name, int64_t timeout_ms, int *out,
+			   struct error *err)
 {
 	bool in_time = wait_for_exit(pid, timeout_ms);
 	int status;
@@ -62,10 +63,25 @@ int command_wait(pid_t pid, const char *name, int64_t timeout_ms, struct error *
 	if (!in_time)
 		return error_set(err, ETIMEDOUT, "%s: no end within %d s", name,
 				 (int)(timeout_ms / 1000));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return error_set(err, EIO, "%s: failed with status %d", name,
-				 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	*out = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return 0;
+}
+
+int command_wait(pid_t pid, const char *name, int64_t timeout_ms, struct error *err)
+{
+	int status = 0, rc = wait_for_status(pid, name, timeout_ms, &status, err);
+
+	if (rc < 0 || status == 0)
+		return rc;
+	return error_set(err, EIO, "%s: failed with status %d", name, status);
+}
+
+int command_status(const char *const argv[], int64_t timeout_ms, int *status, struct error *err)
+{
+	pid_t pid;
+	int rc = command_start(argv, &pid, err);
+
+	return rc < 0 ? rc : wait_for_status(pid, argv[0], timeout_ms, status, err);
 }
 
 int command_run(const char *const argv[], int64_t timeout_ms, struct error *err)

@@ -11,6 +11,9 @@
 int command_start(const char *const argv[], pid_t *out, struct error *err) MUST_CHECK;
 /* 0 when it ended with exit status 0 in time; it is killed and reaped otherwise. */
 int command_wait(pid_t pid, const char *name, int64_t timeout_ms, struct error *err) MUST_CHECK;
+/* The same, with whatever exit status it ended. */
+int command_status(const char *const argv[], int64_t timeout_ms, int *status,
+		   struct error *err) MUST_CHECK;
 /* Both. */
 int command_run(const char *const argv[], int64_t timeout_ms, struct error *err) MUST_CHECK;
 

@@ -21,6 +21,7 @@
 #include "common/sys/file.h"
 #include "common/sys/log.h"
 #include "guest/apply_io.h"
+#include "guest/home_io.h"
 #include "guest/identity.h"
 #include "guest/paths.h"
 
@@ -37,6 +38,8 @@ struct daemon {
 	bool sessions_begun;
 	char logged_on[64];	/* account; "" nobody */
 	int64_t logoffs;
+	char boot[64];		/* the kernel's id of this boot */
+	struct home home;
 	struct identity_record record;
 };
 
@@ -146,7 +149,7 @@ static void say_sessions(struct daemon *d)
 {
 	OWNED(buf_done) struct buf line = BUF_LIMIT(LINK_LINE_MAX);
 
-	link_write_sessions(&line, d->logged_on, d->logoffs);
+	link_write_sessions(&line, d->logged_on, d->logoffs, d->boot);
 	say(d, &line);
 }
 
@@ -167,6 +170,27 @@ static int take_identity(struct daemon *d, const struct identity *identity, stru
 	return 0;
 }
 
+static int carry_out(struct daemon *d, struct link_request *request, struct error *err)
+{
+	int rc = 0;
+
+	switch (request->command) {
+	case LINK_PING:
+		break;
+	case LINK_FREEZE:
+		return apply_freeze(err);
+	case LINK_IDENTITY:
+		rc = take_identity(d, &request->identity, err);
+		memory_wipe(request->identity.seed, sizeof(request->identity.seed));
+		break;
+	case LINK_HOME:
+		return home_mount(&d->home, &request->home, err);
+	case LINK_RELEASE:
+		return home_release(&d->home, err);
+	}
+	return rc;
+}
+
 static void take_line(struct daemon *d, struct span line)
 {
 	OWNED(buf_done) struct buf answer = BUF_LIMIT(LINK_LINE_MAX);
@@ -175,15 +199,14 @@ static void take_line(struct daemon *d, struct span line)
 	int64_t id = 0;
 	int rc = link_request_parse(line, &id, &request, &err);
 
-	if (rc == 0 && request.command == LINK_FREEZE)
-		rc = apply_freeze(&err);
-	if (rc == 0 && request.command == LINK_IDENTITY) {
-		rc = take_identity(d, &request.identity, &err);
-		memory_wipe(request.identity.seed, sizeof(request.identity.seed));
-	}
+	if (rc == 0)
+		rc = carry_out(d, &request, &err);
 	if (rc < 0) {
 		log_warn("link_request_failed", kv_int("id", id), kv_str("reason", err.text));
-		link_write_error(&answer, id, err.text);
+		if (rc == -EUCLEAN)
+			link_write_refusal(&answer, id, "broken", err.text);
+		else
+			link_write_error(&answer, id, err.text);
 	} else {
 		link_write_ok(&answer, id, request.command == LINK_IDENTITY ?
 				      d->record.certificate_sha256 : NULL);
@@ -249,8 +272,21 @@ static void port_check_host(struct daemon *d)
 	d->host_there = there;
 }
 
+/* What the user still runs would keep the home in use; nobody is told of the logoff before it is
+ * closed. */
+static void prepare_home(struct daemon *d, bool logon, const char *user)
+{
+	struct error err = { 0 };
+	int rc = logon ? home_ensure(&d->home, user, &err) : home_release(&d->home, &err);
+
+	if (rc < 0)
+		log_warn(logon ? "home_missing" : "home_still_open", kv_str("user", user),
+			 kv_str("reason", err.text));
+}
+
 static void take_session(struct daemon *d, bool logon, const char *user)
 {
+	prepare_home(d, logon, user);
 	snprintf(d->logged_on, sizeof(d->logged_on), "%s", logon ? user : "");
 	d->logoffs += !logon;
 	say_event(d, logon ? "logon" : "logoff", user);
@@ -259,10 +295,13 @@ static void take_session(struct daemon *d, bool logon, const char *user)
 
 static void sessions_read(struct daemon *d)
 {
+	struct sockaddr_un from;
+	socklen_t from_len = sizeof(from);
 	char text[128];
 	ssize_t n;
 
-	while ((n = recv(d->sessions, text, sizeof(text) - 1, 0)) > 0) {
+	while ((n = recvfrom(d->sessions, text, sizeof(text) - 1, 0, (struct sockaddr *)&from,
+			     &from_len)) > 0) {
 		const char *user;
 
 		text[n] = '\0';
@@ -271,6 +310,10 @@ static void sessions_read(struct daemon *d)
 			continue;
 		d->sessions_begun = true;
 		take_session(d, str_starts(text, "logon "), user + 1);
+		if (from_len > sizeof(sa_family_t))	/* it waits until the home is there */
+			sendto(d->sessions, "done", 4, MSG_DONTWAIT, (struct sockaddr *)&from,
+			       from_len);
+		from_len = sizeof(from);
 	}
 }
 
@@ -310,12 +353,24 @@ static int serve(struct daemon *d, struct error *err)
 	}
 }
 
+static void read_boot(struct daemon *d)
+{
+	OWNED(buf_done) struct buf text = { 0 };
+
+	if (file_read("/proc/sys/kernel/random/boot_id", 64, &text, NULL) == 0)
+		snprintf(d->boot, sizeof(d->boot), "%.*s", (int)strcspn(buf_text(&text), "\n"),
+			 buf_text(&text));
+}
+
 int guest_daemon(struct error *err)
 {
 	OWNED(daemon_done) struct daemon d = { .port = -1, .sessions = -1, .signals = -1,
 					       .in = BUF_LIMIT(2 * LINK_LINE_MAX),
 					       .out = BUF_LIMIT(OUT_LIMIT) };
 	int rc = file_make_dirs(GUEST_RUN_DIR, 0755, err);
+
+	read_boot(&d);
+	home_load(&d.home);
 
 	d.has_record = apply_load_record(&d.record, NULL) == 0;
 	d.sessions_begun = d.has_record;	/* a restarted daemon cannot know: assume it */

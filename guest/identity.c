@@ -143,6 +143,27 @@ static int identity_parse(const json_t *object, struct identity *out, struct err
 	return rc;
 }
 
+static int home_parse(const json_t *object, struct home_order *out, struct error *err)
+{
+	int64_t uid;
+	int rc = json_get_text(object, "serial", out->serial, sizeof(out->serial), err);
+
+	if (rc == 0 && (!out->serial[0] ||
+			strspn(out->serial, "0123456789abcdef") != strlen(out->serial)))
+		rc = error_set(err, EINVAL, "serial: hex digits wanted");
+	if (rc == 0)
+		rc = json_get_text(object, "user", out->user, sizeof(out->user), err);
+	if (rc == 0 && !guest_account_name_valid(span_text(out->user)))
+		rc = error_set(err, EINVAL, "user: not the name of an account");
+	if (rc == 0)
+		rc = json_get_int(object, "uid", GUEST_UID_MIN, UINT32_MAX - 2, &uid, err);
+	if (rc == 0)
+		rc = json_get_bool_or(object, "fresh", false, &out->fresh, err);
+	if (rc == 0)
+		out->uid = (uint32_t)uid;
+	return rc;
+}
+
 int link_request_parse(struct span line, int64_t *id, struct link_request *out, struct error *err)
 {
 	OWNED(json_decref) json_t *object = NULL;
@@ -166,6 +187,11 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 		rc = identity_parse(object, &request.identity, err);
 	} else if (strcmp(command, "freeze") == 0) {
 		request.command = LINK_FREEZE;
+	} else if (strcmp(command, "home") == 0) {
+		request.command = LINK_HOME;
+		rc = home_parse(object, &request.home, err);
+	} else if (strcmp(command, "release") == 0) {
+		request.command = LINK_RELEASE;
 	} else {
 		rc = error_set(err, EINVAL, "cmd: not known");
 	}
@@ -196,6 +222,12 @@ void link_write_error(struct buf *out, int64_t id, const char *text)
 	write_line(out, json_pack("{s:I, s:b, s:s}", "id", (json_int_t)id, "ok", 0, "error", text));
 }
 
+void link_write_refusal(struct buf *out, int64_t id, const char *code, const char *text)
+{
+	write_line(out, json_pack("{s:I, s:b, s:s, s:s}", "id", (json_int_t)id, "ok", 0, "code",
+				  code, "error", text));
+}
+
 void link_write_event(struct buf *out, const char *event, const char *user)
 {
 	json_t *object = json_pack("{s:s}", "event", event);
@@ -205,10 +237,10 @@ void link_write_event(struct buf *out, const char *event, const char *user)
 	write_line(out, object);
 }
 
-void link_write_sessions(struct buf *out, const char *user, int64_t logoffs)
+void link_write_sessions(struct buf *out, const char *user, int64_t logoffs, const char *boot)
 {
-	write_line(out, json_pack("{s:s, s:s, s:I}", "event", "sessions", "user", user, "logoffs",
-				  (json_int_t)logoffs));
+	write_line(out, json_pack("{s:s, s:s, s:I, s:s}", "event", "sessions", "user", user,
+				  "logoffs", (json_int_t)logoffs, "boot", boot));
 }
 
 void identity_record_write(const struct identity_record *record, struct buf *out)

@@ -29,12 +29,21 @@ struct identity {
 	uint8_t mac[6];
 };
 
-enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE };
+/* The disk that holds the home folder of this desktop's user. */
+struct home_order {
+	char serial[21];		/* as the virtio device shows it */
+	char user[GUEST_CREDENTIAL_USER_MAX];
+	uint32_t uid;
+	bool fresh;	/* nothing was ever kept on it: it may be formatted */
+};
+
+enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_HOME, LINK_RELEASE };
 
 struct link_request {
 	enum link_command command;
 	int64_t id;
 	struct identity identity;	/* LINK_IDENTITY only */
+	struct home_order home;		/* LINK_HOME only */
 };
 
 /* One line without its newline. `*id` is set as soon as it is known, for the error reply. */
@@ -44,10 +53,12 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 /* Each appends one line, newline included. */
 void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256);
 void link_write_error(struct buf *out, int64_t id, const char *text);
+/* A refusal the host tells apart by its word. */
+void link_write_refusal(struct buf *out, int64_t id, const char *code, const char *text);
 void link_write_event(struct buf *out, const char *event, const char *user);
-/* How it stands, whatever the host has heard: who is logged on ("" nobody), and how many have logged
- * off since the daemon began. */
-void link_write_sessions(struct buf *out, const char *user, int64_t logoffs);
+/* How it stands, whatever the host has heard: who is logged on ("" nobody), how many have logged off
+ * since the daemon began, and which boot of this machine it is. */
+void link_write_sessions(struct buf *out, const char *user, int64_t logoffs, const char *boot);
 
 /* What is kept in /run for pam-auth and for a restarted daemon. */
 struct identity_record {

@@ -8,7 +8,10 @@
 #include <sys/un.h>
 #include "common/base/text.h"
 #include "guest/account_io.h"
+#include "guest/home_io.h"
 #include "guest/paths.h"
+
+enum { HOME_WAIT_S = 60 };
 
 /* The folder that desktop programs expect; there is no session manager that would make it. */
 static int make_runtime_dir(const char *user, struct error *err)
@@ -26,17 +29,33 @@ static int make_runtime_dir(const char *user, struct error *err)
 	return lchown(path, uid, gid) < 0 ? error_errno(err, "chown %s", path) : 0;
 }
 
-static int tell_daemon(const char *event, const char *user, struct error *err)
+/* A home on a disk of its own may still have to be mounted: the daemon says when it is there. */
+static int wait_for_home(int fd, struct error *err)
+{
+	struct timeval limit = { .tv_sec = HOME_WAIT_S };
+	char answer[8];
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (recv(fd, answer, sizeof(answer), 0) < 0)
+		return error_errno(err, "wait for the home folder");
+	return 0;
+}
+
+static int tell_daemon(const char *event, const char *user, bool wait, struct error *err)
 {
 	OWNED_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = GUEST_SESSION_SOCKET };
+	struct sockaddr_un from = { .sun_family = AF_UNIX };
 	char text[128];
 	int len = snprintf(text, sizeof(text), "%s %s", event, user);
 
+	/* To be answered one needs a name; the kernel gives one (unix(7), autobind). */
+	if (fd >= 0 && wait && bind(fd, (struct sockaddr *)&from, sizeof(sa_family_t)) < 0)
+		return error_errno(err, "name a socket");
 	if (fd < 0 || sendto(fd, text, (size_t)len, MSG_DONTWAIT, (struct sockaddr *)&to,
 			     sizeof(to)) < 0)
 		return error_errno(err, "send to %s", GUEST_SESSION_SOCKET);
-	return 0;
+	return wait ? wait_for_home(fd, err) : 0;
 }
 
 int guest_pam_session(struct error *err)
@@ -52,5 +71,5 @@ int guest_pam_session(struct error *err)
 		return 0;
 	if (opens)
 		rc = make_runtime_dir(user, err);
-	return rc < 0 ? rc : tell_daemon(opens ? "logon" : "logoff", user, err);
+	return rc < 0 ? rc : tell_daemon(opens ? "logon" : "logoff", user, opens && home_is_expected(), err);
 }

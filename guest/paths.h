@@ -9,6 +9,8 @@
 #define GUEST_TEMPLATE_FILE GUEST_RUN_DIR "/template"	/* the RDP server may run, without logins */
 #define GUEST_WARM_PROGRAM "/usr/lib/genkan/warm"
 #define GUEST_USED_DIR GUEST_RUN_DIR "/used"	/* one empty file per consumed nonce */
+#define GUEST_HOME_FILE GUEST_RUN_DIR "/home.json"	/* the user's disk, as the host named it */
+#define GUEST_NOTICE_FILE GUEST_RUN_DIR "/notice"	/* shown on the desktop */
 #define GUEST_SESSION_SOCKET GUEST_RUN_DIR "/guest.sock"
 #define GUEST_RDP_DIR GUEST_RUN_DIR "/rdp"
 #define GUEST_RDP_KEY GUEST_RDP_DIR "/key.pem"

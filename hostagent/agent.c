@@ -15,12 +15,14 @@
 #include "hostagent/sync.h"
 #include "hostagent/sync_message.h"
 #include "hostagent/templates.h"
+#include "hostagent/weigh.h"
 
 enum { JOBS_MAX = 8192, CHECK_THREADS = 8, HOST_SIZE = 256 };
 
 struct agent {
 	struct desktop_host host;
 	struct images *images;
+	struct weigher *weigher;
 	struct sync *sync;
 	enum vm_accel accel;
 	struct loop_child *helper;
@@ -36,10 +38,13 @@ struct agent {
 
 static json_t *host_report(const struct agent *agent)
 {
+	struct disk_room room = disk_room(agent->host.config);
 	struct sysinfo info = { 0 };
 
 	sysinfo(&info);
-	return json_pack("{s:s, s:i, s:I, s:I, s:{s:s, s:i, s:s}}", "accel",
+	return json_pack("{s:I, s:I, s:I, s:s, s:i, s:I, s:I, s:{s:s, s:i, s:s}}", "disk_bytes",
+			 (json_int_t)room.bytes, "disk_free_bytes", (json_int_t)room.free_bytes,
+			 "templates_bytes", (json_int_t)weigher_templates_bytes(agent->weigher), "accel",
 			 vm_accel_name(agent->accel), "cpus", get_nprocs(), "memory_bytes",
 			 (json_int_t)info.totalram * info.mem_unit, "memory_free_bytes",
 			 (json_int_t)memory_free(), "relay", "host", agent->relay_host, "port",
@@ -91,7 +96,8 @@ static void act(struct agent *agent, const struct vm_action *action)
 		desktop_restart(desktop, action->desired->spec.incarnation);
 		break;
 	case VM_DESTROY:
-		desktop_event(desktop, VM_EV_UNWANTED);
+		if (!desktop_home_release(desktop))
+			desktop_event(desktop, VM_EV_UNWANTED);
 		break;
 	case VM_REFUSE:
 		log_warn("older_epoch_refused", kv_str("desktop", action->id),
@@ -99,6 +105,20 @@ static void act(struct agent *agent, const struct vm_action *action)
 		break;
 	case VM_KEEP:
 		break;
+	}
+}
+
+static void give_disks(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->wanted.desktop_count; i++) {
+		const struct vm_desired *want = &agent->wanted.desktops[i];
+		struct desktop *desktop = desktop_find(&agent->host, want->spec.id);
+
+		if (!desktop || !want->running)
+			continue;
+		desktop_want_overlay(desktop, want->overlay_max_bytes);
+		if (want->home.id[0])
+			desktop_home_want(desktop, &want->home);
 	}
 }
 
@@ -114,6 +134,7 @@ static void reconcile(void *arg)
 
 	for (size_t i = 0; i < count; i++)
 		act(agent, &actions[i]);
+	give_disks(agent);
 	free(actions);
 	free(present);
 }
@@ -279,6 +300,8 @@ static int make_folders(const struct hostagent_config *config, struct error *err
 		rc = file_make_dirs(host_path(config, HOST_TEMPLATES).text, 0711, err);
 	if (rc == 0 && config->overlay_dir[0])
 		rc = file_make_dirs(config->overlay_dir, 0711, err);
+	if (rc == 0 && config->user_disk_dir[0])
+		rc = file_make_dirs(config->user_disk_dir, 0700, err);
 	return rc;
 }
 
@@ -308,6 +331,7 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	load_guest_key(agent);
 	agent->host.templates = templates_new(&agent->host, accel);
 	spec_each_id(config, adopt, &agent->host);
+	agent->weigher = weigher_new(&agent->host);
 	sync_start(agent->sync);
 	*out = STEAL(agent);
 	return 0;
@@ -323,6 +347,8 @@ void agent_free(struct agent *agent)
 	templates_free(agent->host.templates);
 	agent->host.templates = NULL;
 	desktop_host_done(&agent->host);
+	weigher_free(agent->weigher);
+	agent->weigher = NULL;
 	work_free(agent->host.jobs);
 	images_stop(agent->images);
 	work_free(agent->host.image_jobs);

@@ -21,6 +21,7 @@ static const struct config_key keys[] = {
 	KEY(run_dir, CONFIG_TEXT, "/run/genkan", "sockets, process ids, serial logs"),
 	KEY(image_dir, CONFIG_TEXT, "/var/lib/genkan/images", "golden images, <sha256>.qcow2"),
 	KEY(overlay_dir, CONFIG_TEXT, "", "folder for overlays; empty: in each desktop's folder"),
+	KEY(user_disk_dir, CONFIG_TEXT, "", "folder for users' disks, shared by all hosts or local; empty: none"),
 	KEY(bridge, CONFIG_TEXT, "genkan0", "bridge of the desktops, made when missing"),
 	KEY(bridge_address, CONFIG_TEXT, "10.77.0.1/24", "its address; desktops get theirs from the subnet"),
 	KEY(relay_address, CONFIG_TEXT, "", "host:port that clients are told for this host's relay"),
@@ -41,6 +42,9 @@ static const struct config_key keys[] = {
 	{ "hostagent", "memory_reserve", CONFIG_BYTES,
 	  offsetof(struct hostagent_config, memory_reserve_bytes), "512M",
 	  "memory of the host that desktops may not use", false },
+	{ "hostagent", "disk_reserve", CONFIG_BYTES,
+	  offsetof(struct hostagent_config, disk_reserve_bytes), "1G",
+	  "disk that stays free: no new desktop takes it", false },
 	KEY(log_level, CONFIG_TEXT, "info", "debug, info, warn or error"),
 };
 
@@ -93,6 +97,8 @@ static void check_folders(const char *path, const struct hostagent_config *confi
 		problem(problems, path, "overlay_dir", "must be empty or an absolute path");
 	if (config->template_dir[0] && config->template_dir[0] != '/')
 		problem(problems, path, "template_dir", "must be empty or an absolute path");
+	if (config->user_disk_dir[0] && config->user_disk_dir[0] != '/')
+		problem(problems, path, "user_disk_dir", "must be empty or an absolute path");
 	if (!run_dir_fits(config))
 		problem(problems, path, "run_dir", "is too long for the name of a unix socket");
 }

@@ -10,7 +10,7 @@
 
 struct hostagent_config {
 	char *name, *broker, *ca_file;
-	char *state_dir, *run_dir, *image_dir, *overlay_dir;
+	char *state_dir, *run_dir, *image_dir, *overlay_dir, *user_disk_dir;
 	char *bridge, *bridge_address;
 	char *relay_address;
 	char *qemu, *qemu_img;
@@ -21,6 +21,7 @@ struct hostagent_config {
 	char *template_dir;
 	int64_t template_keep_ms;
 	int64_t memory_reserve_bytes;
+	int64_t disk_reserve_bytes;
 	int64_t vm_uid_first;
 	int64_t boot_deadline_ms;
 	struct vm_subnet subnet;	/* of bridge_address */

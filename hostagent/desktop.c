@@ -30,6 +30,8 @@ struct desktop *desktop_of(struct list *node)
 static void desktop_free(struct desktop *desktop)
 {
 	desktop_disconnect(desktop);
+	desktop_home_free(desktop);
+	desktop_pause_free(desktop);
 	list_remove(&desktop->node);
 	loop_timer_free(desktop->deadline);
 	loop_timer_free(desktop->retry);
@@ -139,6 +141,8 @@ static struct desktop *desktop_new(struct desktop_host *host, const struct vm_sp
 	desktop->reconnect = loop_timer_new(host->loop, on_reconnect, desktop);
 	desktop->progress = loop_timer_new(host->loop, on_progress, desktop);
 	desktop_stay_init(desktop);
+	desktop_home_init(desktop);
+	desktop_pause_init(desktop);
 	list_append(&host->desktops, &desktop->node);
 	return desktop;
 }
@@ -165,12 +169,14 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 	desktop->logoffs = note.logoffs;
 	desktop->resets = note.resets;
 	desktop->guest_logoffs = note.guest_logoffs;
+	memcpy(desktop->guest_boot, note.guest_boot, sizeof(desktop->guest_boot));
 	if (pidfd < 0) {
 		desktop_set_reason(desktop, "QEMU was gone when the agent started");
 		desktop_event(desktop, VM_EV_FOUND_DEAD);
 		return;
 	}
 	log_info("desktop_adopted", kv_str("desktop", id), kv_int("pid", pid));
+	desktop_home_adopted(desktop);
 	desktop_watch(desktop, pid);
 	desktop_event(desktop, note.ready ? VM_EV_FOUND_READY : VM_EV_FOUND_RUNNING);
 }
@@ -287,6 +293,8 @@ void desktop_event(struct desktop *desktop, enum vm_event event)
 	if (desktop->state != before)
 		enter(desktop, before);
 	carry_out(desktop, effects);
+	if (desktop->state == VM_READY && before != VM_READY)
+		desktop_home_ready(desktop);
 	if (!(effects & VM_FX_FORGET))
 		return;
 	log_info("desktop_gone", kv_str("desktop", desktop->spec.id));
@@ -305,14 +313,25 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 	struct vm_view view = view_of(desktop, now_ms);
 	char address[VM_ADDRESS_SIZE] = "";
 	bool ready = desktop->state == VM_READY;
+	bool paused = ready && desktop->pause.kind != PAUSE_NONE;
+	char words[160];
 
 	if (desktop->spec.address)
 		vm_address_text(desktop->spec.address, address);
-	return json_pack("{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "id", desktop->spec.id,
-			 "epoch", (json_int_t)desktop->spec.epoch, "state", view.state, "stage",
-			 view.stage, "percent", view.percent, "reason", desktop->reason, "address",
+	json_t *report = json_pack(
+			 "{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "id", desktop->spec.id,
+			 "epoch", (json_int_t)desktop->spec.epoch, "state",
+			 paused ? "suspended" : view.state, "stage", view.stage, "percent",
+			 view.percent, "reason", desktop_pause_reason(desktop, words, sizeof(words)),
+			 "address",
 			 address, "rdp_certificate_sha256",
 			 ready ? desktop->rdp_certificate_sha256 : "", "logged_on",
 			 desktop->logged_on, "logoffs", (json_int_t)desktop->logoffs, "resets",
 			 (json_int_t)desktop->resets);
+
+	json_object_set_new(report, "pss_bytes", json_integer(desktop->pss_bytes));
+	json_object_set_new(report, "overlay_bytes", json_integer(desktop->overlay_bytes));
+	if (desktop->home.want.id[0])
+		json_object_set_new(report, "user_disk", desktop_home_report(desktop));
+	return report;
 }

@@ -48,6 +48,13 @@ void desktop_adopt(struct desktop_host *host, const char *id);
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec);
 /* Resets the machine once, unless it is being started anyway. */
 void desktop_restart(struct desktop *desktop, int64_t incarnation);
+/* The most its overlay may take; 0: no limit. */
+void desktop_want_overlay(struct desktop *desktop, int64_t max_bytes);
+/* The disk of its user, as the broker orders it. */
+void desktop_home_want(struct desktop *desktop, const struct vm_home *home);
+/* Before the desktop ends: closes the user's disk cleanly. True while that is under way; forgotten()
+ * tells when to ask again. */
+bool desktop_home_release(struct desktop *desktop);
 /* The key that guests check credentials with; told to those that wait for it. */
 void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN]);
 void desktop_event(struct desktop *desktop, enum vm_event event);

@@ -11,6 +11,7 @@
 #include "hostagent/rdp_check.h"
 #include "hostagent/spec_file.h"
 #include "hostagent/templates.h"
+#include "hostagent/weigh.h"
 
 enum { RDP_CHECK_MS = 60000 };
 
@@ -39,6 +40,7 @@ static void spawned(struct desktop *desktop, const struct job *job)
 {
 	desktop->times.spawned_ms = clock_monotonic_ms();
 	desktop->waking = job->clone;
+	desktop->guest_boot[0] = '\0';
 	desktop_watch(desktop, job->pid);
 }
 
@@ -99,6 +101,7 @@ static void submit(struct desktop *desktop, struct work *queue,
 	job->note.logoffs = desktop->logoffs;
 	job->note.resets = desktop->resets;
 	job->note.guest_logoffs = desktop->guest_logoffs;
+	memcpy(job->note.guest_boot, desktop->guest_boot, sizeof(job->note.guest_boot));
 	memcpy(job->note.rdp_certificate_sha256, desktop->rdp_certificate_sha256, VM_SHA256_SIZE);
 	job->attempt = desktop->attempt;
 	job->work = work;
@@ -140,6 +143,8 @@ static int clone(struct job *job, struct error *err)
 	job->clone = fresh && spec->template_id[0];
 	if ((rc = memory_admit(memory_free(), config->memory_reserve_bytes,
 			       memory_needed(spec, job->clone), err)) < 0 ||
+	    (fresh && (rc = disk_admit(disk_room(config).free_bytes, config->disk_reserve_bytes,
+				       err)) < 0) ||
 	    (rc = file_make_dirs(folder.text, 0700, err)) < 0 || (rc = save(job, err)) < 0)
 		return rc;
 	return fresh ? overlay_create(config, spec, err) : 0;

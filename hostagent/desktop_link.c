@@ -42,6 +42,8 @@ static void on_process_end(void *arg, pid_t pid, int status)
 	struct desktop *desktop = arg;
 
 	log_info("qemu_gone", kv_str("desktop", desktop->spec.id), kv_int("pid", pid));
+	desktop_home_gone(desktop);
+	desktop_pause_end(desktop);
 	if (desktop->state != VM_STOPPING)
 		explain_exit(desktop);
 	desktop_event(desktop, VM_EV_EXITED);
@@ -77,6 +79,8 @@ static void on_status(void *arg, const json_t *result, const struct error *err)
 	const char *status = json_string_value(json_object_get(result, "status"));
 	struct desktop *desktop = arg;
 
+	if (status)
+		desktop_found_status(desktop, status);
 	if (!status || strcmp(status, "inmigrate") != 0 || desktop->resumed)
 		return;
 	desktop_set_reason(desktop, "a clone that was never woken up");
@@ -103,6 +107,8 @@ static void on_qmp_ready(void *arg)
 	desktop->qmp_ready = true;
 	wake_up(desktop);
 	desktop_connect(desktop);	/* the guest's daemon comes next */
+	if (desktop->host->synced)
+		desktop_want_overlay(desktop, desktop->pause.max_bytes);
 	desktop_restart_if_due(desktop);
 	desktop_event(desktop, VM_EV_QMP_READY);
 }
@@ -119,6 +125,13 @@ static void on_reset(struct desktop *desktop, bool by_itself)
 	desktop_guest_rebooted(desktop, by_itself);
 }
 
+/* A clone that wakes up, or a desktop that goes on after a pause. */
+static void on_resume(struct desktop *desktop)
+{
+	desktop->times.resumed_ms = clock_monotonic_ms();
+	desktop_resumed_from_pause(desktop);
+}
+
 static void on_qmp_event(void *arg, const char *name, const json_t *data)
 {
 	struct desktop *desktop = arg;
@@ -131,12 +144,16 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 	else if (strcmp(name, "MIGRATION") == 0 && status && strcmp(status, "failed") == 0)
 		on_load_failed(desktop);
 	else if (strcmp(name, "RESUME") == 0)
-		desktop->times.resumed_ms = clock_monotonic_ms();
+		on_resume(desktop);
+	else if (strcmp(name, "DEVICE_DELETED") == 0)
+		desktop_home_device_deleted(desktop, json_string_value(
+							     json_object_get(data, "device")));
 	else if (strcmp(name, "RESET") == 0)
 		on_reset(desktop, json_is_true(json_object_get(data, "guest")));
 	else if (strcmp(name, "BLOCK_IO_ERROR") == 0)
-		log_warn("desktop_disk_error", kv_str("desktop", desktop->spec.id),
-			 kv_str("reason", reason));
+		desktop_disk_error(desktop, data);
+	else if (strcmp(name, "BLOCK_WRITE_THRESHOLD") == 0)
+		desktop_overlay_grew(desktop, data);
 	else if (strcmp(name, "GUEST_PANICKED") == 0 || strcmp(name, "WATCHDOG") == 0)
 		log_warn("desktop_guest_trouble", kv_str("desktop", desktop->spec.id),
 			 kv_str("what", name));
@@ -181,6 +198,16 @@ static void on_guest_identified(void *arg, const struct guest_message *message)
 	log_warn("identity_refused", kv_str("desktop", desktop->spec.id),
 		 kv_str("reason", desktop->reason));
 	desktop_event(desktop, VM_EV_REFUSED);
+}
+
+static void on_guest_home(void *arg, const struct guest_message *answer)
+{
+	desktop_home_answer(arg, answer);
+}
+
+static void on_guest_released(void *arg, const struct guest_message *answer)
+{
+	desktop_home_released(arg, answer);
 }
 
 static void on_guest_user(void *arg, const struct guest_message *message)
@@ -262,6 +289,7 @@ static int connect_guest(struct desktop *desktop, struct error *err)
 {
 	static const struct guest_link_handler handler = {
 		.ready = on_guest_ready, .identified = on_guest_identified,
+		.home = on_guest_home, .released = on_guest_released,
 		.user = on_guest_user, .closed = on_guest_closed,
 	};
 

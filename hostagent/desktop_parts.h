@@ -4,6 +4,7 @@
 #define GENKAN_HOSTAGENT_DESKTOP_PARTS_H
 
 #include "hostagent/desktop.h"
+#include "hostagent/image/user_disk.h"
 #include "hostagent/qmp/guest_link.h"
 #include "hostagent/qmp/qmp.h"
 #include "hostagent/qmp/serial_log.h"
@@ -11,6 +12,33 @@
 /* Where the time of a start goes; monotonic. */
 struct desktop_times {
 	int64_t wanted_ms, cloned_ms, spawned_ms, resumed_ms, identified_ms, confirmed_ms;
+};
+
+/* The disk of the user; hostagent/desktop_home.c alone writes here. */
+struct desktop_home {
+	struct vm_home want;		/* id "" = none */
+	enum home_state state;
+	bool unknown;			/* taken up from an earlier agent and not looked at yet */
+	bool locked;			/* QEMU has said that somebody else has the image */
+	unsigned attempt;
+	struct user_disk disk;
+	int64_t wanted_ms;		/* monotonic */
+	char reason[200];
+	struct loop_timer *retry, *deadline;
+};
+
+/* Why a desktop stands still; hostagent/desktop_pause.c alone writes here. */
+enum desktop_pause_kind { PAUSE_NONE, PAUSE_DISK, PAUSE_QUOTA };
+struct desktop_pause {
+	enum desktop_pause_kind kind;
+	bool no_space, of_home;		/* of PAUSE_DISK */
+	bool goes_on;			/* runs again, and is watched for a moment */
+	bool found_paused;		/* by this agent, which does not know why yet */
+	bool known;			/* this QEMU was told the quota */
+	int64_t max_bytes;		/* of the overlay; 0: no limit */
+	int percent;			/* of it, as told */
+	char reason[160];
+	struct loop_timer *timer;
 };
 
 struct desktop {
@@ -31,11 +59,15 @@ struct desktop {
 	char logged_on[64];		/* account in the guest */
 	int64_t logoffs, resets;	/* since the desktop was made */
 	int64_t guest_logoffs;		/* the guest's own count, of its present boot */
+	char guest_boot[64];		/* the guest's name of that boot; "" not known */
 	int64_t restart_to;		/* incarnation that was ordered and not begun */
 	bool note_due;			/* `note` runs */
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 
+	int64_t pss_bytes, overlay_bytes, weighed_ms;	/* hostagent/weigh.c; 0 = not yet */
+	struct desktop_home home;
+	struct desktop_pause pause;
 	pid_t pid;
 	struct loop_child *process;
 	struct qmp *qmp;
@@ -64,6 +96,32 @@ void desktop_take_user(struct desktop *desktop, const struct guest_message *mess
 void desktop_guest_rebooted(struct desktop *desktop, bool by_itself);
 /* Carries out a restart that was ordered, as soon as the machine can be told. */
 void desktop_restart_if_due(struct desktop *desktop);
+
+/* desktop_home.c */
+void desktop_home_init(struct desktop *desktop);
+void desktop_home_free(struct desktop *desktop);
+void desktop_home_adopted(struct desktop *desktop);
+/* The desktop has become ready: a disk that is wanted can be plugged, or mounted again. */
+void desktop_home_ready(struct desktop *desktop);
+void desktop_home_answer(struct desktop *desktop, const struct guest_message *answer);
+void desktop_home_released(struct desktop *desktop, const struct guest_message *answer);
+void desktop_home_device_deleted(struct desktop *desktop, const char *device);
+void desktop_home_rebooted(struct desktop *desktop);
+/* QEMU has ended, and with it every hold on the disk. */
+void desktop_home_gone(struct desktop *desktop);
+json_t *desktop_home_report(const struct desktop *desktop);
+
+/* desktop_pause.c */
+void desktop_pause_init(struct desktop *desktop);
+void desktop_pause_free(struct desktop *desktop);
+void desktop_pause_end(struct desktop *desktop);	/* QEMU has gone */
+void desktop_disk_error(struct desktop *desktop, const json_t *data);
+void desktop_overlay_grew(struct desktop *desktop, const json_t *data);
+void desktop_resumed_from_pause(struct desktop *desktop);
+/* Of a QEMU that this agent has just connected to. */
+void desktop_found_status(struct desktop *desktop, const char *status);
+/* What is told as the desktop's reason. */
+const char *desktop_pause_reason(const struct desktop *desktop, char *text, size_t size);
 
 /* desktop_link.c */
 void desktop_watch(struct desktop *desktop, pid_t pid);

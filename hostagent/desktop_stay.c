@@ -50,6 +50,24 @@ static void logged_off(struct desktop *desktop, const char *account, int64_t tim
 	desktop->logged_on[0] = '\0';
 }
 
+/* The first word of a guest after its reboot, when nobody watched that: the agent was down. */
+static bool rebooted_unseen(struct desktop *desktop, const char *boot)
+{
+	bool unseen = boot[0] && desktop->guest_boot[0] && strcmp(desktop->guest_boot, boot) != 0;
+
+	if (boot[0])
+		memcpy(desktop->guest_boot, boot, sizeof(desktop->guest_boot));
+	if (!unseen)
+		return false;
+	log_info("guest_rebooted", kv_str("desktop", desktop->spec.id), kv_str("seen", "later"));
+	desktop->resets++;
+	desktop->guest_logoffs = 0;
+	desktop->logged_on[0] = '\0';
+	desktop_home_rebooted(desktop);
+	desktop_home_ready(desktop);
+	return true;
+}
+
 void desktop_take_user(struct desktop *desktop, const struct guest_message *message)
 {
 	bool news = strcmp(desktop->logged_on, message->text) != 0;
@@ -62,6 +80,9 @@ void desktop_take_user(struct desktop *desktop, const struct guest_message *mess
 		logged_off(desktop, message->text, 1);
 		desktop->guest_logoffs++;
 	} else {
+		bool first = message->boot[0] && !desktop->guest_boot[0];
+
+		news |= rebooted_unseen(desktop, message->boot) || first;
 		news |= message->id != desktop->guest_logoffs;
 		if (message->id > desktop->guest_logoffs)
 			logged_off(desktop, "", message->id - desktop->guest_logoffs);
@@ -80,8 +101,10 @@ void desktop_guest_rebooted(struct desktop *desktop, bool by_itself)
 		desktop->resets++;
 	}
 	desktop->guest_logoffs = 0;
+	desktop->guest_boot[0] = '\0';
 	desktop->logged_on[0] = '\0';
 	changed(desktop);
+	desktop_home_rebooted(desktop);
 	desktop_event(desktop, VM_EV_RESET);
 }
 
@@ -104,6 +127,7 @@ void desktop_restart_if_due(struct desktop *desktop)
 		if (!desktop->qmp_ready ||
 		    qmp_execute(desktop->qmp, "system_reset", NULL, on_reset, NULL) < 0)
 			return;		/* the next connection tries again */
+		desktop->guest_boot[0] = '\0';	/* the next one is by order */
 		log_info("desktop_restarted", kv_str("desktop", desktop->spec.id),
 			 kv_int("incarnation", desktop->restart_to));
 	}

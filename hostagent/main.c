@@ -144,6 +144,9 @@ static int own_state(const struct spawn_host *host, struct error *err)
 		rc = own(host, host_path(host->config, files[i]).text, err);
 	if (rc == 0 && host->config->overlay_dir[0])
 		rc = own(host, host->config->overlay_dir, err);
+	/* On shared storage that may be for its server to decide: who opens a disk finds out. */
+	if (rc == 0 && host->config->user_disk_dir[0])
+		(void)own(host, host->config->user_disk_dir, NULL);
 	return rc;
 }
 

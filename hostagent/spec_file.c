@@ -18,10 +18,11 @@ int spec_file_write(const struct hostagent_config *config, const struct spec_not
 
 	vm_address_text(spec->address, address);
 	OWNED(json_decref) json_t *object = json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:b, s:s, s:s}", "id", spec->id,
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:b, s:s, s:s}", "id", spec->id,
 		"name", spec->name, "epoch", (json_int_t)spec->epoch, "incarnation",
 		(json_int_t)spec->incarnation, "logoffs", (json_int_t)note->logoffs, "resets",
 		(json_int_t)note->resets, "guest_logoffs", (json_int_t)note->guest_logoffs,
+		"guest_boot", note->guest_boot,
 		"image_sha256", spec->image_sha256, "cpus",
 		(json_int_t)spec->cpus, "memory_bytes", (json_int_t)spec->memory_bytes, "address",
 		address, "ready", note->ready, "rdp_certificate_sha256",
@@ -50,6 +51,8 @@ static int parse(const struct hostagent_config *config, const json_t *object,
 	    (rc = json_get_int_or(object, "resets", 0, 0, INT64_MAX, &note->resets, err)) < 0 ||
 	    (rc = json_get_int_or(object, "guest_logoffs", 0, 0, INT64_MAX, &note->guest_logoffs,
 				  err)) < 0 ||
+	    (rc = json_get_text_or(object, "guest_boot", "", note->guest_boot,
+				   sizeof(note->guest_boot), err)) < 0 ||
 	    (rc = json_get_text(object, "image_sha256", spec->image_sha256,
 				sizeof(spec->image_sha256), err)) < 0 ||
 	    (rc = json_get_int(object, "cpus", 1, VM_CPUS_MAX, &cpus, err)) < 0 ||

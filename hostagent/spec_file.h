@@ -10,6 +10,7 @@ struct spec_note {
 	bool ready;	/* it had its identity */
 	int64_t logoffs, resets;	/* what the broker was told */
 	int64_t guest_logoffs;		/* the guest's own count, of its present boot */
+	char guest_boot[64];		/* the guest's name of that boot; "" not known */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 };
 

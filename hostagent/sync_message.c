@@ -4,6 +4,25 @@
 #include "common/base/text.h"
 #include "hostagent/sync_message.h"
 
+static int parse_home(const json_t *desktop, struct vm_home *out, struct error *err)
+{
+	const json_t *object;
+	int rc = 0;
+
+	if (!json_object_get(desktop, "user_disk"))
+		return 0;
+	if ((rc = json_get_object(desktop, "user_disk", &object, err)) < 0 ||
+	    (rc = json_get_text(object, "id", out->id, sizeof(out->id), err)) < 0 ||
+	    (rc = json_get_int(object, "epoch", 1, INT64_MAX, &out->epoch, err)) < 0 ||
+	    (rc = json_get_int(object, "size_bytes", VM_HOME_MIN, VM_HOME_MAX, &out->size_bytes,
+			       err)) < 0 ||
+	    (rc = json_get_bool_or(object, "fresh", false, &out->fresh, err)) < 0 ||
+	    (rc = json_get_text(object, "user", out->user, sizeof(out->user), err)) < 0 ||
+	    (rc = json_get_int(object, "uid", 0, UINT32_MAX, &out->uid, err)) < 0)
+		return error_prefix(err, "user_disk");
+	return vm_home_check(out, err);
+}
+
 static int parse_desktop(const json_t *object, struct vm_desired *out, struct error *err)
 {
 	struct vm_spec *spec = &out->spec;
@@ -21,7 +40,10 @@ static int parse_desktop(const json_t *object, struct vm_desired *out, struct er
 	    (rc = json_get_int(object, "cpus", 1, VM_CPUS_MAX, &cpus, err)) < 0 ||
 	    (rc = json_get_int(object, "memory_bytes", VM_MEMORY_MIN, VM_MEMORY_MAX,
 			       &spec->memory_bytes, err)) < 0 ||
-	    (rc = json_get_text(object, "want", want, sizeof(want), err)) < 0)
+	    (rc = json_get_text(object, "want", want, sizeof(want), err)) < 0 ||
+	    (rc = json_get_int_or(object, "overlay_max_bytes", 0, 0, INT64_MAX,
+				  &out->overlay_max_bytes, err)) < 0 ||
+	    (rc = parse_home(object, &out->home, err)) < 0)
 		return rc;
 	spec->cpus = (unsigned)cpus;
 	out->running = strcmp(want, "running") == 0;

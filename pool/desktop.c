@@ -31,6 +31,13 @@ static const char *const stage_words[DESKTOP_STAGES] = {
 	[DESKTOP_STAGE_READY] = "ready",
 };
 
+static const char *const disk_words[] = {
+	[DESKTOP_DISK_NONE] = "none",	      [DESKTOP_DISK_ATTACHING] = "attaching",
+	[DESKTOP_DISK_MOUNTED] = "mounted",   [DESKTOP_DISK_BROKEN] = "broken",
+	[DESKTOP_DISK_LOCKED] = "locked",     [DESKTOP_DISK_FAILED] = "failed",
+	[DESKTOP_DISK_RELEASING] = "releasing",
+};
+
 static int word_index(const char *const *words, int count, const char *word)
 {
 	for (int i = 0; i < count; i++)
@@ -60,3 +67,4 @@ DEFINE_WORDS(state, DESKTOP_STATES);
 DEFINE_WORDS(use, DESKTOP_USES);
 DEFINE_WORDS(want, DESKTOP_WANTS);
 DEFINE_WORDS(stage, DESKTOP_STAGES);
+DEFINE_WORDS(disk, DESKTOP_DISKS);

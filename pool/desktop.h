@@ -35,6 +35,17 @@ enum desktop_stage {	/* how far a start has come */
 	DESKTOP_STAGES
 };
 
+enum desktop_disk {	/* the user's own disk beside the desktop, as its host reports it */
+	DESKTOP_DISK_NONE,
+	DESKTOP_DISK_ATTACHING,
+	DESKTOP_DISK_MOUNTED,
+	DESKTOP_DISK_BROKEN,	/* a temporary home instead */
+	DESKTOP_DISK_LOCKED,	/* somebody else has it open */
+	DESKTOP_DISK_FAILED,
+	DESKTOP_DISK_RELEASING,
+	DESKTOP_DISKS
+};
+
 /* Fixed words: "absent", "ready", "logged_off" ... Parsing returns -EINVAL for other words. */
 const char *desktop_state_word(enum desktop_state state);
 const char *desktop_use_word(enum desktop_use use);
@@ -44,5 +55,7 @@ int desktop_state_parse(const char *word, enum desktop_state *out);
 int desktop_use_parse(const char *word, enum desktop_use *out);
 int desktop_want_parse(const char *word, enum desktop_want *out);
 int desktop_stage_parse(const char *word, enum desktop_stage *out);
+const char *desktop_disk_word(enum desktop_disk disk);
+int desktop_disk_parse(const char *word, enum desktop_disk *out);
 
 #endif

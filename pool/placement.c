@@ -1,7 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pool/placement.h"
 
-enum reason placement_fits(const struct placement_host *host, const struct desktop_size *need)
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+struct placement_need placement_expect(const struct desktop_size *size,
+				       const struct placement_peak *peak)
+{
+	int64_t memory = most(peak->memory_bytes / 4 * 5, size->memory_bytes / 4);
+
+	return (struct placement_need){
+		.cpus = size->cpus,
+		.memory_bytes = peak->memory_bytes ? least(memory, size->memory_bytes) :
+						     size->memory_bytes,
+		.disk_bytes = most(peak->overlay_bytes / 4 * 5, PLACEMENT_OVERLAY_MIN),
+	};
+}
+
+/* One that runs and was not measured has taken its share of what is free already. */
+static int64_t still_to_come(int64_t expected, int64_t taken, bool up)
+{
+	if (taken)
+		return most(expected - taken, 0);
+	return up ? 0 : expected;
+}
+
+void placement_account(struct placement_host *host, const struct placement_desktop *d,
+		       int64_t *committed_bytes)
+{
+	const struct desktop_size size = { .cpus = d->cpus, .memory_bytes = d->memory_bytes };
+	struct placement_need expected = placement_expect(&size, &d->peak);
+
+	host->cpus_used += d->cpus;
+	host->memory_free_bytes -= still_to_come(expected.memory_bytes, d->pss_bytes, d->up);
+	host->disk_free_bytes -= still_to_come(expected.disk_bytes, d->overlay_bytes, d->up);
+	*committed_bytes += expected.memory_bytes;
+}
+
+enum reason placement_fits(const struct placement_host *host, const struct placement_need *need)
 {
 	if (!host->active)
 		return REASON_HOST_NOT_ACTIVE;
@@ -13,6 +56,8 @@ enum reason placement_fits(const struct placement_host *host, const struct deskt
 		return REASON_HOST_PAUSED;
 	if (host->memory_free_bytes < need->memory_bytes)
 		return REASON_HOST_MEMORY;
+	if (host->disk_bytes && host->disk_free_bytes < need->disk_bytes)
+		return REASON_HOST_DISK;
 	/* One desktop may have at most as many processors as the host really has. */
 	if (need->cpus > host->cpus ||
 	    host->cpus_used + need->cpus > host->cpus * PLACEMENT_CPU_OVERCOMMIT)
@@ -21,7 +66,7 @@ enum reason placement_fits(const struct placement_host *host, const struct deskt
 }
 
 /* Share of memory left free afterwards, in 1/65536; hosts of zero memory never get here. */
-static int64_t free_share(const struct placement_host *host, const struct desktop_size *need)
+static int64_t free_share(const struct placement_host *host, const struct placement_need *need)
 {
 	int64_t mib = host->memory_bytes >> 20;
 	int64_t left_mib = (host->memory_free_bytes - need->memory_bytes) >> 20;
@@ -30,7 +75,7 @@ static int64_t free_share(const struct placement_host *host, const struct deskto
 }
 
 ssize_t placement_choose(const struct placement_host *hosts, size_t count,
-			 const struct desktop_size *need, enum reason *why_not)
+			 const struct placement_need *need, enum reason *why_not)
 {
 	ssize_t best = -1;
 	int64_t best_share = 0;
@@ -57,7 +102,7 @@ ssize_t placement_choose(const struct placement_host *hosts, size_t count,
 }
 
 bool placement_is_full(const struct placement_host *hosts, size_t count,
-		       const struct desktop_size *need)
+		       const struct placement_need *need)
 {
 	bool full = false;
 
@@ -66,7 +111,8 @@ bool placement_is_full(const struct placement_host *hosts, size_t count,
 
 		if (fits == REASON_OK)
 			return false;
-		full |= (fits == REASON_HOST_MEMORY || fits == REASON_HOST_CPU) &&
+		full |= (fits == REASON_HOST_MEMORY || fits == REASON_HOST_CPU ||
+			 fits == REASON_HOST_DISK) &&
 			hosts[i].memory_bytes >= need->memory_bytes && hosts[i].cpus >= need->cpus;
 	}
 	return full;

@@ -34,6 +34,28 @@ int pool_assignment_parse(const char *word, enum pool_assignment *out)
 	return -EINVAL;
 }
 
+static const char *const idle_action_words[] = {
+	[POOL_IDLE_DISCONNECT] = "disconnect",
+	[POOL_IDLE_LOGOFF] = "logoff",
+};
+
+const char *pool_idle_action_word(enum pool_idle_action action)
+{
+	assert((unsigned)action < ARRAY_LEN(idle_action_words));
+	return idle_action_words[action];
+}
+
+int pool_idle_action_parse(const char *word, enum pool_idle_action *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(idle_action_words); i++) {
+		if (strcmp(idle_action_words[i], word) != 0)
+			continue;
+		*out = (enum pool_idle_action)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static const char *const on_logoff_words[] = {
 	[POOL_LOGOFF_REFRESH] = "refresh",
 	[POOL_LOGOFF_KEEP] = "keep",
@@ -171,6 +193,23 @@ static void check_life(struct check *c, const struct pool *p)
 	     "on_logoff: must be refresh, keep or delete");
 	rule(c, p->disconnect_timeout_ms >= 0 && p->disconnect_timeout_ms <= POOL_TIMEOUT_MAX_MS,
 	     "disconnect_timeout: must be at most 365d");
+	rule(c,
+	     p->idle_timeout_ms == 0 || (p->idle_timeout_ms >= POOL_IDLE_MIN_MS &&
+					 p->idle_timeout_ms <= POOL_TIMEOUT_MAX_MS),
+	     "idle_timeout: must be 0 or 1m to 365d");
+	rule(c, p->idle_action != POOL_IDLE_LOGOFF || p->on_logoff != POOL_LOGOFF_KEEP,
+	     "idle_action: logoff needs on_logoff refresh or delete");
+}
+
+static void check_user_disk(struct check *c, const struct pool *p)
+{
+	rule(c,
+	     p->user_disk_bytes == 0 ||
+		     (p->user_disk_bytes >= 64 * MIB && p->user_disk_bytes <= 64 * TIB),
+	     "user_disk.size: must be 64 MiB to 64 TiB");
+	rule(c, p->user_disk_bytes % MIB == 0, "user_disk.size: must be whole MiB");
+	rule(c, p->overlay_bytes == 0 || p->overlay_bytes >= 16 * MIB,
+	     "desktop.overlay: must be at least 16 MiB");
 }
 
 static void check_policy(struct check *c, const struct pool_policy *policy)
@@ -200,6 +239,7 @@ static void check_pool(struct check *c, const struct pool *p)
 	     "assignment: must be floating or dedicated");
 	check_sizes(c, p);
 	check_life(c, p);
+	check_user_disk(c, p);
 	check_policy(c, &p->policy);
 }
 
@@ -249,7 +289,9 @@ static bool same_life(const struct pool *a, const struct pool *b)
 	       a->on_logoff == b->on_logoff &&
 	       a->disconnect_timeout_ms == b->disconnect_timeout_ms &&
 	       a->self_restart == b->self_restart && a->self_reset == b->self_reset &&
-	       a->standard_clients == b->standard_clients;
+	       a->standard_clients == b->standard_clients &&
+	       a->idle_timeout_ms == b->idle_timeout_ms && a->idle_action == b->idle_action &&
+	       a->user_disk_bytes == b->user_disk_bytes && a->overlay_bytes == b->overlay_bytes;
 }
 
 bool pool_equal(const struct pool *a, const struct pool *b)

@@ -18,6 +18,7 @@
 #define POOL_DESKTOPS_MAX 10000		/* of one pool */
 #define POOL_SCHEDULE_MAX 16		/* lines of one pool */
 #define POOL_SCHEDULE_SIZE 64		/* text of one line */
+#define POOL_IDLE_MIN_MS INT64_C(60000)
 #define POOL_TIMEOUT_MAX_MS (INT64_C(365) * 86400000)
 
 enum pool_assignment {
@@ -29,6 +30,11 @@ enum pool_on_logoff {	/* what becomes of a desktop when its user logs off */
 	POOL_LOGOFF_REFRESH,	/* destroyed; a new one from the image takes its place */
 	POOL_LOGOFF_KEEP,	/* stays as it is, for the same user */
 	POOL_LOGOFF_DELETE,	/* destroyed; the user has none until the next login */
+};
+
+enum pool_idle_action {	/* what becomes of a session that nobody uses */
+	POOL_IDLE_DISCONNECT,	/* the desktop goes on */
+	POOL_IDLE_LOGOFF,	/* as if the user had logged off */
 };
 
 struct desktop_size {
@@ -59,8 +65,12 @@ struct pool {
 	int64_t max_per_user;		/* who has so many, in all pools, gets no more; 0: no limit */
 	enum pool_on_logoff on_logoff;
 	int64_t disconnect_timeout_ms;	/* a floating desktop nobody is connected to; 0: for ever */
+	int64_t idle_timeout_ms;	/* a session without a key or a pointer; 0: for ever */
+	enum pool_idle_action idle_action;
 	bool self_restart, self_reset;	/* what a user may do with the own desktop */
 	bool standard_clients;	/* clients that are not ours, with a signed .rdp file */
+	int64_t overlay_bytes;		/* a desktop whose overlay is larger pauses; 0: no limit */
+	int64_t user_disk_bytes;	/* quota of each user's own disk; 0: users have none */
 	struct desktop_size desktop;
 	struct pool_policy policy;
 };
@@ -70,6 +80,8 @@ int pool_assignment_parse(const char *word, enum pool_assignment *out);
 
 const char *pool_on_logoff_word(enum pool_on_logoff on_logoff);
 int pool_on_logoff_parse(const char *word, enum pool_on_logoff *out);
+const char *pool_idle_action_word(enum pool_idle_action action);
+int pool_idle_action_parse(const char *word, enum pool_idle_action *out);
 /* What a pool has that does not say: refresh and eight hours when floating, else keep. */
 enum pool_on_logoff pool_on_logoff_default(enum pool_assignment assignment);
 #define POOL_DISCONNECT_DEFAULT_MS (INT64_C(8) * 3600000)

@@ -50,7 +50,7 @@ json_t *pool_to_json(const struct pool *pool)
 {
 	return json_pack(
 		"{s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:s, s:I, "
-		"s:{s:s, s:s}, s:s, s:{s:I, s:I, s:I}, s:o}",
+		"s:I, s:s, s:{s:s, s:s}, s:s, s:{s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
 		"pool", pool->name, "title", pool->title,
 		"entitled", "groups", names_to_json(pool->group_count, pool->groups),
 		"users", names_to_json(pool->user_count, pool->users),
@@ -59,12 +59,16 @@ json_t *pool_to_json(const struct pool *pool)
 		"start", (json_int_t)pool->size_start, "grow", (json_int_t)pool->size_grow,
 		"schedule", schedule_to_json(pool), "max_per_user", (json_int_t)pool->max_per_user,
 		"on_logoff", pool_on_logoff_word(pool->on_logoff), "disconnect_timeout_ms",
-		(json_int_t)pool->disconnect_timeout_ms, "self_service", "restart",
+		(json_int_t)pool->disconnect_timeout_ms, "idle_timeout_ms",
+		(json_int_t)pool->idle_timeout_ms, "idle_action",
+		pool_idle_action_word(pool->idle_action), "self_service", "restart",
 		allow_word(pool->self_restart), "reset", allow_word(pool->self_reset),
-		"standard_clients", allow_word(pool->standard_clients),
+		"standard_clients", allow_word(pool->standard_clients), "user_disk", "size_bytes",
+		(json_int_t)pool->user_disk_bytes,
 		"desktop", "cpus", (json_int_t)pool->desktop.cpus, "memory_bytes",
 		(json_int_t)pool->desktop.memory_bytes, "disk_bytes",
-		(json_int_t)pool->desktop.disk_bytes, "policy", policy_to_json(&pool->policy));
+		(json_int_t)pool->desktop.disk_bytes, "overlay_bytes",
+		(json_int_t)pool->overlay_bytes, "policy", policy_to_json(&pool->policy));
 }
 
 /* `known` ends with NULL. */
@@ -160,7 +164,8 @@ static int image_from_json(const json_t *object, struct pool *p, struct error *e
 static int sizes_from_json(const json_t *object, struct pool *p, struct error *err)
 {
 	static const char *const size_known[] = { "max", "spare", "start", "grow", NULL };
-	static const char *const desktop_known[] = { "cpus", "memory_bytes", "disk_bytes", NULL };
+	static const char *const desktop_known[] = { "cpus", "memory_bytes", "disk_bytes",
+						     "overlay_bytes", NULL };
 	const json_t *size, *desktop;
 
 	if (json_get_object(object, "size", &size, err) < 0 ||
@@ -175,7 +180,8 @@ static int sizes_from_json(const json_t *object, struct pool *p, struct error *e
 	if (only_known(desktop, desktop_known, err) < 0 ||
 	    json_get_int(desktop, "cpus", 1, INT64_MAX, &p->desktop.cpus, err) < 0 ||
 	    json_get_int(desktop, "memory_bytes", 1, INT64_MAX, &p->desktop.memory_bytes, err) < 0 ||
-	    json_get_int_or(desktop, "disk_bytes", 0, 0, INT64_MAX, &p->desktop.disk_bytes, err) < 0)
+	    json_get_int_or(desktop, "disk_bytes", 0, 0, INT64_MAX, &p->desktop.disk_bytes, err) < 0 ||
+	    json_get_int_or(desktop, "overlay_bytes", 0, 0, INT64_MAX, &p->overlay_bytes, err) < 0)
 		return error_prefix(err, "desktop");
 	return 0;
 }
@@ -205,19 +211,37 @@ static int self_service_from_json(const json_t *object, struct pool *p, struct e
 	return 0;
 }
 
+static int user_disk_from_json(const json_t *object, struct pool *p, struct error *err)
+{
+	static const char *const known[] = { "size_bytes", NULL };
+	const json_t *disk;
+
+	if (optional_object(object, "user_disk", known, &disk, err) < 0)
+		return -EINVAL;
+	if (disk && json_get_int_or(disk, "size_bytes", 0, 0, INT64_MAX, &p->user_disk_bytes, err) < 0)
+		return error_prefix(err, "user_disk");
+	return 0;
+}
+
 /* What becomes of desktops over the day. The kind of assignment is known already. */
 static int life_from_json(const json_t *object, struct pool *p, struct error *err)
 {
 	const char *usual = pool_on_logoff_word(pool_on_logoff_default(p->assignment));
-	char on_logoff[16];
+	char on_logoff[16], idle_action[16];
 
 	if (texts_from_json(object, "schedule", POOL_SCHEDULE_MAX, POOL_SCHEDULE_SIZE,
 			    p->schedule[0], &p->schedule_count, err) < 0 ||
 	    json_get_int_or(object, "max_per_user", 0, 0, POOLS_MAX, &p->max_per_user, err) < 0 ||
 	    json_get_text_or(object, "on_logoff", usual, on_logoff, sizeof(on_logoff), err) < 0 ||
 	    json_get_int_or(object, "disconnect_timeout_ms", POOL_DISCONNECT_DEFAULT_MS, 0,
-			    POOL_TIMEOUT_MAX_MS, &p->disconnect_timeout_ms, err) < 0)
+			    POOL_TIMEOUT_MAX_MS, &p->disconnect_timeout_ms, err) < 0 ||
+	    json_get_int_or(object, "idle_timeout_ms", 0, 0, POOL_TIMEOUT_MAX_MS, &p->idle_timeout_ms,
+			    err) < 0 ||
+	    json_get_text_or(object, "idle_action", "disconnect", idle_action, sizeof(idle_action),
+			     err) < 0)
 		return -EINVAL;
+	if (pool_idle_action_parse(idle_action, &p->idle_action) < 0)
+		return error_set(err, EINVAL, "idle_action: must be disconnect or logoff");
 	if (pool_on_logoff_parse(on_logoff, &p->on_logoff) < 0)
 		return error_set(err, EINVAL, "on_logoff: must be refresh, keep or delete");
 	if (allow_from_json(object, "standard_clients", &p->standard_clients, err) < 0)
@@ -247,8 +271,9 @@ static int members_from_json(const json_t *object, struct pool *p, struct error 
 {
 	static const char *const known[] = { "pool",   "title", "entitled", "image", "assignment",
 					     "size", "schedule", "max_per_user", "on_logoff",
-					     "disconnect_timeout_ms", "self_service",
-					     "standard_clients", "desktop", "policy", NULL };
+					     "disconnect_timeout_ms", "idle_timeout_ms", "idle_action",
+					     "self_service", "standard_clients", "user_disk",
+					     "desktop", "policy", NULL };
 	const json_t *policy = json_object_get(object, "policy");
 	char assignment[16];
 
@@ -261,7 +286,7 @@ static int members_from_json(const json_t *object, struct pool *p, struct error 
 		return -EINVAL;
 	if (pool_assignment_parse(assignment, &p->assignment) < 0)
 		return error_set(err, EINVAL, "assignment: must be floating or dedicated");
-	if (life_from_json(object, p, err) < 0)
+	if (life_from_json(object, p, err) < 0 || user_disk_from_json(object, p, err) < 0)
 		return -EINVAL;
 	if (policy && (json_get_object(object, "policy", &policy, err) < 0))
 		return -EINVAL;

@@ -29,6 +29,7 @@
 	X(REASON_SAME_ADMIN, "same_admin", 403, "Another administrator has to approve this.")      \
 	X(REASON_INTERNAL, "internal", 500, "The service made a mistake; it has been logged.")     \
 	X(REASON_DESKTOP_FAILED, "desktop_failed", 502, "The desktop could not be started.")       \
+	X(REASON_DESKTOP_PAUSED, "desktop_paused", 503, "The desktop is paused.")                  \
 	X(REASON_DIRECTORY_UNREACHABLE, "directory_unreachable", 503,                              \
 	  "The directory service does not answer.")                                                \
 	X(REASON_NO_HOST, "no_host", 503, "No host has room for this desktop.")                    \
@@ -40,6 +41,14 @@
 	  "This account has as many desktops as it may have.")                                     \
 	X(REASON_DESKTOP_STARTING, "desktop_starting", 202, "The desktop is being prepared.")      \
 	X(REASON_WAITING, "waiting_for_desktop", 202, "Waiting in line for a desktop.")            \
+	X(REASON_USER_DISK_ATTACHING, "user_disk_attaching", 202,                                  \
+	  "The user's own disk is being attached.")                                                \
+	X(REASON_USER_DISK_BUSY, "user_disk_busy", 409,                                            \
+	  "The user's own disk is still held by another desktop.")                                 \
+	X(REASON_USER_DISK_FAILED, "user_disk_failed", 503,                                        \
+	  "The user's own disk cannot be attached.")                                               \
+	X(REASON_USER_DISK_BROKEN, "user_disk_broken", 200,                                        \
+	  "The user's own disk is damaged; this desktop has a temporary home.")                    \
 	/* why somebody waits in line */                                                           \
 	X(REASON_STARTS_LIMITED, "starts_limited", 202,                                            \
 	  "As many desktops are starting as may at one time.")                                     \
@@ -55,6 +64,7 @@
 	X(REASON_HOST_NOT_ACTIVE, "host_not_active", 503, "The host takes no new desktops.")       \
 	X(REASON_HOST_SILENT, "host_silent", 503, "The host has not reported lately.")             \
 	X(REASON_HOST_MEMORY, "host_memory", 503, "The host has too little free memory.")          \
+	X(REASON_HOST_DISK, "host_disk", 503, "The host has too little free disk.")                \
 	X(REASON_HOST_CPU, "host_cpu", 503, "The host has too few free processors.")               \
 	X(REASON_HOST_IMAGE, "host_image", 503, "The host does not have the image.")               \
 	X(REASON_HOST_PAUSED, "host_paused", 503, "Starts of this image fail on the host.")        \

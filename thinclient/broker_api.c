@@ -149,6 +149,17 @@ static int read_desktop(const json_t *body, struct connect_answer *out, struct e
 	return rc;
 }
 
+static int read_notice(const json_t *body, struct connect_answer *out, struct error *err)
+{
+	const json_t *notice = NULL;
+
+	if (!json_is_object(json_object_get(body, "notice")))
+		return 0;
+	int rc = json_get_object(body, "notice", &notice, err);
+
+	return rc < 0 ? rc : json_get_text_or(notice, "code", "", out->notice, sizeof(out->notice), err);
+}
+
 int broker_read_connect(const json_t *body, struct connect_answer *out, struct error *err)
 {
 	char status[16];
@@ -159,8 +170,10 @@ int broker_read_connect(const json_t *body, struct connect_answer *out, struct e
 	if (rc)
 		return rc;
 	out->ready = strcmp(status, "ready") == 0;
-	if (out->ready)
-		return read_ticket(body, &out->ticket, err);
+	if (out->ready) {
+		rc = read_notice(body, out, err);
+		return rc < 0 ? rc : read_ticket(body, &out->ticket, err);
+	}
 	if (strcmp(status, "preparing") == 0)
 		return read_progress(body, out, err);
 	return error_set(err, EINVAL, "status: '%s' is not known", status);

@@ -34,6 +34,7 @@ struct connect_answer {
 	char desktop_id[64], desktop_name[64], title[128];
 	/* ready */
 	struct ticket ticket;
+	char notice[48];		/* code of what the user has to know of this desktop; "" */
 	/* not yet */
 	char stage[32];
 	int percent;

@@ -12,6 +12,7 @@
 #include "thinclient/end_reason.h"
 #include "thinclient/rdp_session.h"
 #include "thinclient/screenshot.h"
+#include "thinclient/texts.h"
 #include "thinclient/timings.h"
 #include "thinclient/type_script.h"
 
@@ -114,6 +115,9 @@ static int get_ticket(struct run *run)
 	if (signed_in.has_connect)
 		run->answer = signed_in.connect;
 	rc = wait_for_desktop(run, entry->id, signed_in.has_connect);
+	if (!rc && *run->answer.notice)
+		log_warn("notice", kv_str("code", run->answer.notice),
+			 kv_str("text", texts_reason(LANGUAGE_EN, run->answer.notice)));
 	if (!rc)
 		run->timings.us[STAGE_ASSIGN] = clock_monotonic_us() - began_us;
 	return rc;

@@ -38,7 +38,7 @@ struct screen {
 	struct desktop_entry desktops[BROKER_MAX_DESKTOPS];
 	size_t desktop_count, chosen;
 	/* progress */
-	char title[128];		/* of the desktop */
+	char title[320];		/* of the desktop, and what its user has to know of it */
 	char stage[32];
 	int percent;
 	int64_t position;		/* in line; 0: not there */

@@ -26,6 +26,7 @@ static const char *const table[STRINGS][LANGUAGES] = {
 	[STR_STAGE_QUEUED] = { "Waiting for a place", "順番を待っています" },
 	[STR_STAGE_STARTING] = { "Making the desktop", "デスクトップを作成しています" },
 	[STR_STAGE_BOOTING] = { "Starting the system", "システムを起動しています" },
+	[STR_STAGE_USER_DISK] = { "Opening your own disk", "個人用ディスクを開いています" },
 	[STR_STAGE_IDENTITY] = { "Making it yours", "あなた用に設定しています" },
 	[STR_STATE_NONE] = { "new", "新規" },
 	[STR_STATE_PREPARING] = { "being prepared", "準備中" },
@@ -57,6 +58,12 @@ static const struct {
 	{ "desktop_failed", { "Your desktop did not start.", "デスクトップを起動できませんでした。" } },
 	{ "session_expired", { "Your sign-in has expired. Please sign in again.",
 			       "サインインの有効期限が切れました。もう一度サインインしてください。" } },
+	{ "desktop_paused", { "Your desktop is paused. Please tell your administrator.",
+			      "デスクトップが一時停止しています。管理者に連絡してください。" } },
+	{ "user_disk_failed", { "Your own disk cannot be attached. Please tell your administrator.",
+				"個人用ディスクを接続できません。管理者に連絡してください。" } },
+	{ "user_disk_broken", { "Your own disk is damaged. What you save now will not be kept.",
+				"個人用ディスクが壊れています。今保存する内容は残りません。" } },
 	{ "busy", { "The service is busy. Please try again shortly.",
 		    "サービスが混み合っています。しばらくしてからお試しください。" } },
 	{ "broker_unreachable", { "The service does not answer. Is the network connected?",
@@ -95,6 +102,7 @@ static const struct {
 	{ "starting", STR_STAGE_STARTING },
 	{ "booting", STR_STAGE_BOOTING },
 	{ "identity", STR_STAGE_IDENTITY },
+	{ "user_disk", STR_STAGE_USER_DISK },
 };
 
 enum language texts_language(const char *wish)

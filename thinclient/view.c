@@ -169,7 +169,7 @@ static void carry_out(struct view *view, unsigned effects)
 
 static void show_title(struct view *view)
 {
-	char title[192];
+	char title[384];
 
 	screen_window_title(&view->screen, title, sizeof(title));
 	SDL_SetWindowTitle(view->window, title);
@@ -224,7 +224,9 @@ static void take_connect(struct view *view, const struct connect_answer *answer)
 	struct screen *screen = &view->screen;
 
 	view->answer = *answer;
-	snprintf(screen->title, sizeof(screen->title), "%s", answer->title);
+	snprintf(screen->title, sizeof(screen->title), "%s%s%s", answer->title,
+		 *answer->notice ? " - " : "",
+		 *answer->notice ? texts_reason(screen->language, answer->notice) : "");
 	snprintf(screen->stage, sizeof(screen->stage), "%s", answer->stage);
 	screen->percent = answer->percent;
 	screen->position = answer->position;

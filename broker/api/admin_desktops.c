@@ -6,7 +6,7 @@
 static json_t *desktop_json(const struct store_desktop *d)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, "
-			 "s:s, s:I, s:I, s:s, s:I, s:I}",
+			 "s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s}",
 			 "id", d->id, "name", d->name, "pool", d->pool, "assignment",
 			 pool_assignment_word(d->assignment), "host", d->host, "epoch",
 			 (json_int_t)d->epoch, "want", desktop_want_word(d->want), "state",
@@ -16,7 +16,12 @@ static json_t *desktop_json(const struct store_desktop *d)
 			 d->image_sha256, "address", d->address, "created_at_ms",
 			 (json_int_t)d->created_at_ms, "assigned_at_ms",
 			 (json_int_t)d->assigned_at_ms, "logged_on", d->logged_on, "incarnation",
-			 (json_int_t)d->incarnation, "use_since_ms", (json_int_t)d->use_since_ms);
+			 (json_int_t)d->incarnation, "use_since_ms", (json_int_t)d->use_since_ms,
+			 "pss_bytes", (json_int_t)d->pss_bytes, "overlay_bytes",
+			 (json_int_t)d->overlay_bytes, "overlay_max_bytes",
+			 (json_int_t)d->overlay_max_bytes, "user_disk", d->home.id,
+			 "user_disk_attached",
+			 desktop_disk_word(d->home.held ? d->home.attached : DESKTOP_DISK_NONE));
 }
 
 static int list_run(struct store *store, struct admin_job *a, struct error *err)

@@ -10,7 +10,13 @@
 
 static json_t *host_json(const struct store_host *h)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:{s:s, s:I, s:s}, s:I, s:I, s:I}", "name",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, "
+			 "s:{s:s, s:I, s:s}, s:I, s:I, s:I}",
+			 "disk_bytes", (json_int_t)h->disk_bytes, "disk_free_bytes",
+			 (json_int_t)h->disk_free_bytes, "templates_bytes",
+			 (json_int_t)h->templates_bytes, "desktops_pss_bytes",
+			 (json_int_t)h->pss_bytes, "desktops_overlay_bytes",
+			 (json_int_t)h->overlay_bytes, "name",
 			 h->name, "state", store_host_state_word(h->state), "accel", h->accel,
 			 "cpus", (json_int_t)h->cpus, "memory_bytes", (json_int_t)h->memory_bytes,
 			 "memory_free_bytes", (json_int_t)h->memory_free_bytes, "relay", "host",

@@ -51,6 +51,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_STAFF, admin_desktop_delete, ROLE_POOL_ADMIN },
 	{ "POST", "/v1/admin/desktops/{id}/restart", ACCESS_STAFF, admin_desktop_restart, HELPERS },
 	{ "POST", "/v1/admin/desktops/{id}/reset", ACCESS_STAFF, admin_desktop_reset, HELPERS },
+	{ "GET", "/v1/admin/user-disks", ACCESS_STAFF, admin_user_disks_list, ALL_POOLS },
+	{ "POST", "/v1/admin/user-disks/{id}/set-aside", ACCESS_STAFF, admin_user_disk_set_aside, 0 },
 	{ "GET", "/v1/admin/hosts", ACCESS_STAFF, admin_hosts_list, ALL_POOLS },
 	{ "POST", "/v1/admin/host-tokens", ACCESS_STAFF, admin_host_token, 0 },
 	{ "GET", "/v1/admin/images", ACCESS_STAFF, admin_images_list, READERS },

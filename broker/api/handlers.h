@@ -14,6 +14,8 @@ void agent_events(struct request *r);
 void admin_pools_list(struct request *r);
 void admin_pools_apply(struct request *r);
 void admin_desktops_list(struct request *r);
+void admin_user_disks_list(struct request *r);
+void admin_user_disk_set_aside(struct request *r);
 void admin_desktop_delete(struct request *r);
 void admin_desktop_restart(struct request *r);
 void admin_desktop_reset(struct request *r);

@@ -81,6 +81,14 @@ static int parse_host(const json_t *body, struct store_report *out, struct error
 	if (rc == 0)
 		rc = json_get_int_or(host, "memory_free_bytes", 0, 0, MEMORY_MAX,
 				     &out->memory_free_bytes, err);
+	if (rc == 0)
+		rc = json_get_int_or(host, "disk_bytes", 0, 0, INT64_MAX, &out->disk_bytes, err);
+	if (rc == 0)
+		rc = json_get_int_or(host, "disk_free_bytes", 0, 0, out->disk_bytes,
+				     &out->disk_free_bytes, err);
+	if (rc == 0)
+		rc = json_get_int_or(host, "templates_bytes", 0, 0, INT64_MAX,
+				     &out->templates_bytes, err);
 	return rc < 0 ? rc : parse_relay(host, out, err);
 }
 
@@ -116,6 +124,26 @@ static int parse_state(const json_t *item, struct store_report_desktop *out, str
 	return 0;
 }
 
+static int parse_disk(const json_t *item, struct store_report_disk *out, struct error *err)
+{
+	const json_t *disk;
+	char state[16];
+	int rc;
+
+	if (!json_object_get(item, "user_disk"))
+		return 0;
+	if ((rc = json_get_object(item, "user_disk", &disk, err)) < 0 ||
+	    (rc = borrow_hex(disk, "id", 8, &out->id, err)) < 0 ||
+	    (rc = json_get_int(disk, "epoch", 0, INT64_MAX, &out->epoch, err)) < 0 ||
+	    (rc = json_get_text(disk, "state", state, sizeof(state), err)) < 0 ||
+	    (rc = borrow_text(disk, "reason", STORE_TEXT_SIZE, &out->reason, err)) < 0 ||
+	    (rc = json_get_int_or(disk, "used_bytes", 0, 0, INT64_MAX, &out->used_bytes, err)) < 0)
+		return error_prefix(err, "user_disk");
+	if (desktop_disk_parse(state, &out->state) < 0)
+		return error_set(err, EINVAL, "user_disk: state: no such state");
+	return 0;
+}
+
 static int parse_desktop(const json_t *item, struct store_report_desktop *out, struct error *err)
 {
 	int rc = borrow_hex(item, "id", 8, &out->id, err);
@@ -139,7 +167,12 @@ static int parse_desktop(const json_t *item, struct store_report_desktop *out, s
 		rc = json_get_int_or(item, "logoffs", 0, 0, INT64_MAX, &out->logoffs, err);
 	if (rc == 0)
 		rc = json_get_int_or(item, "resets", 0, 0, INT64_MAX, &out->resets, err);
-	return rc;
+	if (rc == 0)
+		rc = json_get_int_or(item, "pss_bytes", 0, 0, MEMORY_MAX, &out->pss_bytes, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "overlay_bytes", 0, 0, INT64_MAX, &out->overlay_bytes,
+				     err);
+	return rc < 0 ? rc : parse_disk(item, &out->disk, err);
 }
 
 static int parse_lists(const json_t *body, struct sync_report *out, struct error *err)
@@ -196,13 +229,33 @@ static json_t *image_json(const struct store_desired_image *image)
 			 "size_bytes", (json_int_t)image->size_bytes, "fetch", image->held);
 }
 
+/* Once its desktop holds the disk, and as long as it does. */
+static void add_disk(json_t *object, const struct store_desktop *d)
+{
+	const struct store_home *home = &d->home;
+
+	if (!home->held || !home->account[0] || d->want != DESKTOP_WANT_RUNNING)
+		return;
+	json_object_set_new(object, "user_disk",
+			    json_pack("{s:s, s:I, s:I, s:b, s:s, s:I}", "id", home->id, "epoch",
+				      (json_int_t)home->epoch, "size_bytes",
+				      (json_int_t)home->size_bytes, "fresh", home->fresh, "user",
+				      home->account, "uid", (json_int_t)home->uid));
+}
+
 static json_t *desktop_json(const struct store_desktop *d)
 {
-	return json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "id", d->id, "epoch",
+	json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "id", d->id, "epoch",
 			 (json_int_t)d->epoch, "incarnation", (json_int_t)d->incarnation,
 			 "name", d->name, "image_sha256", d->image_sha256,
 			 "cpus", (json_int_t)d->size.cpus, "memory_bytes",
 			 (json_int_t)d->size.memory_bytes, "want", desktop_want_word(d->want));
+
+	if (d->overlay_max_bytes)
+		json_object_set_new(object, "overlay_max_bytes",
+				    json_integer(d->overlay_max_bytes));
+	add_disk(object, d);
+	return object;
 }
 
 json_t *sync_answer_json(const struct store_desired *desired, const char *guest_public_key)

@@ -10,6 +10,30 @@
 
 #define RETRY_MS 500	/* for a client that cannot be held */
 
+/* Nobody is let in before the home is there: what they save would be lost. */
+static enum reason decide_home(const struct store_home *home)
+{
+	if (!home->id[0])
+		return REASON_OK;
+	if (!home->held)
+		return REASON_USER_DISK_BUSY;
+	switch (home->attached) {
+	case DESKTOP_DISK_MOUNTED:
+	case DESKTOP_DISK_BROKEN:
+		return REASON_OK;
+	case DESKTOP_DISK_LOCKED:
+		return REASON_USER_DISK_BUSY;
+	case DESKTOP_DISK_FAILED:
+		return REASON_USER_DISK_FAILED;
+	case DESKTOP_DISK_NONE:
+	case DESKTOP_DISK_ATTACHING:
+	case DESKTOP_DISK_RELEASING:
+	case DESKTOP_DISKS:
+		break;
+	}
+	return REASON_USER_DISK_ATTACHING;
+}
+
 enum reason connect_decide(const struct store_desktop *desktop, const struct store_host *host,
 			   int64_t silent_before_ms)
 {
@@ -17,10 +41,12 @@ enum reason connect_decide(const struct store_desktop *desktop, const struct sto
 		return REASON_DESKTOP_FAILED;
 	if (!host || host->last_seen_ms < silent_before_ms)
 		return REASON_NO_HOST;
+	if (desktop->state == DESKTOP_SUSPENDED)
+		return REASON_DESKTOP_PAUSED;
 	if (desktop->want == DESKTOP_WANT_RUNNING && desktop->state == DESKTOP_READY &&
 	    *desktop->address && *desktop->rdp_certificate_sha256 && *host->relay_host &&
 	    host->relay_port > 0 && *host->relay_certificate_sha256)
-		return REASON_OK;
+		return decide_home(&desktop->home);
 	return REASON_DESKTOP_STARTING;
 }
 
@@ -201,6 +227,11 @@ static json_t *ready_json(const struct connect_outcome *o)
 
 	if (*o->exception.id)
 		json_object_set_new(body, "exception", exceptions_for_client(&o->exception));
+	if (o->desktop.home.held && o->desktop.home.attached == DESKTOP_DISK_BROKEN)
+		json_object_set_new(body, "notice",
+				    json_pack("{s:s, s:s}", "code",
+					      reason_word(REASON_USER_DISK_BROKEN), "text",
+					      reason_text(REASON_USER_DISK_BROKEN)));
 	return body;
 }
 
@@ -213,11 +244,14 @@ static const char *client_stage(enum desktop_stage stage)
 
 bool connect_is_wait(enum reason reason)
 {
-	return reason == REASON_DESKTOP_STARTING || reason == REASON_WAITING;
+	return reason == REASON_DESKTOP_STARTING || reason == REASON_WAITING ||
+	       reason == REASON_USER_DISK_ATTACHING || reason == REASON_USER_DISK_BUSY;
 }
 
 const char *connect_stage(const struct connect_outcome *o)
 {
+	if (o->reason == REASON_USER_DISK_ATTACHING || o->reason == REASON_USER_DISK_BUSY)
+		return "user_disk";
 	return o->reason == REASON_WAITING ? "waiting" : client_stage(o->desktop.stage);
 }
 

@@ -263,10 +263,14 @@ static void answer(struct connecting *c)
 		c->r->outcome = reason;
 		request_reply(c->r, 202, connect_json(&c->outcome));
 	} else {
-		const char *words = c->outcome.desktop.reason;
+		const char *words = reason == REASON_USER_DISK_FAILED ?
+					    c->outcome.desktop.home.reason :
+				    reason == REASON_DESKTOP_FAILED ||
+						    reason == REASON_DESKTOP_PAUSED ?
+					    c->outcome.desktop.reason :
+								      "";
 
-		request_refuse(c->r, reason, -1,
-			       reason == REASON_DESKTOP_FAILED && *words ? words : NULL);
+		request_refuse(c->r, reason, -1, *words ? words : NULL);
 	}
 	connecting_free(c);
 }

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 
+#include "broker/audit/audit.h"
+#include "common/sys/clock.h"
+
 #define SESSIONS_MAX 4096
 #define WAIT_MAX_MS 30000
 
@@ -26,6 +29,7 @@ struct asking {
 	struct loop_timer *timer;
 	json_t *sessions;
 	bool running, again;	/* a job is under way; something changed meanwhile */
+	bool judged;		/* the times without input that came with the question */
 	bool must_answer;	/* the wait is over, or a newer question took its place */
 	json_t *ends;
 };
@@ -48,15 +52,46 @@ static const char *const end_words[] = {
 	[STORE_SESSION_EXCEPTION] = "exception_over",
 };
 
-static int look_at(struct store *store, struct asking *a, const char *id, struct error *err)
+static void add_end(struct asking *a, const char *id, const char *reason)
+{
+	json_array_append_new(a->ends, json_pack("{s:s, s:s}", "session", id, "reason", reason));
+}
+
+/* Judged by what the relay has just said: while its question is held the numbers grow old. */
+static int look_whether_idle(struct store *store, struct asking *a, const char *id, int64_t idle_ms,
+			     struct error *err)
+{
+	char user[STORE_USER_SIZE] = "";
+	bool over = false;
+	int rc;
+
+	if (a->judged || idle_ms < POOL_IDLE_MIN_MS)
+		return 0;
+	rc = store_session_idle(store, id, a->r->peer, idle_ms, clock_wall_ms(), &over, user, err);
+	if (rc < 0 || !over)
+		return rc;
+	a->job.touched = true;
+	add_end(a, id, "idle_timeout");
+
+	struct audit row = {
+		.who = user, .source = a->r->peer, .what = "session_idle", .subject = id,
+		.reason = REASON_OK,
+		.details = json_pack("{s:I}", "idle_ms", (json_int_t)idle_ms),
+	};
+	return audit_append(store, &row, err);
+}
+
+static int look_at(struct store *store, struct asking *a, const char *id, int64_t idle_ms,
+		   struct error *err)
 {
 	enum store_session_verdict verdict;
 	int rc = store_session_verdict(store, id, a->r->peer, &verdict, err);
 
-	if (rc < 0 || verdict == STORE_SESSION_GOES_ON)
+	if (rc == 0 && verdict == STORE_SESSION_GOES_ON)
+		return look_whether_idle(store, a, id, idle_ms, err);
+	if (rc < 0)
 		return rc;
-	json_array_append_new(a->ends, json_pack("{s:s, s:s}", "session", id, "reason",
-						 end_words[verdict]));
+	add_end(a, id, end_words[verdict]);
 	return 0;
 }
 
@@ -72,8 +107,9 @@ static int asking_run(struct store *store, struct state_job *job, struct error *
 	json_array_foreach(a->sessions, i, session) {
 		if (rc == 0)
 			rc = look_at(store, a, json_string_value(json_object_get(session, "id")),
-				     err);
+				     json_integer_value(json_object_get(session, "idle_ms")), err);
 	}
+	a->judged = true;
 	return rc;
 }
 
@@ -83,6 +119,7 @@ static void asking_look(struct asking *a)
 {
 	a->running = true;
 	a->again = false;
+	a->job.touched = false;
 	state_submit_always(a->watch->broker->state, &a->job, asking_run, asking_done);
 }
 

@@ -114,6 +114,22 @@ int priv_drop(struct priv *priv, const char *id, struct error *err)
 	return ask_of_id(priv, PRIV_DROP, id, err);
 }
 
+int priv_weigh(struct priv *priv, const char *id, int64_t *pss_bytes, int64_t *templates_bytes,
+	       struct error *err)
+{
+	struct priv_reply reply;
+
+	begin(priv, PRIV_WEIGH);
+	memcpy(priv->request.spec.id, id, VM_ID_SIZE);
+	int rc = ask(priv, &reply, err);
+
+	if (rc < 0)
+		return rc;
+	*pss_bytes = reply.pss_bytes;
+	*templates_bytes = reply.templates_bytes;
+	return 0;
+}
+
 int priv_clean(struct priv *priv, const struct vm_spec *spec, struct error *err)
 {
 	struct priv_reply reply;

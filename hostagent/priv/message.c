@@ -68,6 +68,7 @@ int priv_request_check(const struct priv_request *request, size_t len,
 	case PRIV_CLEAN:
 	case PRIV_SEAL:
 	case PRIV_DROP:
+	case PRIV_WEIGH:
 		if (!vm_id_valid(request->spec.id))
 			return error_set(err, EINVAL, "bad desktop id");
 		return 0;

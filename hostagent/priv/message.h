@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.h - what the agent may ask of its privileged helper: six requests, fixed in size, over
+/* message.h - what the agent may ask of its privileged helper: eight requests, fixed in size, over
  * a SOCK_SEQPACKET pair. The helper trusts none of it: it takes values, never paths, commands or
  * process ids. */
 #ifndef GENKAN_PRIV_MESSAGE_H
@@ -16,6 +16,7 @@ enum priv_kind {
 	PRIV_SWEEP,	/* forget the packet filter entries of all others */
 	PRIV_SEAL,	/* a template's memory and state become read-only, for its clones */
 	PRIV_DROP,	/* remove them; also right when there are none */
+	PRIV_WEIGH,	/* how much memory it takes, and all templates take */
 };
 
 enum { PRIV_PORTS_MAX = 1024 };
@@ -31,6 +32,7 @@ struct priv_request {
 struct priv_reply {
 	int32_t code;		/* 0 or a negative errno */
 	int32_t pid;		/* of PRIV_SPAWN */
+	int64_t pss_bytes, templates_bytes;	/* of PRIV_WEIGH */
 	struct error err;
 };
 

@@ -23,6 +23,8 @@ int priv_sweep(struct priv *priv, const struct nft_port *ports, size_t count,
 	       struct error *err) MUST_CHECK;
 /* A template's memory and state: closed for writing, or removed. */
 int priv_seal(struct priv *priv, const char *id, struct error *err) MUST_CHECK;
+int priv_weigh(struct priv *priv, const char *id, int64_t *pss_bytes, int64_t *templates_bytes,
+	       struct error *err) MUST_CHECK;
 int priv_drop(struct priv *priv, const char *id, struct error *err) MUST_CHECK;
 
 /* What the helper does for PRIV_CLEAN; also the clean-up commands, which run as root. */

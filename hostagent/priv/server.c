@@ -11,6 +11,7 @@
 #include "hostagent/priv/process.h"
 #include "hostagent/priv/server.h"
 #include "hostagent/priv/template_memory.h"
+#include "hostagent/priv/weigh.h"
 
 int priv_clean_here(const struct spawn_host *host, const struct vm_spec *spec, struct error *err)
 {
@@ -32,12 +33,17 @@ int priv_clean_here(const struct spawn_host *host, const struct vm_spec *spec, s
 	return file_remove_tree(folder.text, err);
 }
 
-static int answer(const struct spawn_host *host, const struct priv_request *request, pid_t *pid,
-		  struct error *err)
+static int answer(const struct spawn_host *host, const struct priv_request *request,
+		  struct priv_reply *reply, struct error *err)
 {
+	pid_t pid = 0;
+	int rc;
+
 	switch (request->kind) {
 	case PRIV_SPAWN:
-		return spawn_qemu(host, &request->spec, request->launch, pid, err);
+		rc = spawn_qemu(host, &request->spec, request->launch, &pid, err);
+		reply->pid = pid;
+		return rc;
 	case PRIV_KILL:
 		return spawn_kill(host, request->spec.id, err);
 	case PRIV_CLEAN:
@@ -48,6 +54,9 @@ static int answer(const struct spawn_host *host, const struct priv_request *requ
 		return template_seal(host->config, request->spec.id, err);
 	case PRIV_DROP:
 		return template_drop(host->config, request->spec.id, err);
+	case PRIV_WEIGH:
+		reply->templates_bytes = weigh_templates(host->config);
+		return weigh_desktop(host->config, request->spec.id, &reply->pss_bytes, err);
 	}
 	return error_set(err, EINVAL, "unknown request");
 }
@@ -61,7 +70,6 @@ int priv_serve(int fd, const struct spawn_host *host)
 	signal(SIGPIPE, SIG_IGN);
 	for (;;) {
 		struct priv_reply reply = { 0 };
-		pid_t pid = 0;
 		ssize_t len = recv(fd, &request, sizeof(request), MSG_TRUNC);
 
 		if (len < 0 && errno == EINTR)
@@ -71,8 +79,7 @@ int priv_serve(int fd, const struct spawn_host *host)
 		reply.code = priv_request_check(&request, (size_t)len, &host->config->subnet,
 						&reply.err);
 		if (reply.code == 0)
-			reply.code = answer(host, &request, &pid, &reply.err);
-		reply.pid = pid;
+			reply.code = answer(host, &request, &reply, &reply.err);
 		if (send(fd, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
 			return 1;
 	}

@@ -13,6 +13,8 @@ struct guest_link_handler {
 	void (*ready)(void *arg);	/* its daemon lives; heard at most once a second */
 	void (*identified)(void *arg, const struct guest_message *answer);
 	void (*frozen)(void *arg, const struct guest_message *answer);	/* may be NULL */
+	void (*home)(void *arg, const struct guest_message *answer);	/* may be NULL */
+	void (*released)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*user)(void *arg, const struct guest_message *event);	/* logon, logoff */
 	void (*closed)(void *arg, const struct error *reason);
 };
@@ -24,6 +26,9 @@ void guest_link_free(struct guest_link *link);
 /* A guest that spoke long ago answers now: `ready`. */
 int guest_link_ping(struct guest_link *link) MUST_CHECK;
 int guest_link_freeze(struct guest_link *link) MUST_CHECK;
+/* The user's disk as home, and its end; only the answer to the newest of each counts. */
+int guest_link_send_home(struct guest_link *link, const struct vm_home *home) MUST_CHECK;
+int guest_link_release_home(struct guest_link *link) MUST_CHECK;
 /* Only the answer to the newest identity counts. */
 int guest_link_send_identity(struct guest_link *link,
 			     const struct guest_identity *identity) MUST_CHECK;

@@ -44,17 +44,21 @@ static struct guest_message parse_event(const json_t *message)
 	if (out.kind == GUEST_EVENT_SESSIONS &&
 	    json_get_int(message, "logoffs", 0, INT32_MAX, &out.id, NULL) < 0)
 		out.kind = GUEST_NOISE;
+	take_text(message, "boot", out.boot, sizeof(out.boot));
 	return out;
 }
 
 static struct guest_message parse_answer(const json_t *message)
 {
 	struct guest_message out = { .kind = GUEST_NOISE };
+	char code[16];
 
 	if (json_get_int(message, "id", 0, INT64_MAX, &out.id, NULL) < 0 ||
 	    json_get_bool_or(message, "ok", false, &out.ok, NULL) < 0)
 		return out;
 	take_text(message, "error", out.text, sizeof(out.text));
+	take_text(message, "code", code, sizeof(code));
+	out.broken = !out.ok && strcmp(code, "broken") == 0;
 	take_text(message, "rdp_certificate_sha256", out.rdp_certificate_sha256,
 		  sizeof(out.rdp_certificate_sha256));
 	if (!vm_sha256_valid(out.rdp_certificate_sha256))
@@ -88,6 +92,20 @@ void guest_ping_write(int64_t id, struct buf *out)
 void guest_freeze_write(int64_t id, struct buf *out)
 {
 	command_write("freeze", id, out);
+}
+
+void guest_release_write(int64_t id, struct buf *out)
+{
+	command_write("release", id, out);
+}
+
+void guest_home_write(int64_t id, const struct vm_home *home, struct buf *out)
+{
+	OWNED(json_decref) json_t *message = json_pack(
+		"{s:s, s:I, s:s, s:s, s:I, s:b}", "cmd", "home", "id", (json_int_t)id, "serial",
+		home->id, "user", home->user, "uid", (json_int_t)home->uid, "fresh", home->fresh);
+
+	json_write(message, out);
 }
 
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)

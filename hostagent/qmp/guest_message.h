@@ -6,6 +6,7 @@
 
 #include "common/base/buf.h"
 #include "hostagent/vm/address.h"
+#include "hostagent/vm/home.h"
 #include "hostagent/vm/spec.h"
 
 enum { GUEST_LINE_MAX = 4096, GUEST_KEY_LEN = 32, GUEST_SEED_LEN = 64 };
@@ -23,6 +24,8 @@ struct guest_message {
 	enum guest_message_kind kind;
 	int64_t id;		/* of an answer; logoffs of GUEST_EVENT_SESSIONS */
 	bool ok;
+	bool broken;		/* of a refusal: the user's disk cannot be used */
+	char boot[64];		/* of GUEST_EVENT_SESSIONS: changes with each boot; "" not told */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];	/* "" when not told */
 	char text[200];		/* the error of an answer, the user of an event; printable */
 };
@@ -41,6 +44,9 @@ struct guest_identity {
 /* One line without its newline. */
 void guest_ping_write(int64_t id, struct buf *out);
 void guest_freeze_write(int64_t id, struct buf *out);
+/* The disk that is the user's home; and: end what the user runs, close it. */
+void guest_home_write(int64_t id, const struct vm_home *home, struct buf *out);
+void guest_release_write(int64_t id, struct buf *out);
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out);
 
 #endif

@@ -140,3 +140,36 @@ int line_socket_send(struct line_socket *s, const char *text)
 	write_out(s);
 	return 0;
 }
+
+static ssize_t send_with_fd(int to, struct span text, int fd)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec bytes = { (void *)text.ptr, text.len };
+	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control,
+				  .msg_controllen = sizeof(control) };
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(rights), &fd, sizeof(int));
+	return sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int line_socket_send_fd(struct line_socket *s, const char *text, int fd)
+{
+	if (s->out.len > 0)
+		return -EAGAIN;
+	buf_put_text(&s->out, text);
+	buf_put_u8(&s->out, '\n');
+	ssize_t n = s->out.failed ? -1 : send_with_fd(s->fd, buf_span(&s->out), fd);
+
+	if (n <= 0) {
+		buf_reset(&s->out);
+		s->out.failed = false;
+		return -EAGAIN;
+	}
+	buf_consume(&s->out, (size_t)n);
+	write_out(s);
+	return 0;
+}

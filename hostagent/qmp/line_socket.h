@@ -23,6 +23,9 @@ void line_socket_free(struct line_socket *socket);
 /* Queues text and a newline. -ENOBUFS: the peer does not read, nothing was queued. */
 int line_socket_send(struct line_socket *socket, const char *text) MUST_CHECK;
 
+/* The same with a descriptor beside its first byte. -EAGAIN: something is queued before it. */
+int line_socket_send_fd(struct line_socket *socket, const char *text, int fd) MUST_CHECK;
+
 /* Connects without waiting; used by whatever else talks to a socket of QEMU. */
 int unix_connect(const char *path, struct error *err) MUST_CHECK;
 

@@ -160,12 +160,19 @@ static void command_write(int64_t id, const char *command, const json_t *argumen
 int qmp_execute(struct qmp *qmp, const char *command, const json_t *arguments, qmp_answer_fn *fn,
 		void *arg)
 {
+	return qmp_execute_fd(qmp, command, arguments, -1, fn, arg);
+}
+
+int qmp_execute_fd(struct qmp *qmp, const char *command, const json_t *arguments, int fd,
+		   qmp_answer_fn *fn, void *arg)
+{
 	OWNED(buf_done) struct buf text = { 0 };
 
 	if (qmp->waiting >= COMMANDS_MAX)
 		return -ENOBUFS;
 	command_write(qmp->last_id + 1, command, arguments, &text);
-	int rc = line_socket_send(qmp->socket, buf_text(&text));
+	int rc = fd < 0 ? line_socket_send(qmp->socket, buf_text(&text)) :
+			  line_socket_send_fd(qmp->socket, buf_text(&text), fd);
 
 	if (rc < 0)
 		return rc;

@@ -29,6 +29,10 @@ typedef void qmp_answer_fn(void *arg, const json_t *result, const struct error *
 int qmp_execute(struct qmp *qmp, const char *command, const json_t *arguments, qmp_answer_fn *fn,
 		void *arg) MUST_CHECK;
 
+/* The same with a descriptor, which stays the caller's. */
+int qmp_execute_fd(struct qmp *qmp, const char *command, const json_t *arguments, int fd,
+		   qmp_answer_fn *fn, void *arg) MUST_CHECK;
+
 /* To and from the file in a descriptor set, without the memory that is shared. `fn` hears of the
  * second of two commands; QEMU's events MIGRATION tell the rest. */
 int qmp_save_state(struct qmp *qmp, int set, qmp_answer_fn *fn, void *arg) MUST_CHECK;

@@ -766,6 +766,7 @@ static void error_info_send(struct rdp_session *s, uint32_t error)
 static const uint32_t error_infos[] = {
 	[RDP_END_REVOKED] = 1,	/* ERRINFO_RPC_INITIATED_DISCONNECT */
 	[RDP_END_MOVED] = 5,	/* ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION */
+	[RDP_END_IDLE] = 3,	/* ERRINFO_IDLE_TIMEOUT */
 	[RDP_END_EXCEPTION] = 0x19,	/* as below: a client that comes back by itself does */
 	[RDP_END_SHUTDOWN] = 0x19,	/* ERRINFO_SERVER_SHUTDOWN */
 	[RDP_END_FAULT] = 0,
@@ -850,6 +851,7 @@ const char *rdp_end_name(enum rdp_end end)
 		[RDP_END_GUEST_UNREACHABLE] = "guest_unreachable",
 		[RDP_END_REVOKED] = "revoked",
 		[RDP_END_MOVED] = "moved",
+		[RDP_END_IDLE] = "idle_timeout",
 		[RDP_END_EXCEPTION] = "exception_over",
 		[RDP_END_SHUTDOWN] = "shutdown",
 		[RDP_END_FAULT] = "fault",

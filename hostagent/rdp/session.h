@@ -94,6 +94,7 @@ enum rdp_end {
 	RDP_END_GUEST_UNREACHABLE,	/* could not be dialled, or its certificate is not the pinned one */
 	RDP_END_REVOKED,	/* the broker or an administrator ended it */
 	RDP_END_MOVED,	/* its user opened the desktop somewhere else */
+	RDP_END_IDLE,	/* no key, no pointer for longer than its pool allows */
 	RDP_END_EXCEPTION,	/* the time of the exception it was given is over */
 	RDP_END_SHUTDOWN,	/* this relay stops */
 	RDP_END_FAULT,	/* rdp_session_fault() has the reason */

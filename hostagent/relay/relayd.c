@@ -318,6 +318,8 @@ static void end_session(struct connection *c, const char *reason)
 
 	if (strcmp(reason, "session_moved") == 0)
 		m.end = RDP_END_MOVED;
+	else if (strcmp(reason, "idle_timeout") == 0)
+		m.end = RDP_END_IDLE;
 	else if (strcmp(reason, "exception_over") == 0)
 		m.end = RDP_END_EXCEPTION;
 	if (c->end_told_ms && now_ms > c->end_told_ms + END_LIMIT_MS) {

@@ -70,6 +70,7 @@ bool audit_early_end(enum rdp_end end, enum rdp_state state, struct message_even
 	case RDP_END_GUEST_GONE:
 	case RDP_END_REVOKED:
 	case RDP_END_MOVED:
+	case RDP_END_IDLE:
 	case RDP_END_EXCEPTION:
 	case RDP_END_SHUTDOWN:
 	case RDP_END_FAULT:

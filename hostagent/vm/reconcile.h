@@ -3,12 +3,15 @@
 #ifndef GENKAN_VM_RECONCILE_H
 #define GENKAN_VM_RECONCILE_H
 
+#include "hostagent/vm/home.h"
 #include "hostagent/vm/spec.h"
 #include "hostagent/vm/vm.h"
 
 struct vm_desired {
 	struct vm_spec spec;	/* without an address */
 	bool running;		/* want: running or absent */
+	int64_t overlay_max_bytes;	/* 0: no limit */
+	struct vm_home home;	/* the disk of its user; id "" = none */
 };
 
 struct vm_present {

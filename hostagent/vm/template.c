@@ -216,6 +216,17 @@ int memory_admit(int64_t free_bytes, int64_t reserve_bytes, int64_t need_bytes, 
 			 (long long)(reserve_bytes >> 20));
 }
 
+int disk_admit(int64_t free_bytes, int64_t reserve_bytes, struct error *err)
+{
+	enum { OVERLAY_MIB = 64 };	/* what the first login of an idle desktop writes */
+
+	if (free_bytes - reserve_bytes >= (int64_t)OVERLAY_MIB << 20)
+		return 0;
+	return error_set(err, ENOSPC,
+			 "the host's disk is full: %lld MiB are free, %d MiB needed, %lld MiB reserved",
+			 (long long)(free_bytes >> 20), OVERLAY_MIB, (long long)(reserve_bytes >> 20));
+}
+
 int64_t memory_needed(const struct vm_spec *spec, bool clone)
 {
 	enum { CLONE_MIB = 160 };	/* measured: 64 MiB of the guest's, QEMU's own, and room */

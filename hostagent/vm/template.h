@@ -84,6 +84,8 @@ bool template_fits(const struct vm_spec *template, const struct vm_spec *desktop
 /* Whether `need` bytes may be taken of what the host has free; -ENOSPC says how much is missing. */
 int memory_admit(int64_t free_bytes, int64_t reserve_bytes, int64_t need_bytes,
 		 struct error *err) MUST_CHECK;
+/* The same for disk: what a desktop's overlay takes at the least. */
+int disk_admit(int64_t free_bytes, int64_t reserve_bytes, struct error *err) MUST_CHECK;
 /* Memory that a desktop takes at its start: all of it, or, for a clone, what it changes. */
 int64_t memory_needed(const struct vm_spec *spec, bool clone);
 

@@ -653,8 +653,23 @@ def test_logoff_refreshes_and_disconnect_keeps(fresh, tmp_path):
     host.settle()
     host.sync()
     assert mine not in host.desktops and mine not in ids(broker)
-    assert len(host.desktops) == 1, 'a new spare has taken its place'
+    assert len(host.desktops) == 2, 'the spare, and a new one in its place'
     assert broker.login('hanako').body['connect']['desktop']['id'] != mine
+    host.settle()
+    host.sync()
+    assert len(host.desktops) == 2, 'she has taken that place: one spare is left'
+
+
+def test_deleted_at_logoff_leaves_it_to_the_planner(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, spare=1, on_logoff='delete')
+    mine = ready_ticket(broker, host)['desktop']['id']
+    host.settle()
+    assert len(host.desktops) == 2
+    host.change(mine, logoffs=1)
+    host.settle()
+    host.sync()
+    assert len(host.desktops) == 1 and mine not in host.desktops, 'only the spare that is wanted'
 
 
 def test_reboot_inside_a_floating_guest_refreshes_a_dedicated_one_stays(fresh, tmp_path):
@@ -975,6 +990,24 @@ def test_admin_ends_a_session(fresh, tmp_path):
     other = FakeAgent(broker, 'host-8', tmp_path)
     other.join()
     assert other.sessions(session).body['end'] == [{'session': session, 'reason': 'session_disconnected'}]
+
+
+def test_idle_sessions_are_ended_by_the_rule_of_their_pool(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path, idle_timeout_ms=60000)
+    session = open_session(broker, host)
+    assert host.events({'session': session, 'at_ms': 1, 'kind': 'session_active'}).status == 204
+    assert host.sessions({'id': session, 'idle_ms': 59999}).body == {'end': []}
+    assert host.sessions({'id': session, 'idle_ms': 60000}).body == {
+        'end': [{'session': session, 'reason': 'idle_timeout'}]}
+    desktop = broker.admin('GET', '/v1/admin/desktops').body['desktops'][0]
+    assert (desktop['use'], desktop['want'], desktop['user']) == ('disconnected', 'running', 'hanako')
+    assert broker.audit()[0]['what'] == 'session_idle' and broker.audit()[0]['who'] == 'hanako'
+    # With logoff the desktop goes as if she had logged off herself.
+    broker.apply(pool('sales', ['sales'], idle_timeout_ms=60000, idle_action='logoff'))
+    session = open_session(broker, host)
+    assert host.sessions({'id': session, 'idle_ms': 70000}).body['end'][0]['reason'] == 'idle_timeout'
+    assert ids(broker, want='absent') == {desktop['id']}
 
 
 def second_admin(broker, name):

@@ -82,7 +82,7 @@ static void expect(const char *from, const char *to, const char *expected)
 static void mistakes_have_a_place(void **state)
 {
 	expect("  cpus: 2\n", "  cpus: 2\n  cpu: 3\n",
-	       "f:11:3: cpu: unknown key (known: cpus, memory, disk)\n");
+	       "f:11:3: cpu: unknown key (known: cpus, memory, overlay, disk)\n");
 	expect("1024 MiB", "1024",
 	       "f:11:11: memory: needs a unit: KiB, MiB, GiB or TiB, as in 2 GiB\n");
 	expect("1024 MiB", "1 MiB", "f:11:11: desktop.memory: must be 256 MiB to 1 TiB\n");
@@ -111,7 +111,7 @@ static void several_mistakes_are_told_at_once(void **state)
 {
 	expect("title: 営業部\nentitled:\n", "titel: x\nentitled:\n",
 	       "f:2:1: titel: unknown key (known: pool, title, entitled, image, assignment, size, "
-	       "schedule, max_per_user, on_logoff, disconnect_timeout, self_service, standard_clients, desktop, policy)\nf:1:1: title: is missing\n");
+	       "schedule, max_per_user, on_logoff, disconnect_timeout, idle_timeout, idle_action, self_service, standard_clients, user_disk, desktop, policy)\nf:1:1: title: is missing\n");
 }
 
 static void dangerous_yaml_is_refused(void **state)

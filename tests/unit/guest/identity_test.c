@@ -142,12 +142,12 @@ static void answers_are_single_lines(void **state)
 	link_write_ok(&out, 4, NULL);
 	link_write_error(&out, 5, "a \"quoted\"\nreason");
 	link_write_event(&out, "logon", "tanaka");
-	link_write_sessions(&out, "tanaka", 2);
+	link_write_sessions(&out, "tanaka", 2, "b1");
 	assert_string_equal(buf_text(&out),
 			    "{\"id\":4,\"ok\":true}\n"
 			    "{\"id\":5,\"ok\":false,\"error\":\"a \\\"quoted\\\"\\nreason\"}\n"
 			    "{\"event\":\"logon\",\"user\":\"tanaka\"}\n"
-			    "{\"event\":\"sessions\",\"user\":\"tanaka\",\"logoffs\":2}\n");
+			    "{\"event\":\"sessions\",\"user\":\"tanaka\",\"logoffs\":2,\"boot\":\"b1\"}\n");
 }
 
 static void record_remembers_who_we_are(void **state)

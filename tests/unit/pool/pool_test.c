@@ -13,6 +13,7 @@
 #include "pool/reason.h"
 
 #define GIB (INT64_C(1) << 30)
+#define MIB (INT64_C(1) << 20)
 
 static struct pool good_pool(void)
 {
@@ -158,12 +159,19 @@ static struct placement_host host(int64_t memory_free)
 
 static void placement_gives_reasons(void **state)
 {
-	struct desktop_size need = { 2, 2 * GIB, 0 };
+	struct placement_need need = { 2, 2 * GIB, 1 * GIB };
 	struct placement_host h = host(2 * GIB);
 
 	assert_int_equal(placement_fits(&h, &need), REASON_OK);
 	h.memory_free_bytes--;
 	assert_int_equal(placement_fits(&h, &need), REASON_HOST_MEMORY);
+	h = host(2 * GIB);
+	h.disk_free_bytes = 0;	/* an agent that tells no disk is not asked for one */
+	assert_int_equal(placement_fits(&h, &need), REASON_OK);
+	h.disk_bytes = 100 * GIB;
+	h.disk_free_bytes = 1 * GIB - 1;
+	assert_int_equal(placement_fits(&h, &need), REASON_HOST_DISK);
+	assert_true(placement_is_full(&h, 1, &need));
 	h = host(2 * GIB);
 	h.cpus_used = 4 * PLACEMENT_CPU_OVERCOMMIT - 1;
 	assert_int_equal(placement_fits(&h, &need), REASON_HOST_CPU);
@@ -181,9 +189,47 @@ static void placement_gives_reasons(void **state)
 	assert_int_equal(placement_fits(&h, &need), REASON_HOST_IMAGE);
 }
 
+static void what_was_measured_is_what_counts(void **state)
+{
+	const struct desktop_size size = { 1, 1 * GIB, 0 };
+	struct placement_peak peak = { 0, 0 };
+
+	assert_int_equal(placement_expect(&size, &peak).memory_bytes, 1 * GIB);
+	assert_int_equal(placement_expect(&size, &peak).disk_bytes, PLACEMENT_OVERLAY_MIN);
+	peak = (struct placement_peak){ 100 * MIB, 400 * MIB };
+	assert_int_equal(placement_expect(&size, &peak).memory_bytes, 256 * MIB);	/* a quarter */
+	assert_int_equal(placement_expect(&size, &peak).disk_bytes, 500 * MIB);
+	peak.memory_bytes = 400 * MIB;
+	assert_int_equal(placement_expect(&size, &peak).memory_bytes, 500 * MIB);
+	peak.memory_bytes = 1000 * MIB;
+	assert_int_equal(placement_expect(&size, &peak).memory_bytes, 1 * GIB);
+}
+
+static void desktops_take_what_they_may_still_grow_by(void **state)
+{
+	struct placement_host h = host(8 * GIB);
+	struct placement_desktop d = { .cpus = 2, .memory_bytes = 1 * GIB };
+	int64_t committed = 0;
+
+	h.disk_free_bytes = 10 * GIB;
+	placement_account(&h, &d, &committed);		/* being made */
+	assert_int_equal(h.memory_free_bytes, 7 * GIB);
+	d.up = true;					/* up, not measured yet */
+	placement_account(&h, &d, &committed);
+	assert_int_equal(h.memory_free_bytes, 7 * GIB);
+	d.pss_bytes = 100 * MIB;
+	d.overlay_bytes = 100 * MIB;
+	d.peak = (struct placement_peak){ 400 * MIB, 400 * MIB };
+	placement_account(&h, &d, &committed);
+	assert_int_equal(h.memory_free_bytes, 7 * GIB - 400 * MIB);
+	assert_int_equal(h.disk_free_bytes, 10 * GIB - PLACEMENT_OVERLAY_MIN - 400 * MIB);
+	assert_int_equal(h.cpus_used, 6);
+	assert_int_equal(committed, 2 * GIB + 500 * MIB);
+}
+
 static void placement_prefers_image_then_room(void **state)
 {
-	struct desktop_size need = { 1, 1 * GIB, 0 };
+	struct placement_need need = { 1, 1 * GIB, 1 * GIB };
 	struct placement_host hosts[] = { host(4 * GIB), host(8 * GIB), host(16 * GIB),
 					  host(8 * GIB) };
 	enum reason why[4];
@@ -237,6 +283,8 @@ int main(void)
 		cmocka_unit_test(policies_are_strict_and_deny_by_default),
 		cmocka_unit_test(entitlements_tell_why),
 		cmocka_unit_test(placement_gives_reasons),
+		cmocka_unit_test(what_was_measured_is_what_counts),
+		cmocka_unit_test(desktops_take_what_they_may_still_grow_by),
 		cmocka_unit_test(placement_prefers_image_then_room),
 		cmocka_unit_test(every_reason_is_explained),
 	};

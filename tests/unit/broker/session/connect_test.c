@@ -23,7 +23,8 @@ static void only_a_complete_desktop_is_ready(void **state)
 		assert_int_equal(connect_decide(&d, &h, 1000),
 				 s == DESKTOP_READY   ? REASON_OK
 				 : s == DESKTOP_ERROR ? REASON_DESKTOP_FAILED
-						      : REASON_DESKTOP_STARTING);
+				 : s == DESKTOP_SUSPENDED ? REASON_DESKTOP_PAUSED
+							  : REASON_DESKTOP_STARTING);
 	}
 	d = good_desktop;
 	d.want = DESKTOP_WANT_ABSENT;
@@ -40,6 +41,28 @@ static void only_a_complete_desktop_is_ready(void **state)
 	h = good_host;
 	h.relay_port = 0;
 	assert_int_equal(connect_decide(&d, &h, 1000), REASON_DESKTOP_STARTING);
+}
+
+static void nobody_is_let_in_without_their_disk(void **state)
+{
+	static const enum reason expected[DESKTOP_DISKS] = {
+		[DESKTOP_DISK_NONE] = REASON_USER_DISK_ATTACHING,
+		[DESKTOP_DISK_ATTACHING] = REASON_USER_DISK_ATTACHING,
+		[DESKTOP_DISK_MOUNTED] = REASON_OK, [DESKTOP_DISK_BROKEN] = REASON_OK,
+		[DESKTOP_DISK_LOCKED] = REASON_USER_DISK_BUSY,
+		[DESKTOP_DISK_FAILED] = REASON_USER_DISK_FAILED,
+		[DESKTOP_DISK_RELEASING] = REASON_USER_DISK_ATTACHING,
+	};
+	struct store_desktop d = good_desktop;
+
+	memcpy(d.home.id, "0000d15c0000d15c", sizeof(d.home.id));
+	d.home.attached = DESKTOP_DISK_MOUNTED;
+	assert_int_equal(connect_decide(&d, &good_host, 1000), REASON_USER_DISK_BUSY);
+	d.home.held = true;
+	for (int s = 0; s < DESKTOP_DISKS; s++) {
+		d.home.attached = (enum desktop_disk)s;
+		assert_int_equal(connect_decide(&d, &good_host, 1000), expected[s]);
+	}
 }
 
 static void a_silent_host_gets_nobody(void **state)
@@ -77,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_a_complete_desktop_is_ready),
+		cmocka_unit_test(nobody_is_let_in_without_their_disk),
 		cmocka_unit_test(a_silent_host_gets_nobody),
 		cmocka_unit_test(entries_and_stages),
 	};

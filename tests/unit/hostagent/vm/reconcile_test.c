@@ -31,9 +31,9 @@ static void check(const struct vm_desired *desired, size_t desired_count,
 static void each_desktop_gets_one_action(void **state)
 {
 	const struct vm_desired desired[] = {
-		{ spec('a', 1, '1'), true }, { spec('b', 1, '1'), true },
-		{ spec('c', 2, '1'), true }, { spec('d', 1, '1'), false },
-		{ spec('e', 1, '1'), false },
+		{ .spec = spec('a', 1, '1'), .running = true }, { .spec = spec('b', 1, '1'), .running = true },
+		{ .spec = spec('c', 2, '1'), .running = true }, { .spec = spec('d', 1, '1'), .running = false },
+		{ .spec = spec('e', 1, '1'), .running = false },
 	};
 	const struct vm_present present[] = {
 		{ spec('b', 1, '1'), VM_READY }, { spec('c', 1, '1'), VM_READY },
@@ -46,7 +46,7 @@ static void each_desktop_gets_one_action(void **state)
 
 static void a_newer_incarnation_restarts_once(void **state)
 {
-	struct vm_desired desired = { spec('a', 1, '1'), true };
+	struct vm_desired desired = { .spec = spec('a', 1, '1'), .running = true };
 	struct vm_present present = { spec('a', 1, '1'), VM_READY };
 
 	desired.spec.incarnation = 2;
@@ -72,8 +72,8 @@ static void nothing_listed_means_nothing_kept(void **state)
 static void an_older_epoch_is_refused_whatever_it_wants(void **state)
 {
 	const struct vm_present present[] = { { spec('a', 5, '1'), VM_READY } };
-	const struct vm_desired stop = { spec('a', 4, '1'), false };
-	const struct vm_desired other_image = { spec('a', 4, '2'), true };
+	const struct vm_desired stop = { .spec = spec('a', 4, '1'), .running = false };
+	const struct vm_desired other_image = { .spec = spec('a', 4, '2'), .running = true };
 
 	check(&stop, 1, present, 1, "refuse a");
 	check(&other_image, 1, present, 1, "refuse a");
@@ -82,7 +82,7 @@ static void an_older_epoch_is_refused_whatever_it_wants(void **state)
 static void another_image_replaces_in_two_passes(void **state)
 {
 	const struct vm_present present[] = { { spec('a', 5, '1'), VM_READY } };
-	const struct vm_desired desired = { spec('a', 6, '2'), true };
+	const struct vm_desired desired = { .spec = spec('a', 6, '2'), .running = true };
 
 	check(&desired, 1, present, 1, "destroy a");
 	check(&desired, 1, NULL, 0, "create a");
