@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user's own disk beside forked desktops: real agents, QEMU, golden image and file systems."""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+import test_clones as clone_test
+from netns import wait_until
+from test_clones import CloneHost, entry, ident
+from test_hostagent import golden_image, qemus
+
+pytestmark = clone_test.pytestmark
+
+DISK, OTHER_DISK = '0000d15c0000d15c', '0000d15c0000d15d'
+USER, UID = 'hanako', 20001
+HOME = f'/home/{USER}'
+
+
+def disk(epoch, fresh=False, ident=DISK, size_mib=256):
+    return {'id': ident, 'epoch': epoch, 'size_bytes': size_mib << 20, 'fresh': fresh, 'user': USER,
+            'uid': UID}
+
+
+class DiskHost(CloneHost):
+    @property
+    def disks(self):
+        return self.folder / 'user-disks'
+
+    def configure(self, **changes):
+        super().configure(**{'user_disk_dir': self.disks} | changes)
+
+    def want_disks(self, **disks):
+        """Desktops by number; each with the disk it is to have, or None. want_disks(d1=disk(1))"""
+        wanted = [(int(name[1:]), held) for name, held in disks.items()]
+        self.broker.want(entry(self.image, 1),
+                         *(entry(self.image, n, **({'user_disk': held} if held else {}))
+                           for n, held in wanted if n != 1), images=[self.image])
+
+    def disk_state(self, number, *states, seconds=60, **fields):
+        def matches():
+            found = self.broker.reported(ident(number)) or {}
+            held = found.get('user_disk') or {}
+            return held if held.get('state') in states and all(
+                held[k] == v for k, v in fields.items()) else None
+        return self.broker.wait(f'the disk of desktop {number} being {states}', matches, seconds)
+
+    def login(self, number):
+        """What PAM does at a login, without RDP: the account, then the session."""
+        self.inside(number, f'''
+            id {USER} 2>/dev/null || /usr/sbin/useradd -m -u {UID} -s /bin/bash {USER}
+            PAM_USER={USER} PAM_TYPE=open_session /usr/sbin/genkan-guest pam-session''')
+
+    def logoff(self, number):
+        self.inside(number, f'PAM_USER={USER} PAM_TYPE=close_session /usr/sbin/genkan-guest pam-session')
+
+    def as_user(self, number, script):
+        return self.inside(number, f"runuser -u {USER} -- /bin/bash -c 'cd && {script}'")
+
+    def took_ms(self, number):
+        """From the order to the mounted home, as the agent has logged it last."""
+        lines = [line for line in (self.folder / 'agent.log').read_text().splitlines()
+                 if 'event=user_disk ' in line and ident(number) in line and 'to=mounted' in line]
+        return int(lines[-1].split(' ms=')[1].split()[0])
+
+
+@pytest.fixture(scope='module')
+def host():
+    """One host for all: a template costs a boot."""
+    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-disks')
+    short.mkdir(mode=0o755)
+    ram = pathlib.Path('/dev/shm') / short.name
+    ram.mkdir()
+    made = DiskHost(short, ram)
+    try:
+        made.join()
+        made.image = made.add_image(golden_image())
+        made.want_disks()
+        made.start()
+        made.ready(1, seconds=180)
+        made.wait_template('ready')
+        yield made
+    finally:
+        done = made.close()
+        print((short / 'agent.log').read_text()[-8000:])
+        subprocess.run(['rm', '-rf', short, ram], check=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_first_login_makes_the_disk_and_the_next_desktop_has_the_file(host):
+    host.want_disks(d2=None)
+    host.ready(2)
+    host.want_disks(d2=disk(1, fresh=True))
+    host.disk_state(2, 'mounted')
+    print('first time:', host.took_ms(2), 'ms')
+    file = host.disks / f'{DISK}.qcow2'
+    assert file.stat().st_mode & 0o777 == 0o600
+    host.login(2)
+    listing = host.as_user(2, 'ls -A; stat -c "%U %G %a" .; pwd')
+    assert '.bashrc' in listing and f'{USER} {USER} 700' in listing and HOME in listing, listing
+    assert 'lost+found' not in listing
+    host.as_user(2, 'echo 日本語 > Ünïcode.txt; setsid sleep 600 < /dev/null > /dev/null 2>&1 &')
+    # Who logs off leaves no process behind that would keep the file system open.
+    host.logoff(2)
+    assert f' {HOME} ' not in host.inside(2, 'cat /proc/mounts')
+    assert host.inside(2, f'pgrep -c -u {USER} || true').strip() == '0'
+    host.want_disks(d3=None)
+    host.broker.wait_gone(ident(2))
+    host.ready(3)
+    host.want_disks(d3=disk(2))
+    host.disk_state(3, 'mounted')
+    print('next time:', host.took_ms(3), 'ms',
+          host.inside(3, 'journalctl -o cat -u genkan-guest | grep home_mounted'))
+    host.login(3)
+    assert host.as_user(3, 'cat Ünïcode.txt') == '日本語\n'
+
+
+def test_it_survives_the_agents_end_and_is_closed_by_the_next_one(host):
+    host.want_disks(d3=disk(2))
+    host.disk_state(3, 'mounted')
+    pid = host.pid(ident(3))
+    host.kill()
+    assert host.as_user(3, 'echo on > while-away; cat while-away') == 'on\n'
+    host.broker.newest = None
+    host.start()
+    host.disk_state(3, 'mounted')
+    assert host.pid(ident(3)) == pid, 'the same machine'
+    assert host.as_user(3, 'cat while-away') == 'on\n'
+    # An agent that finds the desktop unwanted closes a disk that it has not plugged itself.
+    host.kill()
+    host.want_disks()
+    host.broker.newest = None
+    host.start()
+    host.broker.wait_gone(ident(3))
+    log = (host.folder / 'agent.log').read_text()
+    ends = [line for line in log.splitlines() if ident(3) in line and 'to=closing' in line]
+    assert ends, 'it was unplugged before the machine ended'
+
+
+def test_two_desktops_never_have_it_at_once(host):
+    host.want_disks(d4=disk(3), d5=None)
+    host.disk_state(4, 'mounted')
+    host.ready(5)
+    host.want_disks(d4=disk(3), d5=disk(4))
+    held = host.disk_state(5, 'locked', epoch=4)
+    assert 'has it open' in held['reason'], held
+    assert host.inside(5, 'lsblk -dno SERIAL | grep -c d15c || true').strip() == '0'
+    host.disk_state(4, 'mounted')
+    # The moment the first is gone the other has it, with all that was written.
+    host.login(4)
+    host.as_user(4, 'echo from 4 > handed-over')
+    host.want_disks(d5=disk(4))
+    host.disk_state(5, 'mounted')
+    host.login(5)
+    assert host.as_user(5, 'cat handed-over') == 'from 4\n'
+    # An order of the past is refused by the epoch on the storage, also once nobody has it.
+    host.want_disks(d6=None)
+    host.broker.wait_gone(ident(5))
+    host.ready(6)
+    host.want_disks(d6=disk(2))
+    late = host.disk_state(6, 'failed')
+    assert 'was given to host' in late['reason'], late
