@@ -75,6 +75,8 @@ int exception_list(struct ctl *ctl, struct error *err);
 int exception_show(struct ctl *ctl, struct error *err);
 int session_end(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
+int audit_export(struct ctl *ctl, struct error *err);
+int audit_verify(struct ctl *ctl, struct error *err);
 int audit_list(struct ctl *ctl, struct error *err);
 int directory_test(struct ctl *ctl, struct error *err);
 int staff_login(struct ctl *ctl, struct error *err);

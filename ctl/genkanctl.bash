@@ -45,7 +45,7 @@ _genkanctl() {
 		list) common+=' --all' ;;
 		esac ;;
 	audit)
-		[ -n "$verb" ] || next='list'
+		[ -n "$verb" ] || next='list export verify'
 		common+=' --denied --limit' ;;
 	directory)
 		[ -n "$verb" ] || next='test'

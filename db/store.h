@@ -729,6 +729,7 @@ struct store_audit_row {
 	int64_t id, at_ms;
 	bool denied;
 	char *who, *source, *what, *code, *subject, *details;
+	char previous_sha256[STORE_SHA256_SIZE], sha256[STORE_SHA256_SIZE];	/* of export only */
 };
 struct store_audit_list {
 	struct store_audit_row *items;	/* newest first */
@@ -739,6 +740,9 @@ DEFINE_OWNED_VALUE(store_audit_list_done, struct store_audit_list);
 
 int store_audit_rows(struct store *store, bool denied_only, size_t limit,
 		     struct store_audit_list *out, struct error *err) MUST_CHECK;
+/* The rows behind that one, the oldest first, with their hashes. */
+int store_audit_after(struct store *store, int64_t after, size_t limit,
+		      struct store_audit_list *out, struct error *err) MUST_CHECK;
 /* Recomputes the chain; `rows` counts them. -EBADMSG names the first row that does not fit. */
 int store_audit_verify(struct store *store, int64_t *rows, struct error *err) MUST_CHECK;
 

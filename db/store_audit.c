@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Audit rows and their chain, and the check of the whole store. Each row holds the SHA-256 of the
- * one before it and of its own fields, so that a row changed, taken out or put in between shows. */
+/* Audit rows and their chain (common/wire/audit_chain.h), and the check of the whole store. */
 #include "db/store_internal.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/base/text.h"
+#include "common/wire/audit_chain.h"
 
 void store_audit_list_done(struct store_audit_list *list)
 {
@@ -30,32 +29,19 @@ static const char *text_of(const char *text, const char *fallback)
 	return text && *text ? text : fallback;
 }
 
-/* Lengths before the fields: no two rows have the same bytes. */
-static void put_field(struct buf *b, const char *text)
+static struct audit_link link_of(int64_t id, const struct store_audit *row)
 {
-	buf_printf(b, "%zu:", strlen(text));
-	buf_put_text(b, text);
-}
-
-static int chain_hash(const char *previous, int64_t id, const struct store_audit *row,
-		      char out[STORE_SHA256_SIZE], struct error *err)
-{
-	OWNED(buf_done) struct buf b = BUF_LIMIT(1 << 20);
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-
-	buf_printf(&b, "%s %lld %lld %d ", previous, (long long)id, (long long)row->at_ms,
-		   row->denied);
-	put_field(&b, text_of(row->who, ""));
-	put_field(&b, text_of(row->source, ""));
-	put_field(&b, text_of(row->what, ""));
-	put_field(&b, text_of(row->code, ""));
-	put_field(&b, text_of(row->subject, ""));
-	put_field(&b, text_of(row->details, "{}"));
-	if (b.failed)
-		return error_set(err, EMSGSIZE, "audit: the row is too large");
-	SHA256(b.ptr, b.len, digest);
-	hex_encode(span_of(digest, sizeof(digest)), out);
-	return 0;
+	return (struct audit_link){
+		.id = id,
+		.at_ms = row->at_ms,
+		.denied = row->denied,
+		.who = text_of(row->who, ""),
+		.source = text_of(row->source, ""),
+		.what = text_of(row->what, ""),
+		.code = text_of(row->code, ""),
+		.subject = text_of(row->subject, ""),
+		.details = text_of(row->details, "{}"),
+	};
 }
 
 static int last_row(struct store *store, int64_t *id, char sha256[STORE_SHA256_SIZE],
@@ -89,8 +75,10 @@ int store_audit_append(struct store *store, const struct store_audit *row, struc
 	int rc;
 
 	if ((rc = tx_begin(store, &tx, err)) < 0 ||
-	    (rc = last_row(store, &last, previous, err)) < 0 ||
-	    (rc = chain_hash(previous, last + 1, row, hash, err)) < 0)
+	    (rc = last_row(store, &last, previous, err)) < 0)
+		return rc;
+	struct audit_link link = link_of(last + 1, row);
+	if ((rc = audit_chain_hash(previous, &link, hash, err)) < 0)
 		return rc;
 	{
 		OWNED(query_done) struct query q = query(store, ST_AUDIT_PUT);
@@ -150,41 +138,61 @@ int store_audit_rows(struct store *store, bool denied_only, size_t limit,
 	return 0;
 }
 
-/* The next row of the chain against the hash of the one before, which it then replaces. */
-static int verify_row(struct query *q, int64_t expected_id, char previous[STORE_SHA256_SIZE],
-		      struct error *err)
+static int verify_row(struct query *q, struct audit_walk *walk, struct error *err)
 {
 	OWNED(store_audit_list_done) struct store_audit_list one = { 0 };
 	struct store_audit_row *r = STORE_APPEND(&one);
-	char said[STORE_SHA256_SIZE], stored[STORE_SHA256_SIZE], computed[STORE_SHA256_SIZE];
 
 	read_row(q, r);
-	get_text(q, said, sizeof(said));
-	get_text(q, stored, sizeof(stored));
+	get_text(q, r->previous_sha256, sizeof(r->previous_sha256));
+	get_text(q, r->sha256, sizeof(r->sha256));
 
 	struct store_audit row = { r->at_ms,	r->who,	    r->source, r->what,
 				   r->code, r->denied, r->subject, r->details };
-	if (query_sound(q, NULL) < 0 || chain_hash(previous, r->id, &row, computed, err) < 0 ||
-	    r->id != expected_id || strcmp(said, previous) != 0 || strcmp(stored, computed) != 0)
+	struct audit_link link = link_of(r->id, &row);
+	if (query_sound(q, NULL) < 0)
 		return error_set(err, EBADMSG, "audit: row %lld does not fit (expected row %lld)",
-				 (long long)r->id, (long long)expected_id);
-	memcpy(previous, stored, STORE_SHA256_SIZE);
+				 (long long)r->id, (long long)walk->rows + 1);
+	return audit_chain_next(walk, &link, r->previous_sha256, r->sha256, err);
+}
+
+int store_audit_after(struct store *store, int64_t after, size_t limit,
+		      struct store_audit_list *out, struct error *err)
+{
+	OWNED(store_audit_list_done) struct store_audit_list list = { 0 };
+	OWNED(query_done) struct query q = query(store, ST_AUDIT_AFTER);
+	int rc;
+
+	query_int(&q, after);
+	query_int(&q, (int64_t)limit);
+	while ((rc = query_row(&q, err)) > 0) {
+		struct store_audit_row *row = STORE_APPEND(&list);
+
+		read_row(&q, row);
+		get_text(&q, row->previous_sha256, sizeof(row->previous_sha256));
+		get_text(&q, row->sha256, sizeof(row->sha256));
+		if (query_sound(&q, err) < 0)
+			return -EBADMSG;
+	}
+	if (rc < 0)
+		return rc;
+	*out = list;
+	list = (struct store_audit_list){ 0 };
 	return 0;
 }
 
 int store_audit_verify(struct store *store, int64_t *rows, struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_AUDIT_CHAIN);
-	char previous[STORE_SHA256_SIZE] = "";
-	int64_t count = 0;
+	struct audit_walk walk = { 0 };
 	int rc;
 
 	while ((rc = query_row(&q, err)) > 0)
-		if (verify_row(&q, ++count, previous, err) < 0)
+		if (verify_row(&q, &walk, err) < 0)
 			return -EBADMSG;
 	if (rc < 0)
 		return rc;
-	*rows = count;
+	*rows = walk.rows;
 	return 0;
 }
 

@@ -63,6 +63,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/admin/sessions", ACCESS_STAFF, admin_sessions_list, READERS },
 	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_STAFF, admin_session_end, HELPERS },
 	{ "GET", "/v1/admin/audit", ACCESS_STAFF, admin_audit_list, ROLE_AUDITOR },
+	{ "GET", "/v1/admin/audit-export", ACCESS_STAFF, admin_audit_export, ROLE_AUDITOR },
 	{ "GET", "/v1/admin/exceptions", ACCESS_STAFF, admin_exceptions_list, ROLE_AUDITOR },
 	{ "POST", "/v1/admin/exceptions", ACCESS_STAFF, admin_exception_request, 0 },
 	{ "GET", "/v1/admin/exceptions/{id}", ACCESS_STAFF, admin_exception_show, ROLE_AUDITOR },

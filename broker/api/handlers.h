@@ -28,6 +28,7 @@ void admin_sessions_list(struct request *r);
 void admin_session_end(struct request *r);
 void admin_revoke_all(struct request *r);
 void admin_audit_list(struct request *r);
+void admin_audit_export(struct request *r);
 void admin_explain(struct request *r);
 void admin_exceptions_list(struct request *r);
 void admin_exception_request(struct request *r);

@@ -73,7 +73,7 @@ EXPECTED = {
     'POST desktops/{id}/reset': {'helper', 'seller', 'boss'},
     'GET hosts': {'helper', 'watcher', 'boss'}, 'GET images': EVERY, 'GET images/{id}': EVERY,
     'GET sessions': EVERY, 'POST sessions/{id}/end': {'helper', 'seller', 'boss'},
-    'GET audit': {'watcher', 'boss'}, 'GET exceptions': {'watcher', 'boss'},
+    'GET audit': {'watcher', 'boss'}, 'GET audit-export': {'watcher', 'boss'}, 'GET exceptions': {'watcher', 'boss'},
     'GET exceptions/{id}': {'watcher', 'boss'}, 'GET explain': EVERY,
     'POST directory-test': {'helper', 'boss'},
 }   # what is not here is the admins' alone

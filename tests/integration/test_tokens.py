@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Session tokens: bound to the client's TLS key, kept as hashes, revocable, and cheap."""
+import base64
 import hashlib
+import json
 import sqlite3
+import subprocess
 
 import pytest
 
-from broker import PROGRAM, Broker, pool
+from broker import BUILD, PROGRAM, Broker, pool
 from certificates import Ca, new_key, openssl
 from fake_agent import FakeAgent
 from slapd import SERVICE, SLAPD, Slapd
@@ -70,7 +73,6 @@ def test_only_the_hash_is_kept_and_revoking_ends_it(site):
         dump = '\n'.join(db.iterdump())
     assert token not in dump
     der = openssl('x509', '-in', site.mine[0], '-pubkey', '-noout')
-    import base64
     spki = base64.b64decode(''.join(der.splitlines()[1:-1]))
     raw = base64.urlsafe_b64decode(token + '=')
     assert (hashlib.sha256(raw).hexdigest(), hashlib.sha256(spki).hexdigest()) in rows
@@ -102,3 +104,47 @@ def test_certificates_of_other_authorities_stay_refused(site, tmp_path):
     made = Ca(tmp_path / 'ca').issue('x', 'DNS:x', subject='/CN=x', usage='clientAuth')
     with pytest.raises(OSError):
         site.http('GET', '/v1/health', certificate=(made.crt, made.key))
+
+
+# --- the audit log outside ------------------------------------------------------------------------
+
+def ctl(site, *arguments):
+    certificate, key = site.admin_certificate
+    return subprocess.run([BUILD / 'ctl' / 'genkanctl', *arguments, '--broker',
+                           f'127.0.0.1:{site.port}', '--ca', site.state / 'ca.crt',
+                           '--certificate', certificate, '--key', key],
+                          capture_output=True, text=True, timeout=60)
+
+
+def test_T6_the_audit_log_is_exported_and_verified_row_by_row(tmp_path):
+    with Slapd(tmp_path) as slapd, Broker(tmp_path, slapd, login__user_failures=0,
+                                          login__source_failures=0) as broker:
+        for n in range(8):
+            broker.login('hanako', f'wrong {n} "quoted"\\ ひみつ')
+        export = ctl(broker, 'audit', 'export')
+        rows = [json.loads(line) for line in export.stdout.splitlines()]
+        assert export.returncode == 0 and [r['id'] for r in rows] == list(range(1, len(rows) + 1))
+        whole = ctl(broker, 'audit', 'verify')
+        assert whole.returncode == 0 and rows[-1]['sha256'] in whole.stdout
+        copy = tmp_path / 'copy'
+
+        def verify(lines):
+            copy.write_text(''.join(json.dumps(r) + '\n' for r in lines))
+            done = ctl(broker, 'audit', 'verify', copy)
+            return done.returncode, done.stderr
+        assert verify(rows) == (0, '')
+        for field, value in (('who', 'joerg'), ('details', '{}'), ('at_ms', 1), ('denied', False)):
+            changed = [dict(r) for r in rows]
+            changed[4][field] = value
+            status, said = verify(changed)
+            assert status == 1 and 'row 5' in said, (field, said)
+        assert 'row 4' in verify(rows[:2] + rows[3:])[1], 'one taken out'
+        assert 'row 3' in verify(rows[:3] + [rows[2]] + rows[3:])[1], 'one put in twice'
+        broker.stop()
+        with sqlite3.connect(broker.state / 'broker.db') as db:
+            db.execute('DROP TRIGGER audit_no_update')
+            db.execute("UPDATE audit SET who = 'somebody' WHERE id = 3")
+        db.close()
+        broker.start(init=False)
+        spoilt = ctl(broker, 'audit', 'verify')
+        assert spoilt.returncode == 1 and 'row 3' in spoilt.stderr

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker killed at every write of an assignment, its disk failing at every write and flush, and
+memory running out at every allocation of a login: what was promised is kept, and nothing else is.
+
+After each: one owner a desktop and one desktop a user (I1), what was acknowledged exists (I2), the
+store passes its integrity check (I5), the audit chain verifies (I6)."""
+import contextlib
+import json
+import mmap
+import os
+import random
+import shutil
+import sqlite3
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from broker import BUILD, PROGRAM, TOP, Broker, pool
+from fake_agent import FakeAgent
+from slapd import SLAPD, Slapd
+
+SANITIZED = PROGRAM.exists() and b'__asan_init' in PROGRAM.read_bytes()
+CC = shutil.which('gcc') or shutil.which('cc')
+pytestmark = [
+    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
+    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
+    pytest.mark.skipif(not CC, reason='no compiler for the preloaded library'),
+]
+# every one of them with GENKAN_FAULTS=full; a share of them in an ordinary run
+FULL = os.environ.get('GENKAN_FAULTS') == 'full'
+KIND = {'write': 1, 'sync': 2, 'malloc': 3}
+WHAT = {'count': 0, 'kill': 1, 'kill-after': 2, 'EIO': 3, 'ENOSPC': 4, 'ENOMEM': 5}
+
+
+def some(numbers, at_most, seed=1):
+    numbers = list(numbers)
+    if FULL or len(numbers) <= at_most:
+        return numbers
+    return sorted(random.Random(seed).sample(numbers, at_most))
+
+
+@pytest.fixture(scope='module')
+def library(tmp_path_factory):
+    out = tmp_path_factory.mktemp('fault') / 'syscall_fault.so'
+    subprocess.run([CC, '-shared', '-fPIC', '-O1', '-D_GNU_SOURCE', '-o', out,
+                    TOP / 'tests/lib/syscall_fault/syscall_fault.c', '-ldl'], check=True)
+    return out
+
+
+@pytest.fixture(scope='module')
+def directory(tmp_path_factory):
+    people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(40)]
+    with Slapd(tmp_path_factory.mktemp('directory'), people=people) as slapd:
+        yield slapd
+
+
+class Faulty(Broker):
+    """A broker with the library loaded; the order lies in a mapped file."""
+    def __init__(self, folder, slapd, library, **settings):
+        super().__init__(folder, slapd, **{'directory__threads': 1, **settings})
+        self.library = library
+        self.order_path = self.folder / 'order'
+        self.order_path.write_bytes(bytes(4096))
+        with open(self.order_path, 'r+b') as f:
+            self.order = mmap.mmap(f.fileno(), 4096)
+
+    def start(self, init=True):
+        if init:
+            assert self.run('--init')[0] == 0
+        preload = str(self.library)
+        if SANITIZED:   # its runtime wants to be first
+            asan = subprocess.run([CC, '-print-file-name=libasan.so'], capture_output=True,
+                                  text=True).stdout.strip()
+            preload = f'{asan}:{preload}'
+        old = dict(os.environ)
+        os.environ.update(LD_PRELOAD=preload, SYSCALL_FAULT=str(self.order_path))
+        try:
+            return super().start(init=False)
+        finally:
+            os.environ.clear()
+            os.environ.update(old)
+
+    def arm(self, kind, at, what='count'):
+        self.order[:24] = struct.pack('iiqq', KIND[kind], WHAT[what], at, 0)
+
+    def disarm(self):
+        self.order[:24] = bytes(24)
+
+    def counted(self):
+        return struct.unpack('iiqq', self.order[:24])[3]
+
+    def revive(self):
+        """After a kill."""
+        self.disarm()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        assert self.process.returncode is not None, 'it should have died'
+        self.process = None
+        self.start(init=False)
+
+
+@pytest.fixture
+def site(tmp_path, directory, library):
+    broker = Faulty(tmp_path, directory, library).start()
+    broker.publish()
+    broker.apply(pool('sales', ['sales'], most=400, spare=0))
+    broker.agent = FakeAgent(broker, 'host-1', tmp_path)
+    assert broker.agent.join().status == 200
+    broker.agent.settle()
+    broker.agent.start()
+    yield broker
+    broker.disarm()
+    broker.agent.stop()
+    broker.stop()
+
+
+def check(broker, promised):
+    """I1, I2, I5, I6 on the store as it lies there, and I2 as the broker says it."""
+    with sqlite3.connect(broker.state / 'broker.db') as db:
+        assert db.execute('PRAGMA integrity_check').fetchall() == [('ok',)]
+        assert db.execute('PRAGMA foreign_key_check').fetchall() == []
+        twice = db.execute('SELECT person, pool, COUNT(*) FROM assignment GROUP BY person, pool '
+                           'HAVING COUNT(*) > 1').fetchall()
+        assert twice == []
+        owned = {name: desktop for desktop, name in db.execute(
+            'SELECT a.desktop, p.name FROM assignment a JOIN person p ON p.key = a.person')}
+    db.close()
+    for user, desktop in promised.items():
+        assert owned.get(user) == desktop, f'{user} was promised {desktop}, has {owned.get(user)}'
+    certificate, key = broker.admin_certificate
+    done = subprocess.run([BUILD / 'ctl' / 'genkanctl', 'audit', 'verify', '--broker',
+                           f'127.0.0.1:{broker.port}', '--ca', broker.state / 'ca.crt',
+                           '--certificate', certificate, '--key', key], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def try_login(broker, user, may=(200, 500, 503)):
+    """The desktop that was promised, or None when nobody promised anything."""
+    try:
+        answer = broker.login(user, seconds=15)
+    except (OSError, ValueError):
+        return None
+    assert answer.status in may, answer
+    desktop = answer.body['desktops'][0]['id'] if answer.status == 200 else None
+    assert desktop != 'sales', answer
+    return desktop
+
+
+def count_calls(broker, kind, user):
+    broker.arm(kind, 0)
+    assert try_login(broker, user)
+    time.sleep(0.3)
+    return broker.counted()
+
+
+@pytest.mark.parametrize('what', ['kill', 'kill-after'])
+def test_F1_killed_at_every_write_of_an_assignment(site, what):
+    writes = count_calls(site, 'write', 'hanako')
+    assert writes >= 4, 'a dry run: pages of the log, and the flush'
+    promised, users = {}, iter(f'u{n:03}' for n in range(40))
+    for at in some(range(1, writes + 1), 4 if SANITIZED else 10):
+        user = next(users, None) or 'u000'
+        site.arm('write', at, what)
+        before = try_login(site, user)
+        if site.process.poll() is None and site.counted() < at:
+            site.disarm()       # fewer writes this time: nothing was killed
+        else:
+            site.revive()
+        after = try_login(site, user)
+        assert after, 'the same user gets a desktop'
+        assert before in (None, after), 'and the same one, if one was promised'
+        promised[user] = after
+    check(site, promised)
+
+
+def test_F1_killed_at_random_under_load(site):
+    promised, stop, lock = {}, threading.Event(), threading.Lock()
+    kills = 500 if FULL else 6
+
+    def keep_on(users):
+        while not stop.is_set():
+            for user in users:
+                got = try_login(site, user)
+                if got:
+                    with lock:
+                        assert promised.setdefault(user, got) == got, f'{user} was moved'
+    names = [f'u{n:03}' for n in range(12)]
+    threads = [threading.Thread(target=keep_on, args=(names[n::4],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    dice = random.Random(4)
+    for _ in range(kills):
+        time.sleep(dice.uniform(0.01, 0.4))
+        site.kill()
+        site.start(init=False)
+    time.sleep(0.5)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert len(promised) == len(names)
+    check(site, promised)
+
+
+@pytest.mark.parametrize('kind,what', [('write', 'EIO'), ('write', 'ENOSPC'), ('sync', 'EIO')])
+def test_F12_every_write_and_flush_of_a_login_fails_once(site, kind, what):
+    calls = count_calls(site, kind, 'hanako')
+    promised, users = {}, iter(f'u{n:03}' for n in range(40))
+    for at in some(range(1, calls + 1), 4 if SANITIZED else 12):
+        user = next(users, None) or 'u000'
+        site.arm(kind, at, what)
+        before = try_login(site, user)
+        site.disarm()
+        assert site.process.poll() is None, 'it goes on, or says so:\n' + site.log()[-2000:]
+        after = try_login(site, user)
+        assert after and before in (None, after)
+        promised[user] = after
+    check(site, promised)
+
+
+@pytest.mark.skipif(SANITIZED, reason='sanitizers bring an allocator of their own')
+def test_F19_memory_runs_out_at_every_allocation_of_a_login(site):
+    """Small allocations end the program: then it is started again, as systemd does."""
+    calls = count_calls(site, 'malloc', 'hanako')
+    promised, ends = {}, 0
+    for at in some(range(1, calls + 1), 40):
+        user = f'u{at % 40:03}'
+        site.arm('malloc', at, 'ENOMEM')
+        # an entry that cannot be read is no entry: never a yes
+        before = try_login(site, user, may=(200, 401, 500, 503))
+        site.disarm()
+        if site.process.poll() is not None:
+            ends += 1
+            site.process = None
+            site.start(init=False)
+        after = try_login(site, user)
+        assert after and before in (None, after)
+        assert promised.setdefault(user, after) == after
+    check(site, promised)
+
+
+def test_F13_damaged_and_cut_stores_are_refused_and_left_alone(site):
+    for n in range(6):
+        assert try_login(site, f'u{n:03}')
+    site.agent.stop()
+    site.stop()
+    with sqlite3.connect(site.state / 'broker.db') as db:
+        db.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+    db.close()
+    path, good = site.state / 'broker.db', (site.state / 'broker.db').read_bytes()
+    dice, refused = random.Random(13), 0
+    for n in range(200 if FULL else 12):
+        bad = bytearray(good)
+        if n % 2:
+            bad = bad[:dice.randrange(100, len(good))]
+        else:
+            bad[dice.randrange(len(good))] ^= 1 << dice.randrange(8)
+        for beside in site.state.glob('broker.db-*'):
+            beside.unlink()
+        path.write_bytes(bad)
+        status, out = site.run('--check')
+        assert status in (0, 1), f'never a crash: {status} {out}'
+        if status:
+            refused += 1
+            assert 'store' in out and path.read_bytes() == bytes(bad), 'left as it was'
+        elif n % 2:
+            pytest.fail('a cut store was not noticed')
+    assert refused
+    path.write_bytes(good)
+    site.start(init=False)
+    check(site, {})
