@@ -17,6 +17,7 @@ struct group {
 
 struct state_queue {
 	struct state_queue_config config;
+	char *path;
 	struct store *store;		/* store thread only, once it runs */
 	struct work *work;
 	struct list waiting;
@@ -31,6 +32,7 @@ int state_queue_new(struct loop *loop, const struct state_queue_config *config,
 	OWNED(state_queue_free) struct state_queue *queue = xnew(struct state_queue);
 
 	queue->config = *config;
+	queue->config.path = queue->path = xstrdup(config->path);	/* to open it again */
 	list_init(&queue->waiting);
 	int rc = store_open(config->path, &queue->store, err);
 	if (rc < 0)
@@ -197,5 +199,6 @@ void state_queue_free(struct state_queue *queue)
 		job->done(job, -ECANCELED, &gone);
 	}
 	store_close(queue->store);
+	free(queue->path);
 	free(queue);
 }

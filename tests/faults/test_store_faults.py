@@ -216,7 +216,7 @@ def test_F12_every_write_and_flush_of_a_login_fails_once(site, kind, what):
         site.disarm()
         assert site.process.poll() is None, 'it goes on, or says so:\n' + site.log()[-2000:]
         after = try_login(site, user)
-        assert after and before in (None, after)
+        assert after and before in (None, after), (at, before, after, site.log()[-3000:])
         promised[user] = after
     check(site, promised)
 
