@@ -21,6 +21,7 @@
 #include "common/sys/file.h"
 #include "common/sys/log.h"
 #include "guest/apply_io.h"
+#include "guest/freeze_io.h"
 #include "guest/home_io.h"
 #include "guest/identity.h"
 #include "guest/paths.h"
@@ -153,54 +154,72 @@ static void say_sessions(struct daemon *d)
 	say(d, &line);
 }
 
-static int take_identity(struct daemon *d, const struct identity *identity, struct error *err)
+static void port_write(struct daemon *d)
 {
+	while (d->out.len > 0) {
+		ssize_t n = write(d->port, d->out.ptr, d->out.len);
+
+		if (n <= 0)
+			return;
+		buf_consume(&d->out, (size_t)n);
+	}
+}
+
+/* Said in the middle of our work: the host goes on while we do. */
+static void on_reachable(void *arg)
+{
+	struct daemon *d = arg;
+
+	say_event(d, "reachable", NULL);
+	port_write(d);
+}
+
+static int take_identity(struct daemon *d, const struct identity *identity,
+			 struct identity_spent *spent, struct error *err)
+{
+	const struct apply_watcher watcher = { on_reachable, d };
 	int rc;
 
 	if (d->has_record && identity_record_matches(&d->record, identity))
 		return apply_ensure_served(err);
 	d->has_record = false;
-	rc = apply_identity(identity, d->sessions_begun, &d->record, err);
+	rc = apply_identity(identity, d->sessions_begun, &watcher, &d->record, spent, err);
 	if (rc < 0)
 		return rc;
 	d->has_record = true;
 	d->sessions_begun = false;
-	log_info("identity_applied", kv_str("hostname", identity->hostname),
-		 kv_int("epoch", identity->epoch));
 	return 0;
 }
 
-static int carry_out(struct daemon *d, struct link_request *request, struct error *err)
+static int carry_out(struct daemon *d, const struct link_request *request,
+		     struct identity_spent *spent, struct error *err)
 {
-	int rc = 0;
-
 	switch (request->command) {
 	case LINK_PING:
 		break;
 	case LINK_FREEZE:
-		return apply_freeze(err);
+		return guest_freeze(err);
 	case LINK_IDENTITY:
-		rc = take_identity(d, &request->identity, err);
-		memory_wipe(request->identity.seed, sizeof(request->identity.seed));
-		break;
+		return take_identity(d, &request->identity, spent, err);
 	case LINK_HOME:
 		return home_mount(&d->home, &request->home, err);
 	case LINK_RELEASE:
 		return home_release(&d->home, err);
 	}
-	return rc;
+	return 0;
 }
 
 static void take_line(struct daemon *d, struct span line)
 {
 	OWNED(buf_done) struct buf answer = BUF_LIMIT(LINK_LINE_MAX);
+	struct identity_spent spent = { 0 };
 	struct link_request request;
 	struct error err = { 0 };
 	int64_t id = 0;
 	int rc = link_request_parse(line, &id, &request, &err);
 
 	if (rc == 0)
-		rc = carry_out(d, &request, &err);
+		rc = carry_out(d, &request, &spent, &err);
 	if (rc < 0) {
 		log_warn("link_request_failed", kv_int("id", id), kv_str("reason", err.text));
 		if (rc == -EUCLEAN)
@@ -208,10 +227,16 @@ static void take_line(struct daemon *d, struct span line)
 		else
 			link_write_error(&answer, id, err.text);
 	} else {
-		link_write_ok(&answer, id, request.command == LINK_IDENTITY ?
-				      d->record.certificate_sha256 : NULL);
+		bool named = request.command == LINK_IDENTITY;
+
+		link_write_ok(&answer, id, named ? d->record.certificate_sha256 : NULL,
+			      named ? &spent : NULL);
 	}
+	memory_wipe(&request, sizeof(request));
 	say(d, &answer);
+	port_write(d);
+	if (d->has_record)
+		guest_thaw();
 }
 
 static void take_lines(struct daemon *d)
@@ -240,17 +265,6 @@ static void port_read(struct daemon *d)
 	while ((n = read(d->port, chunk, sizeof(chunk))) > 0) {
 		buf_put(&d->in, chunk, (size_t)n);
 		take_lines(d);
-	}
-}
-
-static void port_write(struct daemon *d)
-{
-	while (d->out.len > 0) {
-		ssize_t n = write(d->port, d->out.ptr, d->out.len);
-
-		if (n <= 0)
-			return;
-		buf_consume(&d->out, (size_t)n);
 	}
 }
 

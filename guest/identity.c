@@ -121,6 +121,32 @@ static int get_mac(const json_t *object, struct identity *out, struct error *err
 	return 0;
 }
 
+static bool is_pem(const char *text, const char *first_line)
+{
+	return str_starts(text, first_line) && text[strlen(text) - 1] == '\n';
+}
+
+/* All of it or nothing. */
+static int get_rdp(const json_t *object, struct identity *out, struct error *err)
+{
+	uint8_t sha256[32];
+	int rc;
+
+	if (!json_object_get(object, "rdp_key"))
+		return 0;
+	if ((rc = json_get_text(object, "rdp_key", out->rdp_key, sizeof(out->rdp_key), err)) < 0 ||
+	    (rc = json_get_text(object, "rdp_certificate", out->rdp_certificate,
+				sizeof(out->rdp_certificate), err)) < 0 ||
+	    (rc = get_hex(object, "rdp_certificate_sha256", sha256, sizeof(sha256), err)) < 0)
+		return rc;
+	if (!is_pem(out->rdp_key, "-----BEGIN PRIVATE KEY-----\n"))
+		return error_set(err, EINVAL, "rdp_key: PEM of a private key wanted");
+	if (!is_pem(out->rdp_certificate, "-----BEGIN CERTIFICATE-----\n"))
+		return error_set(err, EINVAL, "rdp_certificate: PEM of a certificate wanted");
+	hex_encode(span_of(sha256, sizeof(sha256)), out->rdp_certificate_sha256);
+	return 0;
+}
+
 static int identity_parse(const json_t *object, struct identity *out, struct error *err)
 {
 	int rc = get_hex(object, "desktop", out->desktop, sizeof(out->desktop), err);
@@ -133,6 +159,8 @@ static int identity_parse(const json_t *object, struct identity *out, struct err
 		rc = get_network(object, out, err);
 	if (rc == 0)
 		rc = get_mac(object, out, err);
+	if (rc == 0)
+		rc = get_rdp(object, out, err);
 	if (rc == 0)
 		rc = get_base64(object, "seed", out->seed, sizeof(out->seed), err);
 	if (rc == 0)
@@ -207,10 +235,27 @@ static void write_line(struct buf *out, json_t *object)
 	json_decref(object);
 }
 
-void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256)
+static json_t *spent_json(const struct identity_spent *spent)
+{
+	static const char *const names[IDENTITY_STEPS] = {
+		[IDENTITY_STEP_RANDOM] = "random", [IDENTITY_STEP_CLOCK] = "clock",
+		[IDENTITY_STEP_KEY] = "key", [IDENTITY_STEP_NETWORK] = "network",
+		[IDENTITY_STEP_ROUTE] = "route", [IDENTITY_STEP_NAMES] = "names", [IDENTITY_STEP_RECORD] = "record",
+	};
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < IDENTITY_STEPS; i++)
+		json_object_set_new(object, names[i], json_integer(spent->us[i]));
+	return object;
+}
+
+void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256,
+		   const struct identity_spent *spent)
 {
 	json_t *object = json_pack("{s:I, s:b}", "id", (json_int_t)id, "ok", 1);
 
+	if (spent)
+		json_object_set_new(object, "spent_us", spent_json(spent));
 	if (certificate_sha256)
 		json_object_set_new(object, "rdp_certificate_sha256",
 				    json_string(certificate_sha256));

@@ -11,6 +11,8 @@
 #define LINK_LINE_MAX 4096	/* bytes of one JSON line, newline included */
 #define IDENTITY_DNS_MAX 3
 #define IDENTITY_SEED_LEN 64
+#define IDENTITY_KEY_SIZE 512
+#define IDENTITY_CERTIFICATE_SIZE 2048
 
 struct identity {
 	uint8_t desktop[GUEST_DESKTOP_ID_LEN];
@@ -27,6 +29,27 @@ struct identity {
 	uint8_t public_key[GUEST_PUBLIC_KEY_LEN];
 	bool has_mac;		/* a clone woke up with its template's */
 	uint8_t mac[6];
+	/* What xrdp serves with, PEM; rdp_key "": the guest makes them itself. The host can read all
+	 * of our memory anyway, and making them takes longer than all the rest where there is no KVM. */
+	char rdp_key[IDENTITY_KEY_SIZE];
+	char rdp_certificate[IDENTITY_CERTIFICATE_SIZE];
+	char rdp_certificate_sha256[65];
+};
+
+/* Where the time of an identity goes. */
+enum identity_step {
+	IDENTITY_STEP_RANDOM,
+	IDENTITY_STEP_CLOCK,
+	IDENTITY_STEP_KEY,
+	IDENTITY_STEP_NETWORK,
+	IDENTITY_STEP_ROUTE,
+	IDENTITY_STEP_NAMES,
+	IDENTITY_STEP_RECORD,
+	IDENTITY_STEPS,
+};
+
+struct identity_spent {
+	int64_t us[IDENTITY_STEPS];
 };
 
 /* The disk that holds the home folder of this desktop's user. */
@@ -50,8 +73,9 @@ struct link_request {
 int link_request_parse(struct span line, int64_t *id, struct link_request *out, struct error *err)
 	MUST_CHECK;
 
-/* Each appends one line, newline included. */
-void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256);
+/* Each appends one line, newline included. `spent` may be NULL. */
+void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256,
+		   const struct identity_spent *spent);
 void link_write_error(struct buf *out, int64_t id, const char *text);
 /* A refusal the host tells apart by its word. */
 void link_write_refusal(struct buf *out, int64_t id, const char *code, const char *text);

@@ -16,6 +16,11 @@
 
 DEFINE_OWNED(closedir, DIR);
 
+struct card {
+	char name[IFNAMSIZ];
+	unsigned index;
+};
+
 static bool is_virtio_net(const char *name)
 {
 	char path[300], target[300];
@@ -30,24 +35,26 @@ static bool is_virtio_net(const char *name)
 }
 
 /* The virtio-net interface with the lowest index: names depend on the slot, indexes on age. */
-static bool find_interface(char *out)
+static bool find_interface(struct card *out)
 {
 	OWNED(closedir) DIR *dir = opendir("/sys/class/net");
-	unsigned int best = 0;
+	struct card best = { 0 };
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
 		unsigned int index = if_nametoindex(entry->d_name);
 
-		if (index == 0 || (best && index > best) || !is_virtio_net(entry->d_name))
+		if (index == 0 || (best.index && index > best.index) ||
+		    !is_virtio_net(entry->d_name))
 			continue;
-		if (str_copy(out, IFNAMSIZ, entry->d_name) == 0)
-			best = index;
+		if (str_copy(best.name, sizeof(best.name), entry->d_name) == 0)
+			best.index = index;
 	}
-	return best != 0;
+	*out = best;
+	return best.index != 0;
 }
 
-static int wait_for_interface(char *out, int64_t timeout_ms, struct error *err)
+static int wait_for_interface(struct card *out, int64_t timeout_ms, struct error *err)
 {
 	OWNED_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	struct sockaddr_nl links = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
@@ -90,96 +97,156 @@ static struct sockaddr inet_sockaddr(struct in_addr address)
 	return out;
 }
 
-static int bring_up(int fd, const char *name, struct error *err)
+static int bring_up(int fd, const struct card *card, struct error *err)
 {
 	struct ifreq request = { 0 };
 
-	if (str_copy(request.ifr_name, sizeof(request.ifr_name), name) < 0)
-		return error_set(err, EINVAL, "%s: name too long", name);
+	memcpy(request.ifr_name, card->name, IFNAMSIZ);
 	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
-		return error_errno(err, "read the flags of %s", name);
+		return error_errno(err, "read the flags of %s", card->name);
 	if (request.ifr_flags & IFF_UP)
 		return 0;
 	request.ifr_flags |= IFF_UP | IFF_RUNNING;
-	return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? error_errno(err, "bring up %s", name) : 0;
+	if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+		return error_errno(err, "bring up %s", card->name);
+	return 0;
 }
 
-static int set_mac(int fd, const char *name, const struct identity *id, struct error *err)
+static int set_mac(int fd, const struct card *card, const struct identity *id, struct error *err)
 {
 	struct ifreq request = { 0 };
 
 	if (!id->has_mac)
 		return 0;
-	if (str_copy(request.ifr_name, sizeof(request.ifr_name), name) < 0)
-		return error_set(err, EINVAL, "%s: name too long", name);
+	memcpy(request.ifr_name, card->name, IFNAMSIZ);
 	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
-		return error_errno(err, "read the hardware address of %s", name);
+		return error_errno(err, "read the hardware address of %s", card->name);
 	if (memcmp(request.ifr_hwaddr.sa_data, id->mac, sizeof(id->mac)) == 0)
 		return 0;
 	memcpy(request.ifr_hwaddr.sa_data, id->mac, sizeof(id->mac));
 	if (ioctl(fd, SIOCSIFHWADDR, &request) < 0)
-		return error_errno(err, "set the hardware address of %s", name);
+		return error_errno(err, "set the hardware address of %s", card->name);
 	return 0;
 }
 
-static int set_address(int fd, const char *name, const struct identity *id, struct error *err)
+/* Setting 0.0.0.0 removes the address that is there. */
+static int remove_address(const struct card *card, struct error *err)
 {
-	struct in_addr mask = { htonl(UINT32_MAX << (32 - id->prefix)) };
-	struct ifreq request = { 0 };
+	struct ifreq request = { .ifr_addr = inet_sockaddr((struct in_addr){ 0 }) };
+	OWNED_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (str_copy(request.ifr_name, sizeof(request.ifr_name), name) < 0)
-		return error_set(err, EINVAL, "%s: name too long", name);
-	request.ifr_addr = inet_sockaddr(id->address);
-	if (ioctl(fd, SIOCSIFADDR, &request) < 0)
-		return error_errno(err, "set the address of %s", name);
-	request.ifr_netmask = inet_sockaddr(mask);
-	if (ioctl(fd, SIOCSIFNETMASK, &request) < 0)
-		return error_errno(err, "set the netmask of %s", name);
-	return bring_up(fd, name, err);
+	if (fd < 0)
+		return error_errno(err, "open a socket");
+	memcpy(request.ifr_name, card->name, IFNAMSIZ);
+	if (ioctl(fd, SIOCSIFADDR, &request) < 0 && errno != EADDRNOTAVAIL)
+		return error_errno(err, "remove the address of %s", card->name);
+	return 0;
 }
 
-static int set_default_route(int fd, struct in_addr gateway, struct error *err)
-{
-	struct rtentry route = { .rt_flags = RTF_UP };
+struct address_request {
+	struct nlmsghdr header;
+	struct ifaddrmsg address;
+	struct rtattr local_header;
+	struct in_addr local;
+	struct rtattr broadcast_header;
+	struct in_addr broadcast;
+};
 
-	route.rt_dst = route.rt_genmask = inet_sockaddr((struct in_addr){ 0 });
-	while (ioctl(fd, SIOCDELRT, &route) == 0)
-		;	/* what an earlier identity left */
-	if (gateway.s_addr == 0)
+/* The older calls would set a mask by the class of the address first, and routes for it. */
+static int add_address(int link, const struct card *card, const struct identity *id,
+		       struct error *err)
+{
+	struct in_addr hosts = { htonl(UINT32_MAX >> id->prefix) };
+	struct rtattr local = { RTA_LENGTH(sizeof(struct in_addr)), IFA_LOCAL };
+	struct rtattr broadcast = { RTA_LENGTH(sizeof(struct in_addr)), IFA_BROADCAST };
+	struct address_request request = {
+		.header = { .nlmsg_len = sizeof(request), .nlmsg_type = RTM_NEWADDR,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL },
+		.address = { .ifa_family = AF_INET, .ifa_prefixlen = (uint8_t)id->prefix,
+			     .ifa_index = card->index },
+		.local_header = local, .local = id->address, .broadcast_header = broadcast,
+		.broadcast.s_addr = id->address.s_addr | hosts.s_addr,
+	};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+		char rest[256];
+	} answer;
+
+	if (send(link, &request, sizeof(request), 0) < 0 ||
+	    recv(link, &answer, sizeof(answer), 0) < (ssize_t)NLMSG_LENGTH(sizeof(answer.error)))
+		return error_errno(err, "set the address of %s", card->name);
+	errno = -answer.error.error;
+	return errno ? error_errno(err, "set the address of %s", card->name) : 0;
+}
+
+/* The card as network_prepare() left it; a clone wakes up with it. */
+static struct card prepared;
+
+static int find_card(struct card *card, int64_t timeout_ms, struct error *err)
+{
+	int rc;
+
+	if (prepared.index) {
+		*card = prepared;
 		return 0;
-	route.rt_gateway = inet_sockaddr(gateway);
-	route.rt_flags |= RTF_GATEWAY;
-	return ioctl(fd, SIOCADDRT, &route) < 0 ? error_errno(err, "set the default route") : 0;
+	}
+	rc = wait_for_interface(card, timeout_ms, err);
+	return rc < 0 ? rc : refuse_ipv6(card->name, err);
 }
 
 int network_apply(const struct identity *identity, int64_t timeout_ms, struct error *err)
 {
-	OWNED_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char name[IFNAMSIZ];
+	OWNED_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct card card;
 	int rc;
 
 	if (fd < 0)
 		return error_errno(err, "open a socket");
-	rc = wait_for_interface(name, timeout_ms, err);
+	rc = find_card(&card, timeout_ms, err);
 	if (rc == 0)
-		rc = refuse_ipv6(name, err);
+		rc = set_mac(fd, &card, identity, err);
+	if (rc == 0 && !prepared.index)
+		rc = remove_address(&card, err);
 	if (rc == 0)
-		rc = set_mac(fd, name, identity, err);
-	if (rc == 0)
-		rc = set_address(fd, name, identity, err);
-	return rc < 0 ? rc : set_default_route(fd, identity->gateway, err);
+		rc = add_address(fd, &card, identity, err);
+	if (rc == 0 && !prepared.index)
+		rc = bring_up(fd, &card, err);
+	prepared.index = 0;
+	return rc;
+}
+
+int network_set_route(const struct identity *identity, struct error *err)
+{
+	OWNED_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct rtentry route = { .rt_flags = RTF_UP };
+
+	if (fd < 0)
+		return error_errno(err, "open a socket");
+	route.rt_dst = route.rt_genmask = inet_sockaddr((struct in_addr){ 0 });
+	while (ioctl(fd, SIOCDELRT, &route) == 0)
+		;	/* what an earlier identity left */
+	if (identity->gateway.s_addr == 0)
+		return 0;
+	route.rt_gateway = inet_sockaddr(identity->gateway);
+	route.rt_flags |= RTF_GATEWAY;
+	return ioctl(fd, SIOCADDRT, &route) < 0 ? error_errno(err, "set the default route") : 0;
 }
 
 int network_prepare(int64_t timeout_ms, struct error *err)
 {
 	OWNED_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char name[IFNAMSIZ];
+	struct card card;
 	int rc;
 
 	if (fd < 0)
 		return error_errno(err, "open a socket");
-	rc = wait_for_interface(name, timeout_ms, err);
+	rc = find_card(&card, timeout_ms, err);
 	if (rc == 0)
-		rc = refuse_ipv6(name, err);
-	return rc < 0 ? rc : bring_up(fd, name, err);
+		rc = remove_address(&card, err);
+	if (rc == 0)
+		rc = bring_up(fd, &card, err);
+	if (rc == 0)
+		prepared = card;
+	return rc;
 }

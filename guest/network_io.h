@@ -5,10 +5,13 @@
 
 #include "guest/identity.h"
 
-/* Waits for the first virtio-net interface (it may be plugged in after a clone resumed), replaces
- * its IPv4 address and the default route, and brings it up. */
+/* Waits for the first virtio-net interface, replaces its hardware and IPv4 addresses, and brings it
+ * up. From here on this desktop can be reached. */
 int network_apply(const struct identity *identity, int64_t timeout_ms,
 		  struct error *err) MUST_CHECK;
+
+/* Replaces the default route: for what begins here. */
+int network_set_route(const struct identity *identity, struct error *err) MUST_CHECK;
 
 /* The part of it that tells nothing of an identity: waits for the card and brings it up. */
 int network_prepare(int64_t timeout_ms, struct error *err) MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #define GUEST_PORT_NAME "org.genkan.guest.0"
 #define GUEST_RUN_DIR "/run/genkan"
+#define GUEST_ETC_DIR GUEST_RUN_DIR "/etc"	/* files of /etc that a clone has in memory */
 #define GUEST_RECORD_FILE GUEST_RUN_DIR "/identity.json"
 #define GUEST_TEMPLATE_FILE GUEST_RUN_DIR "/template"	/* the RDP server may run, without logins */
 #define GUEST_WARM_PROGRAM "/usr/lib/genkan/warm"

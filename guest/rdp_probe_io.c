@@ -4,14 +4,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
 
 #define ANSWER_LEN 19
-#define TABLE_LIMIT 65536
 #define RETRY_MS 20	/* nothing tells when another process begins to listen */
 
 static const uint8_t connection_request[] = {
@@ -49,31 +47,16 @@ static int dial(int port)
 	return steal_fd(&fd);
 }
 
-/* Asks the kernel and not the server, which would start a child for us. */
-static bool listed(const char *table, int port)
-{
-	OWNED(buf_done) struct buf text = { 0 };
-	char wanted[8], *rest, *line;
-
-	if (file_read(table, TABLE_LIMIT, &text, NULL) < 0)
-		return false;
-	snprintf(wanted, sizeof(wanted), ":%04X", (unsigned)port & 0xffff);
-	buf_put_u8(&text, '\0');
-	rest = (char *)text.ptr;
-	while ((line = strsep(&rest, "\n"))) {
-		char local[64], state[8];
-
-		if (sscanf(line, " %*[^:]: %63s %*s %7s", local, state) == 2 &&
-		    strcmp(state, "0A") == 0 && strlen(local) > 5 &&
-		    strcmp(local + strlen(local) - 5, wanted) == 0)
-			return true;
-	}
-	return false;
-}
-
+/* Asks the kernel and not the server, which would start a child for us: beside a listener even an
+ * address that may be used again is refused. */
 bool rdp_listens(int port)
 {
-	return listed("/proc/net/tcp", port) || listed("/proc/net/tcp6", port);
+	OWNED_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int on = 1;
+
+	return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+	       bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 && errno == EADDRINUSE;
 }
 
 static bool answers(int port, int64_t deadline_ms)

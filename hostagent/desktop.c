@@ -203,25 +203,50 @@ static void count_failure(struct desktop *desktop, enum vm_state before, int64_t
 		 kv_str("reason", desktop->reason));
 }
 
+/* One word with where the guest's time went, in microseconds. */
+static void guest_steps(const struct desktop_times *times, struct buf *out)
+{
+	for (size_t i = 0; i < GUEST_STEPS; i++)
+		buf_printf(out, "%s%s:%lld", i ? "," : "", guest_step_names[i],
+			   (long long)times->guest_us[i]);
+}
+
+static int64_t between(int64_t from_ms, int64_t to_ms)
+{
+	return from_ms && to_ms > from_ms ? to_ms - from_ms : 0;
+}
+
+static void log_ready(const struct desktop *desktop, int64_t now_ms)
+{
+	OWNED(buf_done) struct buf steps = BUF_LIMIT(512);
+	const struct desktop_times *t = &desktop->times;
+	int64_t runs_ms = desktop->resumed ? t->resumed_ms : t->spawned_ms;
+	int64_t asked_ms = t->reachable_ms ? t->reachable_ms : t->identified_ms;
+
+	guest_steps(t, &steps);
+	log_info("desktop_ready", kv_str("desktop", desktop->spec.id),
+		 kv_str("way", desktop->resumed ? "clone" : "boot"),
+		 kv_int("overlay_ms", between(t->wanted_ms, t->cloned_ms)),
+		 kv_int("spawn_ms", between(t->cloned_ms, t->spawned_ms)),
+		 kv_int("qemu_ms", between(t->spawned_ms, t->qmp_ms)),
+		 kv_int("restore_ms", desktop->resumed ? between(t->qmp_ms, t->resumed_ms) : 0),
+		 kv_int("network_ms", between(runs_ms, asked_ms)),
+		 kv_int("confirm_ms", between(asked_ms, t->confirmed_ms)),
+		 kv_int("tls_ms", between(t->confirmed_ms, t->shown_ms)),
+		 kv_int("identity_ms", between(runs_ms, t->identified_ms)),
+		 kv_int("total_ms", between(t->wanted_ms, now_ms)),
+		 kv_int("confirmed_after_ms", between(t->wanted_ms, t->confirmed_ms)),
+		 kv_str("guest_us", buf_text(&steps)));
+}
+
 static void entered_ready(struct desktop *desktop, int64_t now_ms)
 {
 	desktop->reason[0] = '\0';
 	if (!desktop->started_ms)
 		return;
-	const struct desktop_times *times = &desktop->times;
-
 	if (!desktop->resumed)
 		desktop->host->expected_boot_ms = now_ms - desktop->started_ms;
-	log_info("desktop_ready", kv_str("desktop", desktop->spec.id),
-		 kv_str("way", desktop->resumed ? "clone" : "boot"),
-		 kv_int("overlay_ms", times->cloned_ms - times->wanted_ms),
-		 kv_int("spawn_ms", times->spawned_ms - times->cloned_ms),
-		 kv_int("resume_ms", desktop->resumed ? times->resumed_ms - times->spawned_ms : 0),
-		 kv_int("identity_ms", times->identified_ms -
-				(desktop->resumed ? times->resumed_ms : times->spawned_ms)),
-		 kv_int("confirm_ms", times->confirmed_ms - times->identified_ms),
-		 kv_int("tls_ms", now_ms - times->confirmed_ms),
-		 kv_int("total_ms", now_ms - times->wanted_ms));
+	log_ready(desktop, now_ms);
 	desktop->started_ms = 0;
 }
 
@@ -238,7 +263,7 @@ static void enter(struct desktop *desktop, enum vm_state before)
 	if (desktop->state == VM_READY)
 		entered_ready(desktop, now_ms);
 	if (desktop->state == VM_QUEUED)
-		desktop->times.wanted_ms = now_ms;
+		desktop->times = (struct desktop_times){ .wanted_ms = now_ms };
 	if (desktop->state == VM_STARTING)
 		desktop->times.cloned_ms = now_ms;
 	if (desktop->state == VM_BOOTING)

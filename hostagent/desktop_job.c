@@ -13,7 +13,7 @@
 #include "hostagent/templates.h"
 #include "hostagent/weigh.h"
 
-enum { RDP_CHECK_MS = 60000 };
+enum { RDP_CHECK_MS = 15000 };
 
 struct job {
 	struct desktop_host *host;
@@ -23,7 +23,7 @@ struct job {
 	int (*work)(struct job *job, struct error *err);
 	bool clone;			/* forked, not booted */
 	char template_id[VM_ID_SIZE];	/* that it can be forked from */
-	int64_t confirmed_ms;		/* when the RDP server answered */
+	struct desktop_check check;
 	pid_t pid;
 	int result;
 	struct error err;
@@ -60,12 +60,12 @@ static void finish(struct job *job, struct desktop *desktop)
 		spawned(desktop, job);
 	else if (event == VM_EV_CLONED)
 		cloned(desktop, job);
-	else if (event == VM_EV_IDENTIFIED)
-		desktop->times.confirmed_ms = job->confirmed_ms;
 	/* Watching a process that is gone already has told so, and may have ended the desktop. */
 	desktop = desktop_find(job->host, job->note.spec.id);
 	if (desktop && event != VM_EVENTS)
 		desktop_event(desktop, event);
+	else if (desktop && job->check.sha256[0])
+		desktop_rdp_checked(desktop, &job->check);
 }
 
 static void job_done(void *arg, int status)
@@ -74,7 +74,8 @@ static void job_done(void *arg, int status)
 	struct desktop *desktop;
 
 	if (status < 0)
-		job->result = error_set(&job->err, -status, "the host's queue of work is full");
+		job->result = job->check.result = error_set(
+			&job->err, -status, "the host's queue of work is full");
 	if (job->result < 0 && status != -ECANCELED)
 		log_warn("desktop_job_failed", kv_str("desktop", job->note.spec.id),
 			 kv_error(&job->err));
@@ -89,9 +90,8 @@ static void refuse(void *arg)
 	job_done(arg, -EAGAIN);
 }
 
-static void submit(struct desktop *desktop, struct work *queue,
-		   int (*work)(struct job *job, struct error *err), enum vm_event done,
-		   enum vm_event failed)
+static struct job *job_new(struct desktop *desktop, int (*work)(struct job *job, struct error *err),
+			   enum vm_event done, enum vm_event failed)
 {
 	struct job *job = xnew(struct job);
 
@@ -110,8 +110,20 @@ static void submit(struct desktop *desktop, struct work *queue,
 	job->clone = desktop->resumed;
 	if (!templates_for(desktop->host->templates, &desktop->spec, job->template_id))
 		job->template_id[0] = '\0';
+	return job;
+}
+
+static void submit_job(struct desktop *desktop, struct work *queue, struct job *job)
+{
 	if (work_submit(queue, 0, run_job, job_done, job) < 0)
 		loop_post(desktop->host->loop, refuse, job);	/* not inside the caller */
+}
+
+static void submit(struct desktop *desktop, struct work *queue,
+		   int (*work)(struct job *job, struct error *err), enum vm_event done,
+		   enum vm_event failed)
+{
+	submit_job(desktop, queue, job_new(desktop, work, done, failed));
 }
 
 static int check_image(struct job *job, struct error *err)
@@ -225,14 +237,23 @@ void desktop_job_save(struct desktop *desktop)
 	submit(desktop, desktop->host->jobs, save, VM_EVENTS, VM_EVENTS);
 }
 
+/* --- asking the RDP server: what comes of it depends on more than this --- */
+
 static int check_rdp(struct job *job, struct error *err)
 {
-	return rdp_check(job->note.spec.address, job->note.rdp_certificate_sha256, RDP_CHECK_MS,
-			 &job->confirmed_ms, err);
+	struct desktop_check *check = &job->check;
+
+	check->result = rdp_check(job->note.spec.address, check->sha256, RDP_CHECK_MS,
+				  &check->confirmed_ms, &check->err);
+	return 0;
 }
 
-/* Ready is what answers: its port, with the certificate that the guest told. */
+/* Ready is what answers: its port, with the certificate that the guest has or was given. */
 void desktop_job_check_rdp(struct desktop *desktop)
 {
-	submit(desktop, desktop->host->checks, check_rdp, VM_EV_IDENTIFIED, VM_EV_REFUSED);
+	struct job *job = job_new(desktop, check_rdp, VM_EVENTS, VM_EVENTS);
+
+	job->check.number = desktop->proof.number;
+	memcpy(job->check.sha256, desktop->proof.asked_sha256, VM_SHA256_SIZE);
+	submit_job(desktop, desktop->host->checks, job);
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The three sockets and the process of one desktop's QEMU. */
 #include <errno.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
-#include "common/base/secret.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
@@ -105,6 +103,7 @@ static void on_qmp_ready(void *arg)
 	struct desktop *desktop = arg;
 
 	desktop->qmp_ready = true;
+	desktop->times.qmp_ms = clock_monotonic_ms();
 	wake_up(desktop);
 	desktop_connect(desktop);	/* the guest's daemon comes next */
 	if (desktop->host->synced)
@@ -181,23 +180,14 @@ static void on_guest_ready(void *arg)
 		desktop_event(desktop, VM_EV_GUEST_READY);
 }
 
+static void on_guest_reachable(void *arg)
+{
+	desktop_guest_reachable(arg);
+}
+
 static void on_guest_identified(void *arg, const struct guest_message *message)
 {
-	struct desktop *desktop = arg;
-
-	if (message->ok && message->rdp_certificate_sha256[0]) {
-		memcpy(desktop->rdp_certificate_sha256, message->rdp_certificate_sha256,
-		       VM_SHA256_SIZE);
-		desktop->times.identified_ms = clock_monotonic_ms();
-		desktop_job_check_rdp(desktop);
-		return;
-	}
-	desktop_set_reason(desktop, "the guest refused its identity: %.180s",
-			   message->ok ? "it tells no certificate" : message->text);
-	desktop->refused = true;
-	log_warn("identity_refused", kv_str("desktop", desktop->spec.id),
-		 kv_str("reason", desktop->reason));
-	desktop_event(desktop, VM_EV_REFUSED);
+	desktop_guest_identified(arg, message);
 }
 
 static void on_guest_home(void *arg, const struct guest_message *answer)
@@ -223,34 +213,6 @@ static void on_guest_closed(void *arg, const struct error *reason)
 	guest_link_free(desktop->guest);
 	desktop->guest = NULL;
 	again_soon(desktop);
-}
-
-/* The same for the life of a desktop: it has to be told again after each restart of the agent. */
-static void machine_id_of(const char *id, uint8_t out[16])
-{
-	uint8_t hash[SHA256_DIGEST_LENGTH];
-	char text[64];
-	int len = snprintf(text, sizeof(text), "genkan machine id %s", id);
-
-	SHA256((const uint8_t *)text, (size_t)len, hash);
-	memcpy(out, hash, 16);
-}
-
-void desktop_send_identity(struct desktop *desktop)
-{
-	const struct desktop_host *host = desktop->host;
-	struct guest_identity identity = { .spec = &desktop->spec,
-					   .subnet = &host->config->subnet,
-					   .time_ms = clock_wall_ms() };
-
-	if (!desktop->guest || !host->has_guest_key)
-		return;		/* opening the link, or the broker's first answer, asks again */
-	random_bytes(identity.seed, sizeof(identity.seed));
-	machine_id_of(desktop->spec.id, identity.machine_id);
-	memcpy(identity.public_key, host->guest_key, GUEST_KEY_LEN);
-	if (guest_link_send_identity(desktop->guest, &identity) < 0)
-		log_warn("guest_does_not_read", kv_str("desktop", desktop->spec.id));
-	memory_wipe(&identity, sizeof(identity));
 }
 
 /* --- all of them --- */
@@ -288,9 +250,9 @@ static int greet(struct desktop *desktop)
 static int connect_guest(struct desktop *desktop, struct error *err)
 {
 	static const struct guest_link_handler handler = {
-		.ready = on_guest_ready, .identified = on_guest_identified,
-		.home = on_guest_home, .released = on_guest_released,
-		.user = on_guest_user, .closed = on_guest_closed,
+		.ready = on_guest_ready, .reachable = on_guest_reachable,
+		.identified = on_guest_identified, .home = on_guest_home,
+		.released = on_guest_released, .user = on_guest_user, .closed = on_guest_closed,
 	};
 
 	if (desktop->guest || (!desktop->qmp_ready && !desktop->resumed))

@@ -11,7 +11,27 @@
 
 /* Where the time of a start goes; monotonic. */
 struct desktop_times {
-	int64_t wanted_ms, cloned_ms, spawned_ms, resumed_ms, identified_ms, confirmed_ms;
+	int64_t wanted_ms, cloned_ms, spawned_ms, qmp_ms, resumed_ms, reachable_ms, confirmed_ms,
+		shown_ms, identified_ms;
+	int64_t guest_us[GUEST_STEPS];
+};
+
+/* How far the newest identity has come. */
+struct desktop_proof {
+	unsigned number;	/* of the identity; answers about older ones are dropped */
+	bool asked;		/* the RDP server is being asked, or has answered */
+	bool shown;		/* it has shown what was asked for */
+	bool told;		/* the guest is done */
+	char given_sha256[VM_SHA256_SIZE], asked_sha256[VM_SHA256_SIZE];
+};
+
+/* What asking the RDP server came to. */
+struct desktop_check {
+	unsigned number;
+	char sha256[VM_SHA256_SIZE];
+	int64_t confirmed_ms;	/* when it chose TLS */
+	int result;
+	struct error err;
 };
 
 /* The disk of the user; hostagent/desktop_home.c alone writes here. */
@@ -55,6 +75,7 @@ struct desktop {
 	char reason[256];		/* of the last error */
 	bool resumed;			/* this QEMU is a clone, and has not rebooted since */
 	struct desktop_times times;
+	struct desktop_proof proof;
 	/* The user's stay, counted so that telling it twice does no harm. */
 	char logged_on[64];		/* account in the guest */
 	int64_t logoffs, resets;	/* since the desktop was made */
@@ -128,6 +149,11 @@ void desktop_watch(struct desktop *desktop, pid_t pid);
 /* Opens what is closed of QMP, serial and guest link; again in a moment when one is refused. */
 void desktop_connect(struct desktop *desktop);
 void desktop_disconnect(struct desktop *desktop);
+
+/* desktop_identity.c */
 void desktop_send_identity(struct desktop *desktop);
+void desktop_guest_reachable(struct desktop *desktop);
+void desktop_guest_identified(struct desktop *desktop, const struct guest_message *message);
+void desktop_rdp_checked(struct desktop *desktop, const struct desktop_check *check);
 
 #endif

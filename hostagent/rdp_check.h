@@ -8,12 +8,12 @@
 #include "common/base/error.h"
 
 /* Port 3389 of `address` accepts, chooses TLS (MS-RDPBCGR 2.2.1.2) and shows the certificate with
- * this SHA-256 (lowercase hex). Tried again until the deadline, another certificate excepted.
- * `confirmed_ms` is when it chose (monotonic). */
+ * this SHA-256 (lowercase hex), all of it in time. `confirmed_ms` is when it chose (monotonic). */
 int rdp_check(uint32_t address, const char *certificate_sha256, int64_t timeout_ms,
 	      int64_t *confirmed_ms, struct error *err) MUST_CHECK;
 
-/* The program ends: checks under way end with the try they are in, after 10 s at most. */
+/* Between start and stop checks can be made; stop ends those under way. */
+int rdp_check_start(struct error *err) MUST_CHECK;
 void rdp_check_stop(void);
 
 #endif

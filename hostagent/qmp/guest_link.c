@@ -63,6 +63,10 @@ static void on_line(void *arg, struct span line)
 	case GUEST_EVENT_READY:
 		tell_ready(link);
 		break;
+	case GUEST_EVENT_REACHABLE:
+		if (link->identity_id && link->handler->reachable)
+			link->handler->reachable(link->arg);
+		break;
 	case GUEST_EVENT_LOGON:
 	case GUEST_EVENT_LOGOFF:
 		if (!heard_lately(&link->user_at_ms, USER_PAUSE_MS))

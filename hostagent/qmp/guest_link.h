@@ -11,6 +11,8 @@ struct guest_link;
 struct guest_link_handler {
 	/* The object may be freed inside each of these. */
 	void (*ready)(void *arg);	/* its daemon lives; heard at most once a second */
+	/* Before it answers to its identity; may be NULL. */
+	void (*reachable)(void *arg);
 	void (*identified)(void *arg, const struct guest_message *answer);
 	void (*frozen)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*home)(void *arg, const struct guest_message *answer);	/* may be NULL */

@@ -5,6 +5,9 @@
 #include "common/data/json.h"
 #include "hostagent/qmp/guest_message.h"
 
+const char *const guest_step_names[GUEST_STEPS] = { "random", "clock", "key", "network", "route",
+						    "names", "record" };
+
 static void make_printable(char *text)
 {
 	for (; *text; text++)
@@ -23,6 +26,8 @@ static enum guest_message_kind event_kind(const char *name)
 {
 	if (strcmp(name, "ready") == 0)
 		return GUEST_EVENT_READY;
+	if (strcmp(name, "reachable") == 0)
+		return GUEST_EVENT_REACHABLE;
 	if (strcmp(name, "logon") == 0)
 		return GUEST_EVENT_LOGON;
 	if (strcmp(name, "logoff") == 0)
@@ -48,6 +53,16 @@ static struct guest_message parse_event(const json_t *message)
 	return out;
 }
 
+static void take_spent(const json_t *message, int64_t out[GUEST_STEPS])
+{
+	const json_t *spent = json_object_get(message, "spent_us");
+
+	for (size_t i = 0; i < GUEST_STEPS; i++)
+		if (!json_is_object(spent) || json_get_int(spent, guest_step_names[i], 0, INT32_MAX,
+							   &out[i], NULL) < 0)
+			out[i] = 0;
+}
+
 static struct guest_message parse_answer(const json_t *message)
 {
 	struct guest_message out = { .kind = GUEST_NOISE };
@@ -59,6 +74,7 @@ static struct guest_message parse_answer(const json_t *message)
 	take_text(message, "error", out.text, sizeof(out.text));
 	take_text(message, "code", code, sizeof(code));
 	out.broken = !out.ok && strcmp(code, "broken") == 0;
+	take_spent(message, out.spent_us);
 	take_text(message, "rdp_certificate_sha256", out.rdp_certificate_sha256,
 		  sizeof(out.rdp_certificate_sha256));
 	if (!vm_sha256_valid(out.rdp_certificate_sha256))
@@ -130,6 +146,13 @@ void guest_identity_write(int64_t id, const struct guest_identity *identity, str
 		"time_ms", (json_int_t)identity->time_ms, "guest_public_key", buf_text(&key),
 		"mac", mac);
 
+	if (identity->rdp_key) {
+		json_object_set_new(message, "rdp_key", json_string(identity->rdp_key));
+		json_object_set_new(message, "rdp_certificate",
+				    json_string(identity->rdp_certificate));
+		json_object_set_new(message, "rdp_certificate_sha256",
+				    json_string(identity->rdp_certificate_sha256));
+	}
 	json_write(message, out);
 	memory_wipe(seed.ptr, seed.len);
 }

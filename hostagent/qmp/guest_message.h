@@ -14,11 +14,16 @@ enum { GUEST_LINE_MAX = 4096, GUEST_KEY_LEN = 32, GUEST_SEED_LEN = 64 };
 enum guest_message_kind {
 	GUEST_NOISE,
 	GUEST_EVENT_READY,
+	GUEST_EVENT_REACHABLE,	/* under way to its identity: RDP answers from here on */
 	GUEST_EVENT_LOGON,
 	GUEST_EVENT_LOGOFF,
 	GUEST_EVENT_SESSIONS,	/* how it stands: who is logged on, how many have logged off */
 	GUEST_ANSWER,
 };
+
+/* The steps of an identity, as the guest measures them. */
+enum { GUEST_STEPS = 7 };
+extern const char *const guest_step_names[GUEST_STEPS];
 
 struct guest_message {
 	enum guest_message_kind kind;
@@ -27,6 +32,7 @@ struct guest_message {
 	bool broken;		/* of a refusal: the user's disk cannot be used */
 	char boot[64];		/* of GUEST_EVENT_SESSIONS: changes with each boot; "" not told */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];	/* "" when not told */
+	int64_t spent_us[GUEST_STEPS];	/* 0 when not told */
 	char text[200];		/* the error of an answer, the user of an event; printable */
 };
 
@@ -39,6 +45,8 @@ struct guest_identity {
 	uint8_t machine_id[16];
 	uint8_t public_key[GUEST_KEY_LEN];
 	int64_t time_ms;
+	const char *rdp_key, *rdp_certificate;	/* PEM; NULL: the guest makes them itself */
+	const char *rdp_certificate_sha256;
 };
 
 /* One line without its newline. */

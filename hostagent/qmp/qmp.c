@@ -206,7 +206,14 @@ int qmp_save_state(struct qmp *qmp, int set, qmp_answer_fn *fn, void *arg)
 	return move_state(qmp, "migrate", set, fn, arg);
 }
 
+/* A machine that comes from elsewhere tells the switches where it is now; nobody has heard of a
+ * clone, which would speak with its template's address. */
 int qmp_load_state(struct qmp *qmp, int set, qmp_answer_fn *fn, void *arg)
 {
+	OWNED(json_decref) json_t *silent = json_pack("{s:i}", "announce-rounds", 0);
+	int rc = qmp_execute(qmp, "migrate-set-parameters", silent, NULL, NULL);
+
+	if (rc < 0)
+		return rc;
 	return move_state(qmp, "migrate-incoming", set, fn, arg);
 }

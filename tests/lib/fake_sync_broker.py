@@ -110,6 +110,7 @@ class FakeSyncBroker:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = 'HTTP/1.1'
+            disable_nagle_algorithm = True  # an answer in two parts would wait 40 ms in between
 
             def do_POST(self):
                 length = int(self.headers.get('Content-Length', 0))

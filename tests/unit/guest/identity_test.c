@@ -76,6 +76,43 @@ static void a_card_address_may_come_along(void **state)
 	assert_memory_equal(request.identity.mac, "\x52\x54\x0a\x4d\x00\x05", 6);
 }
 
+static void a_key_comes_whole_or_not_at_all(void **state)
+{
+	static const char key[] = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n";
+	static const char certificate[] = "-----BEGIN CERTIFICATE-----\ny\n";
+	static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	static const struct {
+		const char *key, *certificate, *hash, *bad;
+	} cases[] = {
+		{ key, certificate, hash, NULL },
+		{ key, NULL, hash, "rdp_certificate" },
+		{ key, certificate, NULL, "rdp_certificate_sha256" },
+		{ key, certificate, "00", "rdp_certificate_sha256" },
+		{ "x", certificate, hash, "rdp_key" },
+		{ "", certificate, hash, "rdp_key" },
+		{ key, key, hash, "rdp_certificate" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		OWNED(json_decref) json_t *line = identity_line();
+		struct link_request request;
+		struct error err = { 0 };
+
+		json_object_set_new(line, "rdp_key", json_string(cases[i].key));
+		if (cases[i].certificate)
+			json_object_set_new(line, "rdp_certificate",
+					    json_string(cases[i].certificate));
+		if (cases[i].hash)
+			json_object_set_new(line, "rdp_certificate_sha256",
+					    json_string(cases[i].hash));
+		assert_int_equal(parse(line, &request, &err), cases[i].bad ? -EINVAL : 0);
+		if (cases[i].bad)
+			assert_non_null(strstr(err.text, cases[i].bad));
+		else
+			assert_string_equal(request.identity.rdp_key, key);
+	}
+}
+
 static void freeze_is_a_command(void **state)
 {
 	OWNED(json_decref) json_t *line = json_pack("{s:s, s:i}", "cmd", "freeze", "id", 7);
@@ -139,7 +176,7 @@ static void answers_are_single_lines(void **state)
 {
 	OWNED(buf_done) struct buf out = BUF_LIMIT(LINK_LINE_MAX);
 
-	link_write_ok(&out, 4, NULL);
+	link_write_ok(&out, 4, NULL, NULL);
 	link_write_error(&out, 5, "a \"quoted\"\nreason");
 	link_write_event(&out, "logon", "tanaka");
 	link_write_sessions(&out, "tanaka", 2, "b1");
@@ -190,6 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identity_is_read), cmocka_unit_test(freeze_is_a_command),
 		cmocka_unit_test(a_card_address_may_come_along),
+		cmocka_unit_test(a_key_comes_whole_or_not_at_all),
 		cmocka_unit_test(each_bad_member_is_named),
 		cmocka_unit_test(id_survives_a_bad_command),
 		cmocka_unit_test(answers_are_single_lines),

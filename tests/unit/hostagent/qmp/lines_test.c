@@ -2,6 +2,7 @@
 #include "tests/unit/test.h"
 
 #include <errno.h>
+#include "common/net/self_signed.h"
 #include "hostagent/qmp/guest_message.h"
 #include "hostagent/qmp/lines.h"
 
@@ -69,6 +70,11 @@ static void guests_are_understood(void **state)
 	assert_int_equal(m.id, 7);
 	assert_true(m.ok);
 	assert_string_equal(m.rdp_certificate_sha256, HASH);
+	m = PARSE("{\"id\":7,\"ok\":true,\"spent_us\":{\"random\":5,\"names\":-1,\"record\":9}}");
+	assert_int_equal(m.spent_us[0], 5);
+	assert_int_equal(m.spent_us[5], 0);
+	assert_int_equal(m.spent_us[GUEST_STEPS - 1], 9);
+	assert_int_equal(PARSE("{\"event\":\"reachable\"}").kind, GUEST_EVENT_REACHABLE);
 	m = PARSE("{\"id\":8,\"ok\":false,\"error\":\"no xrdp\"}");
 	assert_false(m.ok);
 	assert_string_equal(m.text, "no xrdp");
@@ -111,7 +117,15 @@ static void identities_fit_one_line(void **state)
 					   .time_ms = INT64_MAX };
 	OWNED(buf_done) struct buf line = { 0 };
 
+	OWNED(buf_done) struct buf key = { 0 }, certificate = { 0 };
+	char sha256[65];
+
 	memset(spec.name, 'n', VM_NAME_SIZE - 1);
+	assert_int_equal(self_signed_make(spec.name, 1700000000000, &key, &certificate, sha256, NULL),
+			 0);
+	identity.rdp_key = buf_text(&key);
+	identity.rdp_certificate = buf_text(&certificate);
+	identity.rdp_certificate_sha256 = sha256;
 	guest_identity_write(INT64_MAX, &identity, &line);
 	assert_true(line.len < GUEST_LINE_MAX);
 	assert_null(memchr(line.ptr, '\n', line.len));

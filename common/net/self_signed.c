@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/certificate.h"
+#include "common/net/self_signed.h"
 
 #include <errno.h>
 #include <openssl/ec.h>
@@ -39,7 +39,7 @@ static void take_bio(BIO *bio, struct buf *out)
 	buf_put(out, text, (size_t)len);
 }
 
-int certificate_make(const char *common_name, int64_t now_ms, struct buf *key_pem,
+int self_signed_make(const char *common_name, int64_t now_ms, struct buf *key_pem,
 		     struct buf *certificate_pem, char *sha256, struct error *err)
 {
 	OWNED(EVP_PKEY_free) EVP_PKEY *key = EVP_EC_gen("P-256");

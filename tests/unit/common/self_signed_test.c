@@ -6,7 +6,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include "common/base/text.h"
-#include "guest/certificate.h"
+#include "common/net/self_signed.h"
 
 static X509 *read_certificate(const struct buf *pem)
 {
@@ -25,7 +25,7 @@ static void certificate_fits_its_key_and_hash(void **state)
 	uint8_t digest[32];
 	time_t now = 1700000000;
 
-	assert_int_equal(certificate_make("sales-001", now * 1000LL, &key_pem, &cert_pem, sha256,
+	assert_int_equal(self_signed_make("sales-001", now * 1000LL, &key_pem, &cert_pem, sha256,
 					  NULL), 0);
 	X509 *cert = read_certificate(&cert_pem);
 	BIO *bio = BIO_new_mem_buf(key_pem.ptr, (int)key_pem.len);
@@ -50,8 +50,8 @@ static void each_desktop_gets_another(void **state)
 	char first[65], second[65];
 	int64_t now_ms = 1700000000000;
 
-	assert_int_equal(certificate_make("a", now_ms, &key_pem, &cert_pem, first, NULL), 0);
-	assert_int_equal(certificate_make("a", now_ms, &key_pem, &cert_pem, second, NULL), 0);
+	assert_int_equal(self_signed_make("a", now_ms, &key_pem, &cert_pem, first, NULL), 0);
+	assert_int_equal(self_signed_make("a", now_ms, &key_pem, &cert_pem, second, NULL), 0);
 	assert_string_not_equal(first, second);
 }
 

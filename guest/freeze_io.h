@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* freeze_io.h - makes a machine ready to be copied. Blocking, bounded. */
+#ifndef GENKAN_GUEST_FREEZE_IO_H
+#define GENKAN_GUEST_FREEZE_IO_H
+
+#include "common/base/error.h"
+
+/* Makes this machine a template that clones are forked from: the RDP server runs and has been
+ * asked once, the card is up without an address, nothing secret is left, the machine is idle.
+ * Refused once it has an identity. */
+int guest_freeze(struct error *err) MUST_CHECK;
+
+/* In a clone that has its identity: what rested in the template goes on. */
+void guest_thaw(void);
+
+#endif
