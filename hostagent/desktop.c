@@ -38,6 +38,7 @@ static void desktop_free(struct desktop *desktop)
 	loop_timer_free(desktop->reconnect);
 	loop_timer_free(desktop->progress);
 	loop_timer_free(desktop->note);
+	loop_timer_free(desktop->hold);
 	free(desktop);
 }
 
@@ -143,6 +144,7 @@ static struct desktop *desktop_new(struct desktop_host *host, const struct vm_sp
 	desktop_stay_init(desktop);
 	desktop_home_init(desktop);
 	desktop_pause_init(desktop);
+	desktop_hold_init(desktop);
 	list_append(&host->desktops, &desktop->node);
 	return desktop;
 }
@@ -270,6 +272,7 @@ static void enter(struct desktop *desktop, enum vm_state before)
 		loop_timer_start(desktop->progress, PROGRESS_MS);
 	desktop->since_ms = now_ms;
 	desktop->refused = false;
+	desktop_hold_end(desktop);
 	loop_timer_stop(desktop->retry);
 	loop_timer_stop(desktop->deadline);
 	if (limit_ms)
@@ -336,18 +339,20 @@ void desktop_present(const struct desktop *desktop, struct vm_present *out)
 json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 {
 	struct vm_view view = view_of(desktop, now_ms);
-	char address[VM_ADDRESS_SIZE] = "";
+	char address[VM_ADDRESS_SIZE] = "", waits[128];
 	bool ready = desktop->state == VM_READY;
 	bool paused = ready && desktop->pause.kind != PAUSE_NONE;
 	char words[160];
 
 	if (desktop->spec.address)
 		vm_address_text(desktop->spec.address, address);
+	desktop_hold_text(desktop, waits, sizeof(waits));
 	json_t *report = json_pack(
 			 "{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "id", desktop->spec.id,
 			 "epoch", (json_int_t)desktop->spec.epoch, "state",
 			 paused ? "suspended" : view.state, "stage", view.stage, "percent",
-			 view.percent, "reason", desktop_pause_reason(desktop, words, sizeof(words)),
+			 view.percent, "reason",
+			 waits[0] ? waits : desktop_pause_reason(desktop, words, sizeof(words)),
 			 "address",
 			 address, "rdp_certificate_sha256",
 			 ready ? desktop->rdp_certificate_sha256 : "", "logged_on",

@@ -57,6 +57,8 @@ void desktop_home_want(struct desktop *desktop, const struct vm_home *home);
 bool desktop_home_release(struct desktop *desktop);
 /* The key that guests check credentials with; told to those that wait for it. */
 void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN]);
+/* Templates have changed: whoever waits for one may go on. */
+void desktop_hold_review(struct desktop_host *host);
 void desktop_event(struct desktop *desktop, enum vm_event event);
 
 void desktop_present(const struct desktop *desktop, struct vm_present *out);

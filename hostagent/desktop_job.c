@@ -62,7 +62,9 @@ static void finish(struct job *job, struct desktop *desktop)
 		cloned(desktop, job);
 	/* Watching a process that is gone already has told so, and may have ended the desktop. */
 	desktop = desktop_find(job->host, job->note.spec.id);
-	if (desktop && event != VM_EVENTS)
+	if (desktop && event == VM_EV_IMAGE_READY)
+		desktop_image_ready(desktop);
+	else if (desktop && event != VM_EVENTS)
 		desktop_event(desktop, event);
 	else if (desktop && job->check.sha256[0])
 		desktop_rdp_checked(desktop, &job->check);

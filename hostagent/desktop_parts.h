@@ -93,10 +93,11 @@ struct desktop {
 	struct loop_child *process;
 	struct qmp *qmp;
 	bool qmp_ready;
+	bool held;			/* for a template that is coming */
 	bool waking;			/* its QEMU waits to be told whose state to load */
 	struct guest_link *guest;
 	struct serial_log *serial;
-	struct loop_timer *deadline, *retry, *reconnect, *progress, *note;
+	struct loop_timer *deadline, *retry, *reconnect, *progress, *note, *hold;
 };
 
 __attribute__((nonnull)) void PRINTF_LIKE(2, 3) desktop_set_reason(struct desktop *desktop,
@@ -110,6 +111,14 @@ void desktop_job_kill(struct desktop *desktop);
 void desktop_job_clean(struct desktop *desktop);
 void desktop_job_save(struct desktop *desktop);
 void desktop_job_check_rdp(struct desktop *desktop);
+
+/* desktop_hold.c */
+void desktop_hold_init(struct desktop *desktop);
+/* Its image is there: makes it, or waits for the template that it can be forked from. */
+void desktop_image_ready(struct desktop *desktop);
+void desktop_hold_end(struct desktop *desktop);
+/* What a person is told meanwhile; "" when it does not wait. */
+void desktop_hold_text(const struct desktop *desktop, char *out, size_t size);
 
 /* desktop_stay.c */
 void desktop_stay_init(struct desktop *desktop);

@@ -18,6 +18,7 @@ struct templates {
 	enum vm_accel accel;
 	char qemu[QEMU_VERSION_SIZE];	/* version of the emulator */
 	bool able;			/* configured, and that version can do it */
+	int64_t expected_ms;		/* what making one takes, learned from the last */
 	struct loop_timer *tend;
 };
 

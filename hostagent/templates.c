@@ -8,7 +8,11 @@
 #include "hostagent/spec_file.h"
 #include "hostagent/template_parts.h"
 
-enum { TEND_MS = 10, QEMU_MAJOR = 8, QEMU_MINOR = 2 };
+enum {
+	TEND_MS = 10, QEMU_MAJOR = 8, QEMU_MINOR = 2,
+	FIRST_MS = 40000,	/* what making one is thought to take until one was made */
+	LAST_STEPS_MS = 500,
+};
 
 /* --- the list --- */
 
@@ -100,6 +104,8 @@ static void enter(struct template *template, enum template_state before)
 	if (template->state == TEMPLATE_READY) {
 		template->failures = 0;
 		template->reason[0] = '\0';
+		if (template->started_ms)
+			template->templates->expected_ms = now_ms - template->started_ms;
 		log_info("template_ready", kv_str("template", template->spec.id),
 			 kv_str("image", template->spec.image_sha256),
 			 kv_int("took_ms", template->started_ms ? now_ms - template->started_ms :
@@ -158,6 +164,7 @@ void template_event(struct template *template, enum template_event event)
 		template_free(template);
 	}
 	templates_tend(templates);	/* its turn may be another's now */
+	desktop_hold_review(templates->host);
 }
 
 /* --- what is needed --- */
@@ -297,11 +304,21 @@ bool templates_for(struct templates *templates, const struct vm_spec *desktop, c
 	return true;
 }
 
-bool templates_coming(struct templates *templates, const struct vm_spec *desktop)
+bool templates_coming(struct templates *templates, const struct vm_spec *desktop,
+		      struct template_coming *out)
 {
 	const struct template *template = of_kind(templates, desktop);
 
-	return template && template_busy(template->state);
+	if (!template || !template_busy(template->state))
+		return false;
+	int64_t spent_ms = clock_monotonic_ms() - template->started_ms;
+
+	*out = (struct template_coming){ templates->expected_ms - spent_ms,
+					 template_state_name(template->state),
+					 template_percent(template->state) };
+	if (out->left_ms < LAST_STEPS_MS)
+		out->left_ms = LAST_STEPS_MS;
+	return true;
 }
 
 json_t *templates_report(const struct templates *templates)
@@ -349,6 +366,7 @@ struct templates *templates_new(struct desktop_host *host, enum vm_accel accel)
 	list_init(&templates->all);
 	templates->host = host;
 	templates->accel = accel;
+	templates->expected_ms = FIRST_MS;
 	templates->tend = loop_timer_new(host->loop, on_tend, templates);
 	if (host->config->templates)
 		template_qemu_version(host->config, templates->qemu);

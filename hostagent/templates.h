@@ -20,8 +20,15 @@ void templates_free(struct templates *templates);
 void templates_tend(struct templates *templates);
 /* Fills in the id of the template that this desktop can be forked from now; false: none. */
 bool templates_for(struct templates *templates, const struct vm_spec *desktop, char *id);
-/* One is being made that this desktop could be forked from. */
-bool templates_coming(struct templates *templates, const struct vm_spec *desktop);
+/* One is being made that this desktop could be forked from: in how many ms it is expected, and one
+ * word about how far it is. */
+struct template_coming {
+	int64_t left_ms;
+	const char *state;
+	int percent;
+};
+bool templates_coming(struct templates *templates, const struct vm_spec *desktop,
+		      struct template_coming *out);
 /* The element "templates" of a report. */
 json_t *templates_report(const struct templates *templates);
 

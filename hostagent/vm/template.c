@@ -200,6 +200,15 @@ int64_t template_retry_ms(unsigned failures)
 	return pause_ms < LAST_MS ? pause_ms : LAST_MS;
 }
 
+bool template_worth_waiting(int64_t left_ms, int64_t boot_ms, unsigned others, unsigned cpus)
+{
+	int64_t machines = (int64_t)others + 2;
+
+	if (machines > cpus && cpus > 0)
+		boot_ms = boot_ms * machines / cpus;
+	return left_ms < boot_ms;
+}
+
 bool template_fits(const struct vm_spec *template, const struct vm_spec *desktop)
 {
 	return strcmp(template->image_sha256, desktop->image_sha256) == 0 &&

@@ -78,6 +78,10 @@ bool template_busy(enum template_state state);
 int64_t template_deadline_ms(enum template_state state, int64_t boot_ms);
 int64_t template_retry_ms(unsigned failures);
 
+/* Whether a desktop should wait for a template that is expected in `left_ms` rather than boot at
+ * once, which takes `boot_ms` alone: boots share `cpus` with the template and with `others`. */
+bool template_worth_waiting(int64_t left_ms, int64_t boot_ms, unsigned others, unsigned cpus);
+
 /* What has to be the same for a clone to wake up in a template's memory. */
 bool template_fits(const struct vm_spec *template, const struct vm_spec *desktop);
 

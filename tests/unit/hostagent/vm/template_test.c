@@ -142,9 +142,19 @@ static void a_full_host_says_so(void **state)
 	assert_true(memory_needed(&desktop, true) == VM_MEMORY_MIN);
 }
 
+static void waiting_pays_while_boots_share_the_processors(void **state)
+{
+	assert_true(template_worth_waiting(10000, 15000, 0, 2));
+	assert_false(template_worth_waiting(20000, 15000, 0, 2));
+	assert_true(template_worth_waiting(20000, 15000, 3, 2));
+	assert_false(template_worth_waiting(20000, 15000, 3, 64));
+	assert_true(template_worth_waiting(1, 15000, 0, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waiting_pays_while_boots_share_the_processors),
 		cmocka_unit_test(from_nothing_to_ready_and_away),
 		cmocka_unit_test(what_fails_is_thrown_away_and_tried_again),
 		cmocka_unit_test(nothing_is_frozen_twice),
