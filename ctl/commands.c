@@ -23,6 +23,7 @@ const struct command commands[] = {
 	  "keep the file, give the user a new disk next time", user_disk_set_aside },
 	{ "host", "list", "", "", 0, 0, "hosts and their room", host_list },
 	{ "host", "token", "NAME", "", 1, 1, "one-time token for a host to join", host_token },
+	{ "template", "list", "", "", 0, 0, "what hosts fork desktops from", template_list },
 	{ "image", "list", "", "", 0, 0, "published images", image_list },
 	{ "image", "show", "NAME", "", 1, 1, "its publications, and which hosts have them", image_show },
 	{ "image", "publish", "NAME FILE", "image-dir,channel,reason", 2, 2,

@@ -65,6 +65,7 @@ int user_disk_show(struct ctl *ctl, struct error *err);
 int user_disk_set_aside(struct ctl *ctl, struct error *err);
 int host_list(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
+int template_list(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);
 int image_publish(struct ctl *ctl, struct error *err);
 int image_show(struct ctl *ctl, struct error *err);

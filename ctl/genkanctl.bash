@@ -27,11 +27,12 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop user-disk host image session exception audit directory explain revoke login logout whoami' ;;
+	'') next='apply diff pool desktop user-disk host template image session exception audit directory explain revoke login logout whoami' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
 	user-disk) [ -n "$verb" ] || next='list show set-aside' ;;
 	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
 	host) [ -n "$verb" ] || next='list token' ;;
+	template) [ -n "$verb" ] || next='list' ;;
 	image)
 		[ -n "$verb" ] || next='list show publish'
 		[ "$verb" = publish ] && common+=' --image-dir --channel --reason' ;;

@@ -189,6 +189,9 @@
 	  "memory_free_bytes = $5, relay_host = $6, relay_port = $7, "                             \
 	  "relay_certificate_sha256 = $8, seq = $9, last_seen_ms = $10, disk_bytes = $11, "        \
 	  "disk_free_bytes = $12, templates_bytes = $13 WHERE name = $14")                         \
+	X(HOST_TEMPLATES_PUT, "UPDATE host SET templates = $1 WHERE name = $2 "                    \
+	  "AND templates <> $1")                                                                   \
+	X(HOST_TEMPLATES, "SELECT name, templates FROM host ORDER BY name")                        \
 	X(HOST_IMAGES, "SELECT sha256, state, percent, reason FROM host_image WHERE host = $1")    \
 	X(HOST_IMAGE_PUT, "INSERT INTO host_image (host, sha256, ready, state, percent, reason) "  \
 	  "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (host, sha256) DO UPDATE SET "              \

@@ -379,6 +379,15 @@ int store_desired_for_host(struct store *store, const char *host, struct store_d
 int store_host_generation(struct store *store, const char *host, int64_t *out,
 			  struct error *err) MUST_CHECK;
 
+/* What hosts say about their templates: a JSON array for each. For people to read; nothing is
+ * decided by it. */
+#define STORE_TEMPLATES_SIZE 8192
+int store_templates_put(struct store *store, const char *host, const char *json,
+			struct error *err) MUST_CHECK;
+typedef void store_templates_fn(void *arg, const char *host, const char *json);
+int store_templates(struct store *store, store_templates_fn *fn, void *arg,
+		    struct error *err) MUST_CHECK;
+
 /* What one host says it has. Strings are borrowed; NULL stands for "". */
 struct store_report_image {
 	const char *sha256;
@@ -406,6 +415,7 @@ struct store_report_desktop {
 };
 struct store_report {
 	const char *host;
+	const char *templates;	/* JSON array, kept as it is; NULL: says nothing about them */
 	int64_t seq;		/* a report with a seq not above the newest taken is stale */
 	int64_t generation;	/* last one the host applied; 0: none yet */
 	const char *accel;

@@ -316,12 +316,15 @@ static int put_host(struct store *store, const struct store_report *r, enum stor
 	query_int(&q, r->disk_free_bytes);
 	query_int(&q, r->templates_bytes);
 	query_text(&q, r->host);
-	return query_run(&q, err);
+	int rc = query_run(&q, err);
+
+	return rc < 0 || !r->templates ? rc : store_templates_put(store, r->host, r->templates, err);
 }
 
 static bool host_fits(const struct store_report *r)
 {
-	return strlen(text_of(r->accel)) < 16 && strlen(text_of(r->relay_host)) < STORE_ADDRESS_SIZE &&
+	return strlen(text_of(r->templates)) < STORE_TEMPLATES_SIZE &&
+	       strlen(text_of(r->accel)) < 16 && strlen(text_of(r->relay_host)) < STORE_ADDRESS_SIZE &&
 	       strlen(text_of(r->relay_certificate_sha256)) < STORE_SHA256_SIZE &&
 	       r->relay_port >= 0 && r->relay_port <= 65535 && r->cpus >= 0 && r->cpus <= 65536 &&
 	       r->memory_bytes >= 0 && r->memory_bytes <= INT64_C(1) << 50 &&

@@ -321,6 +321,18 @@ bool templates_coming(struct templates *templates, const struct vm_spec *desktop
 	return true;
 }
 
+static int64_t desktops_on(const struct template *template)
+{
+	int64_t count = 0;
+	struct vm_present present;
+
+	LIST_EACH(it, &template->templates->host->desktops) {
+		desktop_present(desktop_of(it), &present);
+		count += strcmp(present.spec.template_id, template->spec.id) == 0;
+	}
+	return count;
+}
+
 json_t *templates_report(const struct templates *templates)
 {
 	json_t *list = json_array();
@@ -329,14 +341,15 @@ json_t *templates_report(const struct templates *templates)
 		const struct template *template = template_of(it);
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:I, s:I, s:s, s:i, s:s}", "id",
+			list, json_pack("{s:s, s:s, s:I, s:I, s:s, s:i, s:s, s:I}", "id",
 					template->spec.id, "image_sha256",
 					template->spec.image_sha256, "cpus",
 					(json_int_t)template->spec.cpus, "memory_bytes",
 					(json_int_t)template->spec.memory_bytes, "state",
 					template_state_name(template->state), "percent",
 					template_percent(template->state), "reason",
-					template->reason));
+					template->reason, "desktops",
+					(json_int_t)desktops_on(template)));
 	}
 	return list;
 }

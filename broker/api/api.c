@@ -54,6 +54,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/admin/user-disks", ACCESS_STAFF, admin_user_disks_list, ALL_POOLS },
 	{ "POST", "/v1/admin/user-disks/{id}/set-aside", ACCESS_STAFF, admin_user_disk_set_aside, 0 },
 	{ "GET", "/v1/admin/hosts", ACCESS_STAFF, admin_hosts_list, ALL_POOLS },
+	{ "GET", "/v1/admin/templates", ACCESS_STAFF, admin_templates_list, ALL_POOLS },
 	{ "POST", "/v1/admin/host-tokens", ACCESS_STAFF, admin_host_token, 0 },
 	{ "GET", "/v1/admin/images", ACCESS_STAFF, admin_images_list, READERS },
 	{ "POST", "/v1/admin/images", ACCESS_STAFF, admin_image_publish, 0 },

@@ -20,6 +20,7 @@ void admin_desktop_delete(struct request *r);
 void admin_desktop_restart(struct request *r);
 void admin_desktop_reset(struct request *r);
 void admin_hosts_list(struct request *r);
+void admin_templates_list(struct request *r);
 void admin_host_token(struct request *r);
 void admin_images_list(struct request *r);
 void admin_image_publish(struct request *r);

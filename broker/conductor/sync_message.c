@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 
 #define IMAGES_MAX 256
+#define TEMPLATES_MAX 256
 #define DESKTOPS_MAX 4096
 #define SYNC_WAIT_MAX_MS 60000
 #define MEMORY_MAX (INT64_C(1) << 50)
@@ -14,6 +15,7 @@ void sync_report_done(struct sync_report *report)
 {
 	free(report->images);
 	free(report->desktops);
+	free(report->templates);
 	json_decref(report->body);
 	*report = (struct sync_report){ 0 };
 }
@@ -200,6 +202,62 @@ static int parse_lists(const json_t *body, struct sync_report *out, struct error
 	return rc;
 }
 
+/* Told on to people: only what is as it should be, as much as there is room for. */
+static json_t *template_json(const json_t *item, struct error *err)
+{
+	const char *id, *image, *state, *reason;
+	int64_t cpus, memory_bytes, percent, desktops;
+	int rc = borrow_hex(item, "id", 8, &id, err);
+
+	if (rc == 0)
+		rc = borrow_hex(item, "image_sha256", 32, &image, err);
+	if (rc == 0)
+		rc = borrow_text(item, "state", 16, &state, err);
+	if (rc == 0)
+		rc = borrow_text(item, "reason", STORE_TEXT_SIZE, &reason, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "cpus", 0, 0, 65536, &cpus, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "memory_bytes", 0, 0, MEMORY_MAX, &memory_bytes, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "percent", 0, 0, 100, &percent, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "desktops", 0, 0, 65536, &desktops, err);
+	if (rc < 0)
+		return NULL;
+	return json_pack("{s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:I}", "id", id, "image_sha256", image,
+			 "cpus", (json_int_t)cpus, "memory_bytes", (json_int_t)memory_bytes,
+			 "state", state, "percent", (json_int_t)percent, "reason", reason,
+			 "desktops", (json_int_t)desktops);
+}
+
+static int parse_templates(struct sync_report *out, struct error *err)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(STORE_TEMPLATES_SIZE - 1);
+	OWNED(json_decref) json_t *list = json_array();
+	const json_t *items;
+	int rc = 0;
+
+	if (!json_object_get(out->body, "templates"))
+		return 0;
+	rc = json_get_array(out->body, "templates", TEMPLATES_MAX, &items, err);
+	for (size_t i = 0; rc == 0 && i < json_array_size(items); i++) {
+		json_t *item = template_json(json_array_get(items, i), err);
+
+		if (!item)
+			return -EINVAL;
+		json_array_append_new(list, item);
+	}
+	do {
+		buf_reset(&text);
+		text.failed = false;
+		json_write(list, &text);
+	} while (text.failed && json_array_remove(list, json_array_size(list) - 1) == 0);
+	out->templates = xstrdup(buf_text(&text));
+	out->report.templates = out->templates;
+	return rc;
+}
+
 int sync_report_parse(const json_t *body, const char *host, struct sync_report *out,
 		      struct error *err)
 {
@@ -216,6 +274,8 @@ int sync_report_parse(const json_t *body, const char *host, struct sync_report *
 		rc = parse_host(r.body, &r.report, err);
 	if (rc == 0)
 		rc = parse_lists(r.body, &r, err);
+	if (rc == 0)
+		rc = parse_templates(&r, err);
 	if (rc < 0)
 		return rc;
 	*out = r;

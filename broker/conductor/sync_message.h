@@ -11,6 +11,7 @@ struct sync_report {	/* owns its texts */
 	int64_t wait_ms;
 	struct store_report_image *images;
 	struct store_report_desktop *desktops;
+	char *templates;	/* JSON */
 	json_t *body;	/* texts of the report point into it */
 };
 void sync_report_done(struct sync_report *report);

@@ -109,9 +109,49 @@ static void the_answer_lists_all(void **state)
 		"\"guest_public_key\":\"key\"}");
 }
 
+static void templates_are_told_on(void **state)
+{
+	static const char one[] =
+		"{\"seq\":7,\"generation\":3,\"host\":{},\"images\":[],\"desktops\":[],"
+		"\"templates\":[{\"id\":\"0011223344556677\",\"state\":\"settling\","
+		"\"percent\":50,\"cpus\":2,\"memory_bytes\":1024,\"desktops\":3,\"extra\":1}]}";
+	OWNED(sync_report_done) struct sync_report r = { 0 }, none = { 0 };
+	struct error err = { 0 };
+
+	assert_int_equal(parse(one, &r, &err), 0);
+	assert_non_null(strstr(r.report.templates, "\"state\":\"settling\""));
+	assert_non_null(strstr(r.report.templates, "\"desktops\":3"));
+	assert_null(strstr(r.report.templates, "extra"));
+	assert_int_equal(parse(good, &none, &err), 0);
+	assert_null(none.report.templates);
+}
+
+static void templates_fill_their_room_and_no_more(void **state)
+{
+	OWNED(json_decref) json_t *body = json_loads(
+		"{\"seq\":7,\"generation\":3,\"host\":{},\"images\":[],\"desktops\":[],"
+		"\"templates\":[]}", 0, NULL);
+	OWNED(sync_report_done) struct sync_report r = { 0 };
+	char reason[201] = "";
+	struct error err = { 0 };
+
+	memset(reason, 'x', sizeof(reason) - 1);
+	for (int i = 0; i < 100; i++)
+		json_array_append_new(json_object_get(body, "templates"),
+				      json_pack("{s:s, s:s, s:s}", "id", "0011223344556677",
+						"state", "error", "reason", reason));
+	assert_int_equal(sync_report_parse(body, "host-1", &r, &err), 0);
+	assert_true(strlen(r.report.templates) < STORE_TEMPLATES_SIZE);
+	OWNED(json_decref) json_t *kept = json_loads(r.report.templates, 0, NULL);
+
+	assert_true(json_array_size(kept) > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(templates_are_told_on),
+		cmocka_unit_test(templates_fill_their_room_and_no_more),
 		cmocka_unit_test(a_report_is_read),
 		cmocka_unit_test(each_field_is_checked),
 		cmocka_unit_test(the_answer_lists_all),

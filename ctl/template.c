@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include "ctl/ctl.h"
+
+static void row(struct table *table, const json_t *t)
+{
+	char image[13], state[64];
+
+	snprintf(image, sizeof(image), "%s", ctl_text(t, "image_sha256"));
+	snprintf(state, sizeof(state), "%s", ctl_text(t, "state"));
+	if (ctl_int(t, "percent") > 0 && ctl_int(t, "percent") < 100)
+		snprintf(state, sizeof(state), "%.40s %lld %%", ctl_text(t, "state"),
+			 (long long)ctl_int(t, "percent"));
+	table_text(table, ctl_text(t, "host"));
+	table_text(table, ctl_text(t, "id"));
+	table_text(table, image);
+	table_int(table, ctl_int(t, "cpus"));
+	table_bytes(table, ctl_int(t, "memory_bytes"));
+	table_text(table, state);
+	table_int(table, ctl_int(t, "desktops"));
+	table_text(table, ctl_text(t, "reason"));
+}
+
+int template_list(struct ctl *ctl, struct error *err)
+{
+	static const char *const titles[] = { "HOST",	"ID",	 "IMAGE",    "CPUS", "MEMORY",
+					      "STATE", "DESKTOPS", "REASON", NULL };
+
+	return ctl_list(ctl, "/v1/admin/templates", "templates", titles, row, err);
+}
