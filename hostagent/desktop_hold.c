@@ -3,15 +3,14 @@
  *
  * Theory. Booting takes whole processors, and the template that is being made boots on the same
  * ones. A desktop that is wanted meanwhile is ready sooner, and so is every other, when it waits
- * and is forked. The wait is bounded: whatever becomes of the template, the desktop is made. */
+ * and is forked. It goes on as soon as the template is ready or has failed, and in any case after
+ * the longest that a boot may take. */
 #include <stdio.h>
 #include <sys/sysinfo.h>
 #include "common/sys/log.h"
 #include "hostagent/desktop_parts.h"
 #include "hostagent/image/image.h"
 #include "hostagent/templates.h"
-
-enum { GRACE_MS = 5000 };
 
 static void go_on(struct desktop *desktop)
 {
@@ -72,7 +71,7 @@ void desktop_image_ready(struct desktop *desktop)
 	log_info("desktop_waits_for_template", kv_str("desktop", desktop->spec.id),
 		 kv_int("expected_ms", coming.left_ms));
 	desktop->held = true;
-	loop_timer_start(desktop->hold, 2 * coming.left_ms + GRACE_MS);
+	loop_timer_start(desktop->hold, desktop->host->config->boot_deadline_ms);
 	desktop->host->changed(desktop->host->arg);
 }
 
