@@ -8,7 +8,7 @@
 /* Known while it runs, once its relay has told. */
 static void session_usage(struct table *table, const json_t *s)
 {
-	char text[3][32] = { "", "", "" };
+	char text[4][32] = { "", "", "", "" };
 
 	if (json_object_get(s, "idle_ms")) {
 		snprintf(text[0], sizeof(text[0]), "%lld s", (long long)ctl_int(s, "idle_ms") / 1000);
@@ -16,8 +16,9 @@ static void session_usage(struct table *table, const json_t *s)
 			 (long long)ctl_int(s, "bytes_to_desktop") / 1024);
 		snprintf(text[2], sizeof(text[2]), "%lld KiB",
 			 (long long)ctl_int(s, "bytes_from_desktop") / 1024);
+		snprintf(text[3], sizeof(text[3]), "%.1f ms", (double)ctl_int(s, "rtt_us") / 1000);
 	}
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < ARRAY_LEN(text); i++)
 		table_text(table, text[i]);
 }
 
@@ -50,7 +51,7 @@ int session_list(struct ctl *ctl, struct error *err)
 {
 	static const char *const titles[] = { "ID",    "USER",	 "DESKTOP", "HOST", "CLIENT",
 					      "BEGAN", "ACTIVE", "ENDED",   "IDLE", "IN",
-					      "OUT",   NULL };
+					      "OUT",   "RTT",	 NULL };
 	char path[128];
 	int rc = with_query(ctl, "/v1/admin/sessions", ctl->args.all ? "&all=1" : "", path,
 			    sizeof(path), err);

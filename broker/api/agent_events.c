@@ -21,6 +21,7 @@ struct event {
 	enum event_kind kind;
 	char session[STORE_ID_SIZE];
 	char what[24];
+	char rule[24];	/* the word of the policy that decided; "" when nothing allows it */
 	char name[128];
 	char detail[STORE_TEXT_SIZE];
 	char client_address[STORE_ADDRESS_SIZE];
@@ -51,6 +52,8 @@ static int read_event(const json_t *item, struct event *out, struct error *err)
 		rc = json_get_text_or(item, "session", "", out->session, sizeof(out->session), err);
 	if (rc == 0)
 		rc = json_get_text_or(item, "what", "", out->what, sizeof(out->what), err);
+	if (rc == 0)
+		rc = json_get_text_or(item, "rule", "", out->rule, sizeof(out->rule), err);
 	if (rc == 0)
 		rc = json_get_text_or(item, "name", "", out->name, sizeof(out->name), err);
 	if (rc == 0)
@@ -96,11 +99,12 @@ static int append_row(struct store *store, struct telling *t, const struct event
 		.reason = refusal ? REASON_FORBIDDEN : REASON_OK,
 		.denied = refusal,
 		.subject = refusal ? event->name : event->session,
-		.details = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s}", "kind",
+		.details = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s}", "kind",
 				     kind_words[event->kind], "session",
 				     known ? session.id : "", "desktop",
 				     known ? session.desktop_name : "", "pool",
-				     known ? session.pool : "", "host", t->r->peer, "count",
+				     known ? session.pool : "", "rule", event->rule,
+				     "host", t->r->peer, "count",
 				     (json_int_t)event->count, "at_ms", (json_int_t)event->at_ms,
 				     "detail", event->detail),
 	};

@@ -183,7 +183,8 @@ static void carried_note(struct session_watch *watch, const char *host, json_t *
 static void usage_add(json_t *usage, const json_t *session)
 {
 	json_t *numbers = json_object();
-	static const char *const names[] = { "idle_ms", "bytes_to_desktop", "bytes_from_desktop" };
+	static const char *const names[] = { "idle_ms", "bytes_to_desktop", "bytes_from_desktop",
+					     "rtt_us" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		int64_t value = json_integer_value(json_object_get(session, names[i]));

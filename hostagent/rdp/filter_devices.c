@@ -41,18 +41,19 @@ static const struct kind {
 	enum rdpdr_capability capability;
 	uint32_t majors;
 	const char *word;
+	const char *rule;
 } kinds[] = {
-	{ DEVICE_SERIAL, RDPDR_CAP_PORT, 0, "serial port" },
-	{ DEVICE_PARALLEL, RDPDR_CAP_PORT, 0, "parallel port" },
+	{ DEVICE_SERIAL, RDPDR_CAP_PORT, 0, "serial port", NULL },
+	{ DEVICE_PARALLEL, RDPDR_CAP_PORT, 0, "parallel port", NULL },
 	{ DEVICE_PRINTER, RDPDR_CAP_PRINTER,
-	  ONE(MAJOR_CREATE) | ONE(MAJOR_CLOSE) | ONE(MAJOR_WRITE), "printer" },
+	  ONE(MAJOR_CREATE) | ONE(MAJOR_CLOSE) | ONE(MAJOR_WRITE), "printer", "printers" },
 	{ DEVICE_DRIVE, RDPDR_CAP_DRIVE,
 	  ONE(MAJOR_CREATE) | ONE(MAJOR_CLOSE) | ONE(MAJOR_READ) | ONE(MAJOR_WRITE) |
 		  ONE(MAJOR_QUERY_INFORMATION) | ONE(MAJOR_SET_INFORMATION) |
 		  ONE(MAJOR_QUERY_VOLUME) | ONE(MAJOR_SET_VOLUME) | ONE(MAJOR_DIRECTORY) |
-		  ONE(MAJOR_CONTROL) | ONE(MAJOR_LOCK), "drive" },
+		  ONE(MAJOR_CONTROL) | ONE(MAJOR_LOCK), "drive", "removable_storage" },
 	{ DEVICE_SMART_CARD, RDPDR_CAP_SMART_CARD,
-	  ONE(MAJOR_CREATE) | ONE(MAJOR_CLOSE) | ONE(MAJOR_CONTROL), "smart card" },
+	  ONE(MAJOR_CREATE) | ONE(MAJOR_CLOSE) | ONE(MAJOR_CONTROL), "smart card", "smart_cards" },
 };
 
 /* MS-RDPESC 3.1.4, as offsets to 0x00090000: what uses readers and cards. Not here: introducing and
@@ -103,6 +104,17 @@ static const struct kind *kind_of(uint32_t type)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (kinds[i].type == type)
 			return &kinds[i];
+	return NULL;
+}
+
+const char *device_rule(struct span name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct span word = span_text(kinds[i].word);
+
+		if (name.len >= word.len && span_equal(span_of(name.ptr, word.len), word))
+			return kinds[i].rule;
+	}
 	return NULL;
 }
 

@@ -49,6 +49,10 @@ int devices_take(struct device_filter *filter, const struct rdp_policy *policy, 
 		 struct span message, device_denied_fn *denied, void *context, struct buf *out,
 		 enum device_verdict *verdict, const char **why);
 
+/* The member of the broker's policy object that decides about what devices_take() and devices_list()
+ * call by this name, or NULL for what nothing allows. */
+const char *device_rule(struct span name);
+
 /* Calls `found` with the name of each device of an announce, whatever the policy. */
 int devices_list(struct span message, device_denied_fn *found, void *context, const char **why);
 

@@ -79,6 +79,37 @@ static const struct dynamic_rule dynamic_rules[] = {
 	{ "Microsoft::Windows::RDS::Geometry::v08.01", WITH_VIDEO, false },
 };
 
+/* As an admin writes them; devices are told apart by filter_devices.h. */
+static const char *rule_word(enum wish wish)
+{
+	switch (wish) {
+	case WITH_SOUND:
+		return "sound";
+	case WITH_MICROPHONE:
+		return "microphone";
+	case WITH_CAMERA:
+		return "camera";
+	case WITH_CLIPBOARD:
+		return "clipboard";
+	case WITH_WEBAUTHN:
+		return "webauthn";
+	case WITH_VIDEO:
+		return "video";
+	case WITH_DEVICES:
+	case ALWAYS:
+		return NULL;
+	}
+	return NULL;
+}
+
+const char *rdp_policy_static_rule(struct span name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(static_rules); i++)
+		if (span_equal_fold(name, span_text(static_rules[i].name)))
+			return rule_word(static_rules[i].wish);
+	return NULL;
+}
+
 enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struct span name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(static_rules); i++) {
@@ -90,7 +121,7 @@ enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struc
 	return RDP_STATIC_DENY;
 }
 
-enum rdp_permit rdp_policy_dynamic(const struct rdp_policy *policy, struct span name)
+static const struct dynamic_rule *dynamic_rule_find(struct span name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(dynamic_rules); i++) {
 		const struct dynamic_rule *rule = &dynamic_rules[i];
@@ -100,9 +131,23 @@ enum rdp_permit rdp_policy_dynamic(const struct rdp_policy *policy, struct span 
 		if (rule->prefix && compared.len > wanted.len)
 			compared.len = wanted.len;
 		if (span_equal_fold(compared, wanted))
-			return granted(policy, rule->wish) ? RDP_ALLOW : RDP_DENY;
+			return rule;
 	}
-	return RDP_DENY;
+	return NULL;
+}
+
+enum rdp_permit rdp_policy_dynamic(const struct rdp_policy *policy, struct span name)
+{
+	const struct dynamic_rule *rule = dynamic_rule_find(name);
+
+	return rule && granted(policy, rule->wish) ? RDP_ALLOW : RDP_DENY;
+}
+
+const char *rdp_policy_dynamic_rule(struct span name)
+{
+	const struct dynamic_rule *rule = dynamic_rule_find(name);
+
+	return rule ? rule_word(rule->wish) : NULL;
 }
 
 static int permit_parse(const char *text, enum rdp_permit *out)

@@ -51,6 +51,11 @@ enum rdp_static_verdict {
 };
 enum rdp_static_verdict rdp_policy_static(const struct rdp_policy *policy, struct span name);
 
+/* The member of the broker's policy object that decides about a channel with this name ("sound"), or
+ * NULL for what nothing allows. For the audit: the first that would have. */
+const char *rdp_policy_static_rule(struct span name);
+const char *rdp_policy_dynamic_rule(struct span name);
+
 /* Whether the guest may open the dynamic channel `name` (MS-RDPEDYC 2.2.2.1). */
 enum rdp_permit rdp_policy_dynamic(const struct rdp_policy *policy, struct span name);
 

@@ -19,10 +19,18 @@
 #define WORK_LIMIT ANSWER_MAX
 #define PIECES_PER_PDU 4
 #define EFFECTS_PER_PDU (GCC_CHANNELS_MAX + 2)
+#define ERRINFO_LOGOFF_BY_USER 0x0000000c	/* 2.2.5.1.1 */
 #define IO_CHANNEL_LICENSE 0x0080	/* SEC_LICENSE_PKT */
 
 static int on_pass(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
+	session_pass(s, pdu);
+	return 0;
+}
+
+static int on_guest_share_data(struct rdp_session *s, const struct pdu *pdu, const char **why)
+{
+	s->guest_told_why |= pdu->is_error_info;
 	session_pass(s, pdu);
 	return 0;
 }
@@ -51,8 +59,42 @@ static int on_font_map(struct rdp_session *s, const struct pdu *pdu, const char 
 	return session_devices_ask(s, why);
 }
 
+static void send_or_abort(struct rdp_session *s, enum rdp_side to, size_t at)
+{
+	const char *why;
+	int rc = session_send(s, to, at, &why);
+
+	assert(rc == 0);	/* our own few bytes in an empty buffer */
+	(void)rc;
+}
+
+static void error_info_send(struct rdp_session *s, uint32_t error)
+{
+	size_t at = mcs_send_begin(&s->scratch, MCS_SEND_INDICATION, s->guest_user, s->io.id);
+
+	share_error_info_encode(s->share_id, s->guest_source, error, &s->scratch);
+	mcs_send_end(&s->scratch, at);
+	send_or_abort(s, RDP_CLIENT, at);
+}
+
+static bool takes_error_info(const struct rdp_session *s)
+{
+	return s->was_active && s->client_knows_error_info;
+}
+
+/* A guest that ends a session in order without a word about why has none left: its user logged off.
+ * Only then; a client that is told nothing takes it for a loss and comes back. */
+static void logoff_tell(struct rdp_session *s)
+{
+	if (takes_error_info(s) && !s->guest_told_why)
+		error_info_send(s, ERRINFO_LOGOFF_BY_USER);
+}
+
 static int on_disconnect(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
+	if (pdu->from == RDP_GUEST)
+		logoff_tell(s);
+
 	size_t at = s->scratch.len;
 
 	mcs_encode(&pdu->mcs, &s->scratch);
@@ -75,7 +117,8 @@ struct rule {
 	[C_STATIC] = GO(on_static, state), [G_STATIC] = GO(on_static, state),                      \
 	[C_MESSAGE] = GO(on_message, state), [G_MESSAGE] = GO(on_message, state),                  \
 	[C_FASTPATH] = GO(on_client_fastpath, state), [G_FASTPATH] = GO(on_pass, state),                      \
-	[C_SHARE_DATA] = GO(on_client_share_data, state), [G_SHARE_DATA] = GO(on_pass, state),                  \
+	[C_SHARE_DATA] = GO(on_client_share_data, state),                                          \
+	[G_SHARE_DATA] = GO(on_guest_share_data, state),                                           \
 	[C_DISCONNECT] = GO(on_disconnect, RDP_CLOSED),                                            \
 	[G_DISCONNECT] = GO(on_disconnect, RDP_CLOSED)
 
@@ -367,10 +410,25 @@ static struct rdp_denied *denied_entry(struct rdp_session *s, const struct rdp_d
 	return entry;
 }
 
+static const char *rule_of(enum rdp_denied_kind kind, struct span name)
+{
+	switch (kind) {
+	case RDP_DENIED_STATIC_CHANNEL:
+		return rdp_policy_static_rule(name);
+	case RDP_DENIED_DYNAMIC_CHANNEL:
+		return rdp_policy_dynamic_rule(name);
+	case RDP_DENIED_DEVICE:
+		return device_rule(name);
+	case RDP_DENIED_CLIPBOARD:
+		return "clipboard";
+	}
+	return NULL;
+}
+
 void session_deny(struct rdp_session *s, enum rdp_denied_kind kind, enum rdp_side from,
 		  struct span name)
 {
-	struct rdp_denied wanted = { .kind = kind, .from = from };
+	struct rdp_denied wanted = { .kind = kind, .from = from, .rule = rule_of(kind, name) };
 
 	printable_copy(wanted.name, name);
 
@@ -394,6 +452,17 @@ struct channel *session_channel(struct rdp_session *s, enum rdp_side side, uint1
 	if (channel_id_at(&s->io, side) == id)
 		return &s->io;
 	return channel_id_at(&s->message, side) == id ? &s->message : NULL;
+}
+
+/* Set Error Info that says something: all servers send one with "none" at the start. */
+static bool is_error_info(const struct share_pdu *share)
+{
+	struct reader r = reader_of(share->body);
+
+	if (share->type != SHARE_DATA || share->data_type != SHARE_DATA_ERROR_INFO)
+		return false;
+	read_skip(&r, SHARE_DATA_HEADER_LEN);
+	return read_u32le(&r) != 0;
 }
 
 /* All share control PDUs of a payload. Several in one are allowed for share data only. */
@@ -428,6 +497,7 @@ static int share_classify(struct pdu *pdu, const char **why)
 		pdu->body = share.body;
 		pdu->source = share.source;
 		pdu->is_input |= share.type == SHARE_DATA && share.data_type == SHARE_DATA_INPUT;
+		pdu->is_error_info |= is_error_info(&share);
 	}
 	if (count == 0 && more == 0)
 		return pdu_bad(why, "empty");
@@ -545,7 +615,7 @@ static ssize_t pdu_next(struct rdp_session *s, enum rdp_side from, struct span i
 
 	pdu->from = from;
 	pdu->channel = NULL;
-	pdu->is_input = false;
+	pdu->is_input = pdu->is_error_info = false;
 	if (s->state == RDP_RDSTLS) {
 		pdu->event = C_RDSTLS_REQUEST;
 		return rdstls_request_parse(in, &pdu->ticket, why);
@@ -633,15 +703,6 @@ ssize_t rdp_session_feed(struct rdp_session *s, enum rdp_side side, struct span 
 }
 
 /* ---- answers to effects ---- */
-
-static void send_or_abort(struct rdp_session *s, enum rdp_side to, size_t at)
-{
-	const char *why;
-	int rc = session_send(s, to, at, &why);
-
-	assert(rc == 0);	/* our own few bytes in an empty buffer */
-	(void)rc;
-}
 
 int rdp_session_tls_ready(struct rdp_session *s, enum rdp_side side, struct rdp_output *out)
 {
@@ -753,15 +814,6 @@ int rdp_session_guest_connected(struct rdp_session *s, struct rdp_output *out)
 	return 0;
 }
 
-static void error_info_send(struct rdp_session *s, uint32_t error)
-{
-	size_t at = mcs_send_begin(&s->scratch, MCS_SEND_INDICATION, s->guest_user, s->io.id);
-
-	share_error_info_encode(s->share_id, s->guest_source, error, &s->scratch);
-	mcs_send_end(&s->scratch, at);
-	send_or_abort(s, RDP_CLIENT, at);
-}
-
 /* What the client is told with Set Error Info (2.2.5.1.1). */
 static const uint32_t error_infos[] = {
 	[RDP_END_REVOKED] = 1,	/* ERRINFO_RPC_INITIATED_DISCONNECT */
@@ -779,7 +831,7 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
 		return;
 	if (s->state == RDP_REDEEM)
 		ticket_answer(s, RDSTLS_ACCESS_DENIED);
-	if (error_infos[end] && s->was_active && s->client_knows_error_info)
+	if (error_infos[end] && takes_error_info(s))
 		error_info_send(s, error_infos[end]);
 	for (int side = 0; side < RDP_SIDES; side++)
 		if (session_mcs_stands(s, (enum rdp_side)side))

@@ -112,6 +112,7 @@ struct rdp_denied {
 	enum rdp_denied_kind kind;
 	enum rdp_side from;	/* who wanted it */
 	uint32_t count;	/* how often it was tried, or data for it dropped, so far */
+	const char *rule;	/* the policy's word that decided: "sound"; NULL: nothing allows it */
 	char name[RDP_NAME_MAX];
 };
 

@@ -96,6 +96,7 @@ struct rdp_session {
 	uint16_t guest_user;	/* as the guest's Demand Active has them: MCS initiator ... */
 	uint16_t guest_source;	/* ... and share control source */
 	bool was_active;
+	bool guest_told_why;	/* it sends a Set Error Info of its own */
 	uint64_t inputs;	/* keyboard and pointer PDUs */
 
 	struct dynvc_table dynvc;
@@ -123,6 +124,7 @@ struct pdu {
 	struct channel *channel;	/* of MCS data */
 	struct rdstls_request ticket;
 	bool is_input;	/* C_SHARE_DATA: keyboard or pointer in it */
+	bool is_error_info;	/* G_SHARE_DATA: a reason for an end in it */
 };
 
 /* A handler returns 0 or -EBADMSG with `why`; on success the table decides the next state, unless

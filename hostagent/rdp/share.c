@@ -2,7 +2,6 @@
 #include "hostagent/rdp/share.h"
 
 #define HEADER_LEN 6
-#define DATA_HEADER_LEN 12
 #define PDU_TYPE_MASK 0x000f
 #define PDU_VERSION 0x0010
 #define STREAM_LOW 1
@@ -28,7 +27,7 @@ int share_next(struct reader *r, struct share_pdu *out, const char **why)
 	};
 
 	if (pdu.type == SHARE_DATA) {
-		if (pdu.body.len < DATA_HEADER_LEN)
+		if (pdu.body.len < SHARE_DATA_HEADER_LEN)
 			return pdu_bad(why, "share data too short");
 		pdu.data_type = pdu.body.ptr[8];
 	}

@@ -52,6 +52,7 @@ bool connection_event(const struct message_event *in, struct event *out)
 	*out = (struct event){ .count = in->count };
 	copy_printable(out->kind, sizeof(out->kind), in->kind);
 	copy_printable(out->what, sizeof(out->what), in->what);
+	copy_printable(out->rule, sizeof(out->rule), in->rule);
 	copy_printable(out->name, sizeof(out->name), in->name);
 	copy_printable(out->detail, sizeof(out->detail), in->detail);
 	return true;

@@ -16,7 +16,7 @@
 
 struct event {
 	char session[20];	/* 16 hex digits, "" before a ticket was redeemed */
-	char kind[16], what[24];
+	char kind[16], what[24], rule[24];
 	char name[64], detail[128];
 	char client_address[EVENT_ADDRESS];
 	int64_t at_ms;		/* wall clock */

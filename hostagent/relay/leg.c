@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include "common/base/secret.h"
 
@@ -244,6 +246,16 @@ int leg_flush(struct leg *leg, struct error *err)
 	if (leg->out.len || !streaming)
 		flushed(leg);
 	return 0;
+}
+
+uint32_t leg_rtt_us(const struct leg *leg)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	if (leg->fd < 0 || getsockopt(leg->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	return info.tcpi_rtt;
 }
 
 void leg_linger(struct leg *leg)

@@ -47,6 +47,9 @@ void leg_consume(struct leg *leg, size_t len);
 /* Writes what can be written: 0, or a negative errno when the connection broke. */
 int leg_flush(struct leg *leg, struct error *err) MUST_CHECK;
 
+/* The kernel's smoothed round trip to the peer, 0 when it does not say. */
+uint32_t leg_rtt_us(const struct leg *leg);
+
 /* Ends the reading; behind the last queued byte leg_flush() tells the peer that it was the last. */
 void leg_close_softly(struct leg *leg);
 /* LEG_LINGER: throws away what came; closes when the peer did. */

@@ -62,6 +62,7 @@ bool message_is_sound(const struct message *m)
 	case MESSAGE_EVENT:
 		return text_ends(m->event.kind, sizeof(m->event.kind)) &&
 		       text_ends(m->event.what, sizeof(m->event.what)) &&
+		       text_ends(m->event.rule, sizeof(m->event.rule)) &&
 		       text_ends(m->event.name, sizeof(m->event.name)) &&
 		       text_ends(m->event.detail, sizeof(m->event.detail));
 	case MESSAGE_REDEEMED:

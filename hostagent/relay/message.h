@@ -33,6 +33,7 @@ enum message_kind {
 
 struct message_event {
 	char kind[16], what[24];	/* the words of the agent link */
+	char rule[24];	/* denied: the word of the policy that decided, "" when nothing allows it */
 	char name[MESSAGE_NAME];
 	char detail[MESSAGE_DETAIL];
 	uint32_t count;
@@ -49,6 +50,7 @@ struct message_grant {
 struct message_usage {
 	int64_t last_input_ms;	/* monotonic clock */
 	uint64_t bytes[RDP_SIDES];	/* by sender */
+	uint32_t rtt_us;	/* to the client; 0: not known */
 };
 
 struct message {

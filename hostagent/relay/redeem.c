@@ -106,8 +106,8 @@ int redeem_answer(const json_t *body, struct redemption *out, struct error *err)
 
 static json_t *event_json(const struct event *e)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:s, s:s}", "session", e->session,
-			 "at_ms", (json_int_t)e->at_ms, "kind", e->kind, "what", e->what,
+	return json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "session", e->session,
+			 "at_ms", (json_int_t)e->at_ms, "kind", e->kind, "what", e->what, "rule", e->rule,
 			 "name", e->name, "count", (json_int_t)e->count, "detail", e->detail,
 			 "client_address", e->client_address);
 }

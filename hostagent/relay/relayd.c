@@ -87,7 +87,7 @@ static void tell(struct connection *c, struct event *e)
 	memcpy(e->client_address, c->from.text, sizeof(e->client_address));
 	e->at_ms = clock_wall_ms();
 	log_info(e->kind, kv_int("connection", (int64_t)c->number), kv_str("session", e->session),
-		 kv_str("what", e->what), kv_str("name", e->name), kv_int("count", e->count),
+		 kv_str("what", e->what), kv_str("rule", e->rule), kv_str("name", e->name), kv_int("count", e->count),
 		 kv_str("detail", e->detail), kv_str("client", e->client_address));
 	if (!is_waiting(c) || refusals_note(&d->refusals, e))
 		broker_link_event(d->broker, e);
@@ -292,10 +292,11 @@ static json_t *session_json(const struct connection *c, int64_t now_ms)
 	int64_t idle_ms = c->usage.last_input_ms ? now_ms - c->usage.last_input_ms
 						 : now_ms - c->began_at_ms;
 
-	return json_pack("{s:s, s:I, s:I, s:I}", "id", c->granted.session, "idle_ms",
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "id", c->granted.session, "idle_ms",
 			 (json_int_t)(idle_ms > 0 ? idle_ms : 0), "bytes_to_desktop",
 			 (json_int_t)(c->usage.bytes[RDP_CLIENT] & INT64_MAX), "bytes_from_desktop",
-			 (json_int_t)(c->usage.bytes[RDP_GUEST] & INT64_MAX));
+			 (json_int_t)(c->usage.bytes[RDP_GUEST] & INT64_MAX), "rtt_us",
+			 (json_int_t)c->usage.rtt_us);
 }
 
 static json_t *list_sessions(void *arg)

@@ -26,6 +26,7 @@ void audit_active(struct message_event *out)
 void audit_denied(const struct rdp_denied *denied, struct message_event *out)
 {
 	fill(out, "denied", rdp_denied_name(denied->kind), denied->name, 1);
+	put(out->rule, sizeof(out->rule), denied->rule ? denied->rule : "");
 	snprintf(out->detail, sizeof(out->detail), "wanted by the %s", rdp_side_name(denied->from));
 }
 

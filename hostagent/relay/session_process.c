@@ -224,6 +224,9 @@ static void feed(struct process *p, enum rdp_side side)
 		carry_out(p);
 	}
 	leg_consume(leg, used);
+	/* A fault behind good PDUs of one batch is told by the session alone: it reads no more. */
+	if (rdp_session_fault(p->rdp) && !p->close_by_ms)
+		end_by_fault(p);
 }
 
 static void read_leg(struct process *p, enum rdp_side side)
@@ -403,6 +406,7 @@ static void tell_usage(struct process *p, int64_t now_ms)
 		p->usage.last_input_ms = now_ms;
 	p->usage_told_ms = now_ms;
 	p->usage_due = false;
+	p->usage.rtt_us = leg_rtt_us(&p->legs[RDP_CLIENT]);
 	m.usage = p->usage;
 	(void)message_send(p->parent, &m, -1);
 }

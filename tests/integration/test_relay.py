@@ -284,6 +284,7 @@ def test_use_of_a_session_is_told(site):
     usage = site.broker.usage[ticket.session]
     assert 0 < usage['bytes_to_desktop'] < usage['bytes_from_desktop']
     assert 0 <= usage['idle_ms'] < 30000
+    assert 0 < usage['rtt_us'] < 1000000
     client.close()
 
 

@@ -396,6 +396,52 @@ static void test_refusal_waits_for_the_clients_message(void **state)
 	replay_done(&r);
 }
 
+/* Active, with a client that sets RNS_UD_CS_SUPPORT_ERRINFO_PDU in CS_CORE. */
+static void begin_telling(void)
+{
+	OWNED(buf_done) struct buf copy = { 0 };
+
+	buf_put_span(&copy, recording_load(REC_DENIED));
+	uint8_t *core = memmem(copy.ptr, copy.len, "\x01\xc0\xea\0", 4);
+
+	assert_non_null(core);
+	core[144] |= 1;
+	replay_init(&r, &nothing, 0);
+	replay_recording(&r, buf_span(&copy));
+	buf_reset(&r.lines);
+	buf_reset(&r.written[0]);
+	buf_reset(&r.written[1]);
+}
+
+/* A guest that ends the session in order has its user logged off, unless it gives another reason. */
+static void test_logoff_is_told(void **state)
+{
+	struct span goodbye = BYTES(3, 0, 0, 9, 2, 0xf0, 0x80, 0x21, 0x80);
+	struct span reason = BYTES(22, 0, 0x17, 0, 0xea, 3, 1, 0, 0, 0, 0, 1, 8, 0, 47, 0, 0, 0,
+				   3, 0, 0, 0);
+
+	begin_telling();
+	replay_bytes(&r, RDP_GUEST, goodbye);
+	assert_string_equal(buf_text(&r.lines), "close guest_left\n");
+	assert_true(r.written[RDP_CLIENT].len > goodbye.len);
+	assert_memory_equal(r.written[RDP_CLIENT].ptr + r.written[RDP_CLIENT].len - 9, goodbye.ptr, 9);
+	assert_non_null(memmem(r.written[RDP_CLIENT].ptr, r.written[RDP_CLIENT].len,
+			       "\x2f\0\0\0\x0c\0\0\0", 8));
+	replay_done(&r);
+
+	begin_telling();
+	replay_bytes(&r, RDP_GUEST, send(RDP_GUEST, 1002, IO, reason));
+	buf_reset(&r.written[RDP_CLIENT]);
+	replay_bytes(&r, RDP_GUEST, goodbye);
+	assert_span_equal(buf_span(&r.written[RDP_CLIENT]), goodbye);
+	replay_done(&r);
+
+	begin_active(REC_DENIED);	/* a client that does not know the PDU */
+	replay_bytes(&r, RDP_GUEST, goodbye);
+	assert_span_equal(buf_span(&r.written[RDP_CLIENT]), goodbye);
+	replay_done(&r);
+}
+
 static void test_redirection(void **state)
 {
 	struct span redirect = BYTES(8, 0, 0x1a, 0, 0xea, 3, 0, 0);
@@ -527,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_dynamic_channels),
 		cmocka_unit_test(test_usb_is_refused_in_the_clients_place),
 		cmocka_unit_test(test_refusal_waits_for_the_clients_message),
+		cmocka_unit_test(test_logoff_is_told),
 		cmocka_unit_test(test_redirection),
 		cmocka_unit_test(test_license_as_xrdp_writes_it),
 		cmocka_unit_test(test_multitransport),
