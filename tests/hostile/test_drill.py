@@ -8,9 +8,12 @@ import re
 import shutil
 import signal
 import socket
+import threading
+import time
 
 import pytest
 import relay_site
+from matrix_site import MatrixSite
 
 DRILL = relay_site.BUILD / 'tests/lib/relay_drill/genkan-relay-sessions'
 
@@ -34,21 +37,22 @@ ATTEMPTS = {
 ALONE = [name for name, outcomes in ATTEMPTS.items() if outcomes]
 
 
-class Site(relay_site.RelaySite):
-    """With a relay beside whose program lies the other build of genkan-relay-sessions."""
+class DrilledRelay(relay_site.Relay):
+    """A relay beside whose program lies the other build of genkan-relay-sessions."""
 
+    def __init__(self, folder, broker, pki, **keys):
+        programs = folder.parent / 'programs'
+        programs.mkdir()
+        self.program = shutil.copy(relay_site.RELAY, programs)
+        shutil.copy(DRILL, programs)
+        super().__init__(folder, broker, pki, **keys)
+
+
+class Site(relay_site.RelaySite):
     def __init__(self, folder):
         super().__init__(folder, display=94)
         self.relay.close()
-        programs = folder / 'programs'
-        programs.mkdir()
-        shutil.copy(relay_site.RELAY, programs)
-        shutil.copy(DRILL, programs)
-        relay_site.RELAY, shipped = programs / 'genkan-relay', relay_site.RELAY
-        try:
-            self.relay = relay_site.Relay(folder / 'drilled', self.broker, self.pki)
-        finally:
-            relay_site.RELAY = shipped
+        self.relay = DrilledRelay(folder / 'drilled', self.broker, self.pki)
         os.chmod(folder, 0o755)
         self.canary = folder / 'canary'
         self.canary.write_text('other people\'s data')
@@ -134,3 +138,65 @@ def test_each_session_is_somebody_else(site):
     assert all(os.readlink(f'/proc/{pid}/ns/net') != host for pid in pids)
     for client in clients:
         client.close()
+
+
+# ---- the end of one, beside others ----
+
+SESSIONS, FRAME_S, LOOK_S = 12, 0.02, 1.5
+
+
+class Stream:
+    """A desktop with something new on it every 20 ms, and when that arrived."""
+
+    def __init__(self, session):
+        self.session, self.arrived, self.stopped = session, [], threading.Event()
+        threading.Thread(target=self._draw, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _draw(self):
+        while not self.stopped.wait(FRAME_S):
+            try:
+                self.session.guest.draw(b'frame' * 200)
+            except Exception:   # the one whose process was ended
+                return
+
+    def _watch(self):
+        seen, client = 0, self.session.client
+        while client.wait(lambda: len(client.fast) > seen, LOOK_S) and not self.stopped.is_set():
+            seen = len(client.fast)
+            self.arrived.append(time.monotonic())
+
+    def longest_gap(self, begin, end):
+        times = [begin] + [t for t in self.arrived if begin <= t <= end] + [end]
+        return max(b - a for a, b in zip(times, times[1:]))
+
+
+def test_crash_of_one_session_is_felt_by_no_other(tmp_path):
+    matrix = MatrixSite(tmp_path, relay=DrilledRelay)
+    try:
+        streams = [Stream(matrix.session()) for _ in range(SESSIONS)]
+        pid = matrix.relay.session_pid(streams[0].session.ticket)
+        time.sleep(LOOK_S)
+        killed = time.monotonic()
+        os.kill(pid, signal.SIGSEGV)
+        assert streams[0].session.client.wait_over(), 'its client is told by the end of its connection'
+        back = matrix.session()
+        back.works()
+        back_s = time.monotonic() - killed
+        time.sleep(max(0.0, killed + LOOK_S - time.monotonic()))
+        others = streams[1:]
+        before = max(s.longest_gap(killed - LOOK_S + 0.3, killed) for s in others)
+        after = max(s.longest_gap(killed, killed + LOOK_S) for s in others)
+        print(f'longest gap {before * 1000:.0f} ms before, {after * 1000:.0f} ms after; back after {back_s * 1000:.0f} ms')
+        # What one Python process for both ends of all streams adds is measured just before.
+        assert after < max(0.1, 2 * before)
+        assert back_s < 3
+        event = matrix.broker.wait_event(lambda e: e['session'] == streams[0].session.ticket.session and
+                                         e['kind'] == 'session_ended')
+        assert event['name'] == 'crashed'
+        for stream in others:
+            assert not stream.session.client.over
+            stream.stopped.set()
+            stream.session.finish()
+    finally:
+        matrix.close()

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 
 import pytest
-import guest_vm
 import relay_site
+from xrdp_desktop import USER, Desktop
 
 IMAGE = os.environ.get('GENKAN_TEST_IMAGE') or os.environ.get('GENKAN_IMAGE')
 pytestmark = [
@@ -16,41 +16,12 @@ pytestmark = [
     pytest.mark.skipif(relay_site.why_not() is not None, reason=str(relay_site.why_not())),
     pytest.mark.skipif(not IMAGE or not os.path.exists(IMAGE), reason='no golden image: GENKAN_IMAGE'),
 ]
-ACCEL = 'kvm' if os.environ.get('GENKAN_KVM') else 'tcg,thread=multi'
-USER = 'hanako'
-
-
-class Desktop:
-    def __init__(self, folder):
-        folder.mkdir()
-        self.key = guest_vm.SigningKey(str(folder))
-        self.vm = guest_vm.GuestVM(IMAGE, str(folder), accel=ACCEL).start()
-        self.vm.wait_event('ready', 180)
-        answer = self.vm.request(self.vm.identity(self.key), 180)
-        assert answer['ok'], answer
-        self.pin = answer['rdp_certificate_sha256']
-        self.agent = self.vm.agent
-
-    @property
-    def address(self):
-        return '127.0.0.1', self.vm.rdp_port
-
-    def password(self, **changes):
-        return self.key.credential(self.vm.desktop, 1, USER, display_name='Yamada Hanako', **changes)
-
-    def journal(self):
-        """Everything xrdp, sesman and chansrv have said."""
-        return self.agent.shell('journalctl -q --no-pager -b -o cat')
-
-    def processes(self, name):
-        return self.agent.shell(f'pgrep -u {USER} -x {name} || true').split()
-
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp('relay-xrdp')
     s = relay_site.RelaySite(folder, display=93)
-    s.desktop = Desktop(folder / 'desktop')
+    s.desktop = Desktop(folder / 'desktop', IMAGE)
     yield s
     s.desktop.vm.stop()
     s.close()

@@ -25,7 +25,7 @@ class Ticket:
         self.session = secrets.token_hex(8)
         self.guest, self.pin, self.credential, self.policy = guest, pin, credential, policy
         self.expires = time.monotonic() + lifetime_s
-        self.used, self.wrong = False, 0
+        self.used, self.wrong, self.exception = False, 0, None
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -136,7 +136,8 @@ class FakeBroker:
         return 200, {'session': t.session, 'user': t.credential['user'],
                      'desktop': {'id': '0123456789abcdef', 'name': 'gold-001', 'pool': 'gold'},
                      'guest': {'address': host, 'port': port, 'certificate_sha256': t.pin},
-                     'credential': t.credential, 'policy': t.policy}
+                     'credential': t.credential, 'policy': t.policy,
+                     **({'exception': t.exception} if t.exception else {})}
 
     def _watch_sessions(self, body):
         """Holds the question until a session it lists is over, as the real one does."""

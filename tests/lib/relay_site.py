@@ -237,6 +237,8 @@ class ShadowGuest:
 
 
 class Relay:
+    program = RELAY
+
     def __init__(self, folder, broker, pki, **keys):
         folder.mkdir()
         self.folder, self.log_path = folder, folder / 'relay.log'
@@ -251,7 +253,7 @@ class Relay:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([RELAY, '--config', self.config], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([self.program, '--config', self.config], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=open(self.log_path, 'ab'))
         self.port = int(wait_until(lambda: self.find(r'event=relay_listening .*port=(\d+)'),
                                    what=f'relay start: {self.log()}')[-1])
