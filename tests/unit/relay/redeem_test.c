@@ -136,6 +136,7 @@ static void test_events(void **state)
 			   .what = "device",
 			   .name = "rdpdr",
 			   .detail = "\"quoted\"",
+			   .rule = "sound",
 			   .client_address = "::1",
 			   .at_ms = 5,
 			   .count = 2 };
@@ -143,8 +144,9 @@ static void test_events(void **state)
 	json_t *first = json_array_get(json_object_get(body, "events"), 0);
 
 	assert_string_equal(json_string_value(json_object_get(first, "detail")), "\"quoted\"");
+	assert_string_equal(json_string_value(json_object_get(first, "rule")), "sound");
 	assert_int_equal(json_integer_value(json_object_get(first, "at_ms")), 5);
-	assert_int_equal(json_object_size(first), 8);
+	assert_int_equal(json_object_size(first), 9);
 }
 
 int main(void)
