@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/sys/clock.h"
+#include "common/sys/fault.h"
 #include "common/sys/log.h"
 #include "common/sys/work.h"
 
@@ -26,6 +27,25 @@ struct state_queue {
 	bool closing;
 };
 
+/* The words of the audit log's row, and of `explain pool`. */
+static void tell_push(const char *pool, const struct store_push *push, enum rollout_event event)
+{
+	log_info("push", kv_str("pool", pool), kv_str("image", push->image),
+		 kv_str("step", rollout_event_word(event)),
+		 kv_str("code", reason_word(push->rollout.why)),
+		 kv_int("current", push->rollout.current), kv_int("next", push->rollout.next),
+		 kv_int("refused", push->rollout.refused), kv_str("detail", push->detail));
+}
+
+static int open_store(struct state_queue *queue, struct error *err)
+{
+	int rc = store_open(queue->config.path, &queue->store, err);
+
+	if (rc == 0)
+		store_on_push(queue->store, tell_push);
+	return rc;
+}
+
 int state_queue_new(struct loop *loop, const struct state_queue_config *config,
 		    struct state_queue **out, struct error *err)
 {
@@ -34,7 +54,7 @@ int state_queue_new(struct loop *loop, const struct state_queue_config *config,
 	queue->config = *config;
 	queue->config.path = queue->path = xstrdup(config->path);	/* to open it again */
 	list_init(&queue->waiting);
-	int rc = store_open(config->path, &queue->store, err);
+	int rc = open_store(queue, err);
 	if (rc < 0)
 		return rc;
 	queue->work = work_new(loop, "store", 1, 2);
@@ -79,7 +99,7 @@ static int run_group(struct group *group, struct error *err)
 	int rc = 0;
 
 	if (!queue->store)
-		rc = store_open(queue->config.path, &queue->store, err);
+		rc = open_store(queue, err);
 	if (rc == 0)
 		rc = store_begin(queue->store, err);
 	if (rc < 0)
@@ -98,7 +118,10 @@ static int run_group(struct group *group, struct error *err)
 	}
 	if (group->touched)
 		group->moved |= replenish(queue);
-	return store_commit(queue->store, err);
+	FAULT_POINT("commit_begin");
+	rc = store_commit(queue->store, err);
+	FAULT_POINT("commit_done");
+	return rc;
 }
 
 static void group_run(void *arg)

@@ -26,6 +26,8 @@ static const struct option options[] = {
 	{ "--version", NULL, AT(version), true, "print the version" },
 	{ "--image-dir", "DIR", AT(image_dir), false, "folder of images that hosts share, instead of the broker" },
 	{ "--channel", "NAME", AT(channel), false, "stable (default) or canary" },
+	{ "--publication", "N", AT(publication), false, "that one instead of the usual" },
+	{ "--to", "N", AT(publication), false, "that one instead of the one before" },
 	{ "--limit", "N", AT(limit), false, "at most so many, the newest" },
 	{ "--user", "NAME", AT(user), false, "the user's name" },
 	{ "--pool", "NAME", AT(pool), false, "the pool's name" },

@@ -15,7 +15,7 @@ struct arguments {
 	const char *broker, *ca, *certificate, *key, *config;
 	bool json, help, version;
 	/* for some */
-	const char *image_dir, *channel;
+	const char *image_dir, *channel, *publication;
 	const char *limit, *password_file;
 	const char *user, *pool, *hours, *reason, *device;
 	bool all, denied;

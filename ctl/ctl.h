@@ -68,6 +68,8 @@ int host_token(struct ctl *ctl, struct error *err);
 int template_list(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);
 int image_publish(struct ctl *ctl, struct error *err);
+int image_promote(struct ctl *ctl, struct error *err);
+int image_rollback(struct ctl *ctl, struct error *err);
 int image_show(struct ctl *ctl, struct error *err);
 int exception_grant(struct ctl *ctl, struct error *err);
 int exception_approve(struct ctl *ctl, struct error *err);
@@ -83,6 +85,7 @@ int directory_test(struct ctl *ctl, struct error *err);
 int staff_login(struct ctl *ctl, struct error *err);
 int staff_logout(struct ctl *ctl, struct error *err);
 int staff_whoami(struct ctl *ctl, struct error *err);
+int explain_pool(struct ctl *ctl, struct error *err);
 int explain_user(struct ctl *ctl, struct error *err);
 int revoke_all(struct ctl *ctl, struct error *err);
 

@@ -49,6 +49,36 @@ static void print_policy(const json_t *policy)
 	putchar('\n');
 }
 
+/* Where a pool stands with the publications of its image. */
+static void print_push(const json_t *push)
+{
+	int64_t next = ctl_int(push, "next"), refused = ctl_int(push, "refused");
+	const char *code = ctl_text(push, "code");
+
+	if (!json_is_object(push))
+		return;
+	printf("    push:     publication %lld", (long long)ctl_int(push, "current"));
+	if (next)
+		printf(", trying %lld", (long long)next);
+	if (refused)
+		printf(", refused %lld", (long long)refused);
+	printf(", %s: %s\n", code, meaning(code));
+	if (*ctl_text(push, "detail"))
+		printf("    because:  %s\n", ctl_text(push, "detail"));
+}
+
+static void print_health(const json_t *push)
+{
+	const json_t *h = json_object_get(push, "health");
+
+	if (!ctl_int(push, "next") && !ctl_int(push, "refused"))
+		return;
+	printf("    seen:     %lld ready, %lld failed starts, %lld died, %lld logins, %lld failed\n",
+	       (long long)ctl_int(h, "ready"), (long long)ctl_int(h, "failed"),
+	       (long long)ctl_int(h, "crashed"), (long long)ctl_int(h, "logins"),
+	       (long long)ctl_int(h, "logins_failed"));
+}
+
 static void print_pool(const json_t *pool)
 {
 	const char *code = ctl_text(pool, "code");
@@ -60,6 +90,7 @@ static void print_pool(const json_t *pool)
 		return;
 	printf("    image:    %s\n", ctl_text(pool, "image"));
 	print_policy(json_object_get(pool, "policy"));
+	print_push(json_object_get(pool, "push"));
 	print_desktop(json_object_get(pool, "desktop"));
 	print_waiting(json_object_get(pool, "waiting"));
 }
@@ -78,21 +109,83 @@ static void print_answer(const json_t *answer)
 		print_pool(element);
 }
 
-int explain_user(struct ctl *ctl, struct error *err)
+static void put_query(struct buf *path, const char *key, const char *value)
+{
+	char *escaped = curl_easy_escape(NULL, value, 0);
+
+	buf_printf(path, "%s%s=%s", path->len ? "&" : "/v1/admin/explain?", key,
+		   escaped ? escaped : "");
+	curl_free(escaped);
+}
+
+static void print_hosts(const json_t *hosts, const char *title)
+{
+	const json_t *host;
+	size_t i;
+
+	json_array_foreach(hosts, i, host)
+		printf("    %s %s: %s: %s\n", title, ctl_text(host, "host"), ctl_text(host, "code"),
+		       meaning(ctl_text(host, "code")));
+}
+
+static void print_trouble(const json_t *t)
+{
+	printf("    trouble:  publication %lld on %s: %lld failed starts in a row: %s\n",
+	       (long long)ctl_int(t, "publication"), ctl_text(t, "host"),
+	       (long long)ctl_int(t, "failures"), ctl_text(t, "reason"));
+}
+
+static void print_pool_answer(const json_t *answer)
+{
+	const json_t *counts = json_object_get(answer, "counts"), *trouble;
+	size_t i;
+
+	printf("%s (%s)\n    result:   %s: %s\n", ctl_text(answer, "pool"), ctl_text(answer, "title"),
+	       ctl_text(answer, "code"), meaning(ctl_text(answer, "code")));
+	printf("    desktops: %lld in use, %lld spares ready, %lld coming, %lld failed, %lld leaving; "
+	       "%lld spares wanted, at most %lld in all\n",
+	       (long long)ctl_int(counts, "assigned"), (long long)ctl_int(counts, "spare_ready"),
+	       (long long)ctl_int(counts, "spare_coming"), (long long)ctl_int(counts, "failed"),
+	       (long long)ctl_int(counts, "leaving"), (long long)ctl_int(answer, "spare"),
+	       (long long)ctl_int(answer, "max"));
+	printf("    in line:  %lld\n", (long long)ctl_int(counts, "waiting"));
+	print_push(json_object_get(answer, "push"));
+	print_health(json_object_get(answer, "push"));
+	print_hosts(json_object_get(answer, "hosts"), "host");
+	print_hosts(json_object_get(answer, "next_hosts"), "for what is tried:");
+	json_array_foreach(json_object_get(answer, "troubles"), i, trouble)
+		print_trouble(trouble);
+}
+
+static int ask(struct ctl *ctl, struct buf *path, void (*print)(const json_t *answer),
+	       struct error *err)
 {
 	OWNED(json_decref) json_t *answer = NULL;
-	OWNED(buf_done) struct buf path = BUF_LIMIT(4096);
-	char *name = curl_easy_escape(NULL, ctl->args.values[0], 0);
+	int rc = ctl_request(ctl, "GET", buf_text(path), NULL, &answer, err);
 
-	buf_printf(&path, "/v1/admin/explain?user=%s", name ? name : "");
-	curl_free(name);
-
-	int rc = ctl_request(ctl, "GET", buf_text(&path), NULL, &answer, err);
 	if (rc < 0)
 		return rc;
 	if (ctl->args.json)
 		ctl_print_json(answer);
 	else
-		print_answer(answer);
+		print(answer);
 	return 0;
+}
+
+int explain_pool(struct ctl *ctl, struct error *err)
+{
+	OWNED(buf_done) struct buf path = BUF_LIMIT(4096);
+
+	put_query(&path, "pool", ctl->args.values[0]);
+	return ask(ctl, &path, print_pool_answer, err);
+}
+
+int explain_user(struct ctl *ctl, struct error *err)
+{
+	OWNED(buf_done) struct buf path = BUF_LIMIT(4096);
+
+	put_query(&path, "user", ctl->args.values[0]);
+	if (ctl->args.pool)
+		put_query(&path, "pool", ctl->args.pool);
+	return ask(ctl, &path, print_answer, err);
 }

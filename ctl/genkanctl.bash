@@ -10,13 +10,13 @@ _genkanctl() {
 	--image-dir) _filedir -d; return ;;
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
 	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
-	--broker | --limit | --user | --pool | --hours | --reason) return ;;
+	--broker | --limit | --publication | --to | --user | --pool | --hours | --reason) return ;;
 	esac
 
 	local i noun='' verb=''
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | \
+		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | --publication | --to | \
 			--user | --pool | --hours | --reason | --device | --password-file)
 			((i++)) ;;
 		-*) ;;
@@ -34,7 +34,9 @@ _genkanctl() {
 	host) [ -n "$verb" ] || next='list token' ;;
 	template) [ -n "$verb" ] || next='list' ;;
 	image)
-		[ -n "$verb" ] || next='list show publish'
+		[ -n "$verb" ] || next='list show publish promote rollback'
+		[ "$verb" = promote ] && common+=' --publication --reason'
+		[ "$verb" = rollback ] && common+=' --to --reason'
 		[ "$verb" = publish ] && common+=' --image-dir --channel --reason' ;;
 	session)
 		[ -n "$verb" ] || next='list end'
@@ -52,7 +54,9 @@ _genkanctl() {
 		[ -n "$verb" ] || next='test'
 		common+=' --password-file' ;;
 	login) common+=' --password-file' ;;
-	explain) [ -n "$verb" ] || next='user' ;;
+	explain)
+		[ -n "$verb" ] || next='user pool'
+		[ "$verb" = user ] && common+=' --pool' ;;
 	revoke) common+=' --all' ;;
 	esac
 	case $cur in

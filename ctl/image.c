@@ -109,6 +109,40 @@ static void print_host(const json_t *host)
 	printf("%s%s\n", *ctl_text(host, "reason") ? ": " : "", ctl_text(host, "reason"));
 }
 
+static void print_pool(const json_t *p)
+{
+	int64_t next = ctl_int(p, "next"), refused = ctl_int(p, "refused");
+
+	printf("  %-16s publication %lld", ctl_text(p, "pool"), (long long)ctl_int(p, "current"));
+	if (next)
+		printf(", trying %lld", (long long)next);
+	if (refused)
+		printf(", refused %lld", (long long)refused);
+	printf(": %s%s%s\n", ctl_text(p, "code"), *ctl_text(p, "detail") ? ": " : "",
+	       ctl_text(p, "detail"));
+}
+
+static void print_move(const json_t *m)
+{
+	OWNED(buf_done) struct buf when = BUF_LIMIT(64);
+
+	table_time_text(ctl_int(m, "at_ms"), &when);
+	printf("  %s %s %s %lld -> %lld by %s%s%s\n", buf_text(&when), ctl_text(m, "kind"),
+	       ctl_text(m, "channel"), (long long)ctl_int(m, "from"), (long long)ctl_int(m, "to"),
+	       ctl_text(m, "who"), *ctl_text(m, "reason") ? ": " : "", ctl_text(m, "reason"));
+}
+
+static void print_list(const json_t *list, const char *title, void (*print)(const json_t *item))
+{
+	const json_t *item;
+	size_t i;
+
+	if (json_array_size(list))
+		puts(title);
+	json_array_foreach(list, i, item)
+		print(item);
+}
+
 static void print_publication(const json_t *p)
 {
 	const json_t *host;
@@ -127,9 +161,7 @@ static void print_publication(const json_t *p)
 int image_show(struct ctl *ctl, struct error *err)
 {
 	OWNED(json_decref) json_t *answer = NULL;
-	const json_t *publication;
 	char path[128];
-	size_t i;
 
 	if (!pool_name_valid(ctl->args.values[0]))
 		return error_set(err, EINVAL, "%s: is not a valid image name", ctl->args.values[0]);
@@ -141,7 +173,48 @@ int image_show(struct ctl *ctl, struct error *err)
 		ctl_print_json(answer);
 		return 0;
 	}
-	json_array_foreach(json_object_get(answer, "publications"), i, publication)
-		print_publication(publication);
+	print_list(json_object_get(answer, "publications"), ctl->args.values[0], print_publication);
+	print_list(json_object_get(answer, "pools"), "pools", print_pool);
+	print_list(json_object_get(answer, "moves"), "channels", print_move);
 	return 0;
+}
+
+/* -------------------------------------------------------------------------------- channels */
+
+static int move(struct ctl *ctl, const char *verb, struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	const char *name = ctl->args.values[0], *number = ctl->args.publication;
+	json_t *body = json_object();
+	char path[128];
+	int rc;
+
+	json_object_set_new(body, "reason", json_string(ctl->args.reason ? ctl->args.reason : ""));
+	if (number && (strspn(number, "0123456789") != strlen(number) || strlen(number) > 9 ||
+		       atoi(number) < 1)) {
+		json_decref(body);
+		return error_set(err, EINVAL, "%s: is not the number of a publication", number);
+	}
+	if (number)
+		json_object_set_new(body, "publication", json_integer(atoi(number)));
+	snprintf(path, sizeof(path), "/v1/admin/images/%s/%s", pool_name_valid(name) ? name : "-",
+		 verb);
+	if ((rc = ctl_request(ctl, "POST", path, body, &answer, err)) < 0)
+		return rc;
+	if (ctl->args.json)
+		ctl_print_json(answer);
+	else
+		printf("%s: stable %lld -> %lld\n", name, (long long)ctl_int(answer, "from"),
+		       (long long)ctl_int(answer, "to"));
+	return 0;
+}
+
+int image_promote(struct ctl *ctl, struct error *err)
+{
+	return move(ctl, "promote", err);
+}
+
+int image_rollback(struct ctl *ctl, struct error *err)
+{
+	return move(ctl, "rollback", err);
 }

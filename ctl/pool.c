@@ -15,7 +15,10 @@ static void row(struct table *table, const json_t *p)
 	OWNED(buf_done) struct buf image_text = BUF_LIMIT(128);
 	int64_t publication = ctl_int(image, "publication");
 
-	if (publication)
+	if (json_is_object(json_object_get(p, "push")))
+		buf_printf(&image_text, "%s/%lld", ctl_text(image, "name"),
+			   (long long)ctl_int(json_object_get(p, "push"), "current"));
+	else if (publication)
 		buf_printf(&image_text, "%s/%lld", ctl_text(image, "name"), (long long)publication);
 	else
 		buf_printf(&image_text, "%s/%s", ctl_text(image, "name"), ctl_text(image, "channel"));

@@ -13,7 +13,8 @@ static void put_value(const json_t *value, struct buf *out)
 /* The state of a pool, not part of its definition. */
 static bool is_state(const char *key)
 {
-	return strcmp(key, "counts") == 0 || strcmp(key, "troubles") == 0;
+	return strcmp(key, "counts") == 0 || strcmp(key, "troubles") == 0 ||
+	       strcmp(key, "push") == 0;
 }
 
 /* Keys that go away. */

@@ -46,6 +46,18 @@ static int parse_idle_action(const struct yamlf_field *field, const char *text, 
 	return 0;
 }
 
+static int parse_percent(const struct yamlf_field *field, const char *text, void *slot,
+			 struct error *err)
+{
+	size_t digits = strspn(text, "0123456789");
+	long percent = digits && digits < 4 ? strtol(text, NULL, 10) : -1;
+
+	if (percent < 0 || percent > 100 || strcmp(text + digits, "%") != 0)
+		return error_set(err, EINVAL, "must be a share such as 10%%; 0%% and 100%%: all at once");
+	*(int64_t *)slot = percent;
+	return 0;
+}
+
 static int parse_allow(const struct yamlf_field *field, const char *text, void *slot,
 		       struct error *err)
 {
@@ -106,6 +118,16 @@ static const struct yamlf_field user_disk_fields[] = {
 	{ 0 },
 };
 
+static const struct yamlf_field rollout_fields[] = {
+	{ "canary", YAMLF_WORD, AT(rollout_canary), .parse = parse_percent,
+	  .help = "share that gets a new publication first" },
+	{ "window", YAMLF_WORD, AT(rollout_window_ms), .parse = parse_timeout,
+	  .help = "how long that share is watched" },
+	{ "max_failures", YAMLF_INT, AT(rollout_max_failures), .min = 0, .max = 1000,
+	  .help = "so many failures of a kind are chance" },
+	{ 0 },
+};
+
 static const struct yamlf_field desktop_fields[] = {
 	{ "cpus", YAMLF_INT, AT(desktop.cpus), .min = 1, .max = 64, .required = true,
 	  .help = "virtual processors" },
@@ -162,6 +184,8 @@ const struct yamlf_field pool_fields[] = {
 	{ "standard_clients", YAMLF_WORD, AT(standard_clients), .parse = parse_allow,
 	  .help = "allow or deny: clients other than Genkan's" },
 	{ "user_disk", YAMLF_MAP, .fields = user_disk_fields, .help = "a home of their own for users" },
+	{ "rollout", YAMLF_MAP, .fields = rollout_fields,
+	  .help = "how a new publication comes into the pool" },
 	{ "desktop", YAMLF_MAP, .fields = desktop_fields, .required = true,
 	  .help = "hardware of each desktop" },
 	{ "policy", YAMLF_MAP, .fields = policy_fields, .help = "what a session may redirect" },
@@ -195,6 +219,9 @@ int pool_file_parse(const char *name, struct span text, struct pool *out, struct
 
 	pool->on_logoff = ON_LOGOFF_NOT_SAID;
 	pool->disconnect_timeout_ms = POOL_DISCONNECT_DEFAULT_MS;
+	pool->rollout_canary = POOL_CANARY_DEFAULT;
+	pool->rollout_window_ms = POOL_WINDOW_DEFAULT_MS;
+	pool->rollout_max_failures = POOL_FAILURES_DEFAULT;
 	if (yamlf_parse(name, text, &doc, problems) < 0 ||
 	    yamlf_fill(doc, pool_fields, pool, problems) < 0)
 		return -EINVAL;

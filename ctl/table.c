@@ -123,7 +123,7 @@ void table_bytes(struct table *table, int64_t bytes)
 	table_text(table, text);
 }
 
-void table_time(struct table *table, int64_t at_ms)
+void table_time_text(int64_t at_ms, struct buf *out)
 {
 	char text[32] = "-";
 	time_t seconds = at_ms / 1000;
@@ -131,7 +131,15 @@ void table_time(struct table *table, int64_t at_ms)
 
 	if (at_ms && localtime_r(&seconds, &tm))
 		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	table_text(table, text);
+	buf_put_text(out, text);
+}
+
+void table_time(struct table *table, int64_t at_ms)
+{
+	OWNED(buf_done) struct buf text = BUF_LIMIT(64);
+
+	table_time_text(at_ms, &text);
+	table_text(table, buf_text(&text));
 }
 
 static void measure(const struct table *table, int *widths)

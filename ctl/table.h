@@ -21,6 +21,7 @@ void table_int(struct table *table, int64_t value);
 void table_bytes(struct table *table, int64_t bytes);
 /* Local time to the second; "-" for 0. */
 void table_time(struct table *table, int64_t at_ms);
+void table_time_text(int64_t at_ms, struct buf *out);
 /* `width` in columns of the terminal; 0: as wide as it gets. */
 void table_render(const struct table *table, int width, struct buf *out);
 

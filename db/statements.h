@@ -38,8 +38,8 @@
 	"SELECT name, title, image, channel, publication, assignment, size_max, size_spare, "      \
 	"cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, schedule, max_per_user, "  \
 	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, standard_clients, "            \
-	"user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, deleted "                   \
-	"FROM pool "
+	"user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, rollout_canary, "           \
+	"rollout_window_ms, rollout_max_failures, deleted FROM pool "
 
 #define IMAGE_SELECT                                                                               \
 	"SELECT i.name, i.publication, i.sha256, i.size_bytes, i.published_at_ms, "                \
@@ -74,8 +74,10 @@
 	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, "  \
 	  "schedule, max_per_user, on_logoff, disconnect_timeout_ms, self_restart, self_reset, "   \
 	  "standard_clients, user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, "       \
+	  "rollout_canary, rollout_window_ms, rollout_max_failures, "                              \
 	  "deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "    \
-	  "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, 0, $26) "              \
+	  "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, 0, "    \
+	  "$29) "                                                                                  \
 	  "ON CONFLICT (name) DO UPDATE SET title = excluded.title, image = excluded.image, "      \
 	  "channel = excluded.channel, publication = excluded.publication, "                       \
 	  "assignment = excluded.assignment, size_max = excluded.size_max, "                       \
@@ -89,6 +91,9 @@
 	  "standard_clients = excluded.standard_clients, "                                         \
 	  "user_disk_bytes = excluded.user_disk_bytes, overlay_bytes = excluded.overlay_bytes, "   \
 	  "idle_timeout_ms = excluded.idle_timeout_ms, idle_action = excluded.idle_action, "       \
+	  "rollout_canary = excluded.rollout_canary, "                                             \
+	  "rollout_window_ms = excluded.rollout_window_ms, "                                       \
+	  "rollout_max_failures = excluded.rollout_max_failures, "                                 \
 	  "deleted = 0, changed_at_ms = excluded.changed_at_ms")                                   \
 	X(POOL_MARK_DELETED, "UPDATE pool SET deleted = 1, changed_at_ms = $1 WHERE name = $2")    \
 	X(POOLS_PURGE, "DELETE FROM pool WHERE deleted = 1 "                                       \
@@ -154,14 +159,56 @@
 	X(CHANNEL_PUT, "INSERT INTO image_channel (name, channel, publication) "                   \
 	  "VALUES ($1, $2, $3) ON CONFLICT (name, channel) "                                       \
 	  "DO UPDATE SET publication = excluded.publication")                                      \
-	X(IMAGE_OF_POOL, "SELECT i.sha256 FROM pool p JOIN image i ON i.name = p.image "           \
-	  "LEFT JOIN image_channel c ON c.name = p.image AND c.channel = p.channel "               \
-	  "WHERE p.name = $1 AND i.publication = "                                                 \
-	  "(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END)")               \
+	X(CHANNEL_FIND, "SELECT publication FROM image_channel WHERE name = $1 AND channel = $2")  \
+	X(CHANNEL_BEFORE, "SELECT COALESCE((SELECT MAX(to_publication) FROM image_move "           \
+	  "WHERE name = $1 AND channel = $2 AND to_publication < $3), "                            \
+	  "(SELECT MAX(publication) FROM image WHERE name = $1 AND publication < $3), 0)")         \
+	X(MOVE_PUT, "INSERT INTO image_move (id, name, channel, from_publication, "                \
+	  "to_publication, kind, who, reason, at_ms) "                                             \
+	  "SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8 FROM image_move")       \
+	X(MOVES, "SELECT channel, from_publication, to_publication, kind, who, reason, at_ms "     \
+	  "FROM image_move WHERE name = $1 ORDER BY id DESC LIMIT 100")                            \
+	X(IMAGE_SHA, "SELECT sha256 FROM image WHERE name = $1 AND publication = $2")              \
+	X(IMAGE_OF_POOL, "SELECT i.sha256 FROM rollout r JOIN image i ON i.name = r.image "        \
+	  "AND i.publication = r.current WHERE r.pool = $1")                                       \
+	X(ROLLOUT_FIND, "SELECT image, current, next, refused, began_at_ms, why, detail "          \
+	  "FROM rollout WHERE pool = $1")                                                          \
+	X(ROLLOUT_PUT, "INSERT INTO rollout (pool, image, current, next, refused, began_at_ms, "   \
+	  "why, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (pool) "               \
+	  "DO UPDATE SET image = excluded.image, current = excluded.current, "                     \
+	  "next = excluded.next, refused = excluded.refused, "                                     \
+	  "began_at_ms = excluded.began_at_ms, why = excluded.why, detail = excluded.detail")      \
+	X(ROLLOUT_FORGIVE, "UPDATE rollout SET refused = 0 WHERE image = $1 AND refused = $2")     \
+	X(HEALTH_FIND, "SELECT ready, ready_since_ms, first_start_ms, failed, crashed, logins, "   \
+	  "logins_failed, reason FROM image_health WHERE pool = $1 AND sha256 = $2")               \
+	X(HEALTH_DROP, "DELETE FROM image_health WHERE pool = $1 AND sha256 = $2")                 \
+	X(HEALTH_ADD, "INSERT INTO image_health (pool, sha256, ready, ready_since_ms, "            \
+	  "first_start_ms, failed, crashed, logins, logins_failed, reason) "                       \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (pool, sha256) "           \
+	  "DO UPDATE SET ready_since_ms = CASE WHEN image_health.ready > 0 "                       \
+	  "THEN image_health.ready_since_ms ELSE excluded.ready_since_ms END, "                    \
+	  "first_start_ms = CASE WHEN image_health.ready > 0 THEN image_health.first_start_ms "    \
+	  "ELSE excluded.first_start_ms END, ready = image_health.ready + excluded.ready, "        \
+	  "failed = image_health.failed + excluded.failed, "                                       \
+	  "crashed = image_health.crashed + excluded.crashed, "                                    \
+	  "logins = image_health.logins + excluded.logins, "                                       \
+	  "logins_failed = image_health.logins_failed + excluded.logins_failed, "                  \
+	  "reason = CASE WHEN excluded.reason <> '' THEN excluded.reason "                         \
+	  "ELSE image_health.reason END")                                                          \
+	X(POOL_IMAGES, "SELECT d.image_sha256, "                                                   \
+	  "SUM(CASE WHEN a.desktop IS NOT NULL THEN 1 ELSE 0 END), "                               \
+	  "SUM(CASE WHEN a.desktop IS NULL AND d.state = 'ready' THEN 1 ELSE 0 END), "             \
+	  "SUM(CASE WHEN a.desktop IS NULL AND d.state <> 'ready' THEN 1 ELSE 0 END) "             \
+	  "FROM desktop d LEFT JOIN assignment a ON a.desktop = d.id WHERE d.pool = $1 "           \
+	  "AND d.want = 'running' AND d.state <> 'error' GROUP BY d.image_sha256 "                 \
+	  "ORDER BY d.image_sha256")                                                               \
 	X(IMAGES_OF_HOST, "SELECT i.name, i.sha256, i.size_bytes, COALESCE((SELECT k.held "       \
 	  "FROM image_content k WHERE k.sha256 = i.sha256), 0) FROM image i WHERE "              \
 	  "i.sha256 IN (SELECT d.image_sha256 FROM desktop d WHERE d.host = $1 "                   \
-	  "AND d.want = 'running') OR EXISTS (SELECT 1 FROM pool p LEFT JOIN image_channel c "     \
+	  "AND d.want = 'running') OR EXISTS (SELECT 1 FROM rollout r JOIN pool p "                \
+	  "ON p.name = r.pool AND p.deleted = 0 WHERE r.image = i.name "                           \
+	  "AND (i.publication = r.current OR i.publication = r.next)) "                            \
+	  "OR EXISTS (SELECT 1 FROM pool p LEFT JOIN image_channel c "                             \
 	  "ON c.name = p.image AND c.channel = p.channel WHERE p.image = i.name "                  \
 	  "AND p.deleted = 0 AND i.publication = "                                                 \
 	  "(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END)) "              \
@@ -246,6 +293,10 @@
 	  "AND d.changed_at_ms <= $3 "                                                             \
 	  "ORDER BY CASE WHEN d.state = 'ready' THEN 1 ELSE 0 END, d.created_at_ms DESC, d.id "    \
 	  "LIMIT $4")                                                                              \
+	X(SPARES_OF_IMAGE, DESKTOP_SELECT "WHERE d.pool = $1 AND a.desktop IS NULL "               \
+	  "AND d.want = 'running' AND d.image_sha256 = $2 AND d.state <> 'error' "                 \
+	  "AND (CASE WHEN d.state = 'ready' THEN 1 ELSE 0 END) = $3 "                              \
+	  "ORDER BY d.created_at_ms, d.id LIMIT $4")                                               \
 	X(FAILED_LATELY, "SELECT COUNT(*) FROM desktop d LEFT JOIN assignment a "                  \
 	  "ON a.desktop = d.id WHERE d.pool = $1 AND a.desktop IS NULL "                           \
 	  "AND d.want = 'running' AND d.state = 'error' AND d.changed_at_ms > $2")                 \

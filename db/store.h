@@ -25,6 +25,7 @@
 #include "pool/exception.h"
 #include "pool/pool.h"
 #include "pool/reason.h"
+#include "pool/rollout.h"
 #include "pool/stay.h"
 
 #define STORE_ID_SIZE 17	/* 16 lowercase hex digits: desktops, RDP sessions */
@@ -110,6 +111,21 @@ DEFINE_OWNED_VALUE(store_pool_changes_done, struct store_pool_changes);
 int store_pools_apply(struct store *store, const struct pool *pools, size_t count, bool dry_run,
 		      int64_t now_ms, struct store_pool_changes *out, struct error *err) MUST_CHECK;
 int store_pools(struct store *store, struct store_pool_list *out, struct error *err) MUST_CHECK;
+/* Why the pool's next desktop of this content would not come to each host, by name; REASON_OK: it
+ * could. */
+struct store_host_verdict {
+	char host[STORE_NAME_SIZE];
+	enum reason reason;
+};
+struct store_verdict_list {
+	struct store_host_verdict *items;
+	size_t count;
+};
+void store_verdict_list_done(struct store_verdict_list *list);
+DEFINE_OWNED_VALUE(store_verdict_list_done, struct store_verdict_list);
+int store_pool_hosts(struct store *store, const struct pool *pool, const char *image_sha256,
+		     int64_t silent_before_ms, int64_t now_ms, struct store_verdict_list *out,
+		     struct error *err) MUST_CHECK;
 int store_pool_find(struct store *store, const char *name, struct pool *out,
 		    struct error *err) MUST_CHECK;
 /* For logins: the pools as they are now, read again only when one has changed. Inside a group.
@@ -132,12 +148,29 @@ struct store_pool_count {	/* for `pool list` */
 int store_pool_count(struct store *store, const char *name, struct store_pool_count *out,
 		     struct error *err) MUST_CHECK;
 
+/* Where a pool stands with the publications of its image. */
+struct store_push {
+	char image[POOL_NAME_SIZE];
+	struct rollout rollout;
+	char current_sha256[STORE_SHA256_SIZE], next_sha256[STORE_SHA256_SIZE];
+	char refused_sha256[STORE_SHA256_SIZE];
+	struct rollout_health base, health;	/* of the current; of the tried or refused one */
+	char detail[STORE_TEXT_SIZE];		/* the host's words for its last failure */
+};
+/* For the log: called with each step of a push, which is in the audit log, too. */
+typedef void store_push_fn(const char *pool, const struct store_push *push,
+			   enum rollout_event event);
+void store_on_push(struct store *store, store_push_fn *fn);
+/* -ENOENT: nothing was ever published for it. */
+int store_push_find(struct store *store, const char *pool, struct store_push *out,
+		    struct error *err) MUST_CHECK;
+
 struct store_replenish {
 	int64_t silent_before_ms;	/* hosts not heard of since then get nothing new */
 	int week_minute;		/* local time, for schedules: pool/schedule.h */
 	int64_t now_ms;
 };
-/* Brings every pool to its wanted number of spares (planner_plan_site): orders new ones on hosts
+/* Takes pools a step towards the publications they follow, and brings every pool to its wanted number of spares (planner_plan_site): orders new ones on hosts
  * with room, lets surplus and failed ones go, and gives those that are there to the users in line.
  * `changed` counts desktops ordered, let go or given. A pool for which no host has room is simply
  * left short. A failed spare is replaced a minute after it failed, not at once. Idempotent; call
@@ -148,16 +181,18 @@ int store_pools_replenish(struct store *store, const struct store_replenish *rep
 /* Starts of a pool's image that failed on a host. From the second failure in a row on the host is
  * spared more of them for a while that doubles; one that becomes ready ends the trouble. */
 struct store_trouble {
+	int64_t publication;
 	char host[STORE_NAME_SIZE];
 	int64_t failures, paused_until_ms;
 	char reason[STORE_TEXT_SIZE];
 };
 struct store_trouble_list {
-	struct store_trouble *items;	/* by host */
+	struct store_trouble *items;	/* by publication and host */
 	size_t count;
 };
 void store_trouble_list_done(struct store_trouble_list *list);
 DEFINE_OWNED_VALUE(store_trouble_list_done, struct store_trouble_list);
+/* Of all its publications that are in use or being tried. */
 int store_pool_troubles(struct store *store, const char *pool, struct store_trouble_list *out,
 			struct error *err) MUST_CHECK;
 
@@ -178,11 +213,41 @@ struct store_image_list {
 void store_image_list_done(struct store_image_list *list);
 DEFINE_OWNED_VALUE(store_image_list_done, struct store_image_list);
 
+/* A channel that is pointed elsewhere: by whom and why. Strings borrowed. */
+struct store_move {
+	const char *name, *channel;
+	int64_t publication;	/* that it is to point to; not looked at by store_image_publish() */
+	const char *kind;	/* "publish", "promote", "rollback" */
+	const char *who, *reason;
+	int64_t now_ms;
+};
+/* -ENOENT: no such publication. Pools that refused the publication try it again, unless it is just
+ * published. */
+int store_channel_move(struct store *store, const struct store_move *move,
+		       struct error *err) MUST_CHECK;
+/* Where it points; -ENOENT: nowhere. */
+int store_channel_find(struct store *store, const char *name, const char *channel,
+		       int64_t *publication, struct error *err) MUST_CHECK;
+/* The newest older publication that it pointed to, or else that there is. -ENOENT: none. */
+int store_channel_before(struct store *store, const char *name, const char *channel,
+			 int64_t *publication, struct error *err) MUST_CHECK;
+struct store_move_row {
+	char channel[POOL_NAME_SIZE], kind[16], who[STORE_USER_SIZE], reason[STORE_TEXT_SIZE];
+	int64_t from, to, at_ms;
+};
+struct store_move_list {
+	struct store_move_row *items;	/* newest first */
+	size_t count;
+};
+void store_move_list_done(struct store_move_list *list);
+DEFINE_OWNED_VALUE(store_move_list_done, struct store_move_list);
+int store_moves(struct store *store, const char *name, struct store_move_list *out,
+		struct error *err) MUST_CHECK;
+
 /* Registers the content under the name as the next publication and points the channel ("stable" or
  * "canary") at it. Content that is already there keeps its number and only the channel moves. */
-int store_image_publish(struct store *store, const char *name, const char *channel,
-			const char *sha256, int64_t size_bytes, int64_t now_ms,
-			struct store_image *out, struct error *err) MUST_CHECK;
+int store_image_publish(struct store *store, const struct store_move *move, const char *sha256,
+			int64_t size_bytes, struct store_image *out, struct error *err) MUST_CHECK;
 int store_images(struct store *store, struct store_image_list *out, struct error *err) MUST_CHECK;
 
 /* What the content with this hash consists of: hashes of its pieces as one line of hex. `held`: the

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "common/sys/fault.h"
 
 int store_assignment_find(struct store *store, const char *user_key, const char *pool,
 			  struct store_desktop *out, struct error *err)
@@ -80,6 +81,7 @@ int store_assign(struct store *store, const char *desktop, const char *user_key,
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
 	}
+	FAULT_POINT("assign_row");
 	if ((rc = set_user_state(store, desktop, DESKTOP_ASSIGNED, now_ms, err)) < 0 ||
 	    (rc = store_user_disk_assign(store, desktop, user_key, pool, now_ms, err)) < 0)
 		return rc;
@@ -124,6 +126,20 @@ static int take_place(struct store *store, const char *pool, struct error *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* From the publication in use: what is being tried comes to users only once a spare of it is up. */
+static int order_for_user(struct store *store, const struct store_take *take,
+			  const struct pool *pool, char id[STORE_ID_SIZE], enum reason *reason,
+			  struct error *err)
+{
+	char image[STORE_SHA256_SIZE] = "";
+	int rc = store_image_of_pool(store, take->pool, image, err);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	return store_desktop_order(store, pool, image, take->silent_before_ms, take->now_ms, id,
+				   reason, err);
+}
+
 /* Chooses and assigns; `taken` gets reason and how, and id is written when the reason is OK. */
 static int take_new(struct store *store, const struct store_take *take, const struct pool *pool,
 		    struct store_taken *taken, char id[STORE_ID_SIZE], struct error *err)
@@ -140,8 +156,7 @@ static int take_new(struct store *store, const struct store_take *take, const st
 			return rc;
 		taken->reason = may_grow(pool, &count);
 		if (taken->reason == REASON_OK)
-			rc = store_desktop_order(store, pool, take->silent_before_ms, take->now_ms,
-						 id, &taken->reason, err);
+			rc = order_for_user(store, take, pool, id, &taken->reason, err);
 	}
 	if (rc < 0 || taken->reason != REASON_OK)
 		return rc;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/base/text.h"
+#include "common/sys/fault.h"
 #include "pool/placement.h"
 
 void store_desktop_list_done(struct store_desktop_list *list)
@@ -353,6 +354,7 @@ static int put_desktop(struct store *store, const struct pool *pool, const char 
 	    (rc = store_bump_host(store, host, &generation, err)) < 0)
 		return rc;
 	store_new_id(id);
+	FAULT_POINT("order_row");
 
 	OWNED(query_done) struct query q = query(store, ST_DESKTOP_PUT);
 	query_text(&q, id);
@@ -370,21 +372,19 @@ static int put_desktop(struct store *store, const struct pool *pool, const char 
 	return rc < 0 ? rc : 0;
 }
 
-int store_desktop_order(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-			int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
-			struct error *err)
+int store_desktop_order(struct store *store, const struct pool *pool, const char *image_sha256,
+			int64_t silent_before_ms, int64_t now_ms, char id[STORE_ID_SIZE],
+			enum reason *reason, struct error *err)
 {
 	OWNED(candidates_done) struct candidates hosts = { 0 };
 	struct placement_need need;
-	char image[STORE_SHA256_SIZE];
-	int rc = store_image_of_pool(store, pool->name, image, err);
+	int rc;
 
-	if (rc == -ENOENT) {
+	if (!*image_sha256) {
 		*reason = REASON_NO_IMAGE;
 		return 0;
 	}
-	if (rc < 0 || (rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts,
-					    err)) < 0 ||
+	if ((rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err)) < 0 ||
 	    (rc = read_need(store, pool, &need, err)) < 0)
 		return rc;
 
@@ -396,25 +396,53 @@ int store_desktop_order(struct store *store, const struct pool *pool, int64_t si
 		return 0;
 	}
 	*reason = REASON_OK;
-	return put_desktop(store, pool, hosts.names[best], image, now_ms, id, err);
+	return put_desktop(store, pool, hosts.names[best], image_sha256, now_ms, id, err);
 }
 
-int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-		     int64_t now_ms, int64_t *memory_free_bytes, int64_t *need_bytes, bool *possible,
+void store_verdict_list_done(struct store_verdict_list *list)
+{
+	free(list->items);
+	*list = (struct store_verdict_list){ 0 };
+}
+
+int store_pool_hosts(struct store *store, const struct pool *pool, const char *image_sha256,
+		     int64_t silent_before_ms, int64_t now_ms, struct store_verdict_list *out,
 		     struct error *err)
 {
 	OWNED(candidates_done) struct candidates hosts = { 0 };
+	struct store_verdict_list list = { 0 };
 	struct placement_need need;
-	char image[STORE_SHA256_SIZE];
+	int rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err);
+
+	if (rc == 0)
+		rc = read_need(store, pool, &need, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < hosts.count; i++) {
+		struct store_host_verdict *verdict = STORE_APPEND(&list);
+
+		memcpy(verdict->host, hosts.names[i], sizeof(verdict->host));
+		verdict->reason = placement_fits(&hosts.items[i], &need);
+	}
+	*out = list;
+	return 0;
+}
+
+int store_hosts_room(struct store *store, const struct pool *pool, const char *image_sha256,
+		     int64_t silent_before_ms, int64_t now_ms, int64_t *memory_free_bytes,
+		     int64_t *need_bytes, bool *possible, struct error *err)
+{
+	OWNED(candidates_done) struct candidates hosts = { 0 };
+	struct placement_need need;
 	int64_t free_bytes = 0;
-	int rc = store_image_of_pool(store, pool->name, image, err);
+	int rc;
 
 	*memory_free_bytes = 0;
 	*need_bytes = pool->desktop.memory_bytes;
 	*possible = false;
-	if (rc < 0)
-		return rc == -ENOENT ? 0 : rc;
-	if ((rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts, err)) < 0 ||
+	if (!*image_sha256)
+		return 0;
+	if ((rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err)) < 0 ||
 	    (rc = read_need(store, pool, &need, err)) < 0)
 		return rc;
 	*need_bytes = need.memory_bytes;
@@ -460,6 +488,7 @@ int store_desktop_let_go(struct store *store, const char *id, const char *host, 
 	    (rc = store_bump_host(store, host, &generation, err)) < 0)
 		return rc;
 
+	FAULT_POINT("refresh_row");
 	OWNED(query_done) struct query q = query(store, ST_DESKTOP_LET_GO);
 	query_int(&q, generation);
 	query_int(&q, now_ms);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "common/base/text.h"
+#include "common/sys/fault.h"
 
 void store_image_list_done(struct store_image_list *list)
 {
@@ -62,44 +63,35 @@ static int put_image(struct store *store, const struct store_image *image, struc
 	return query_run(&q, err);
 }
 
-static int point_channel(struct store *store, const char *name, const char *channel,
-			 int64_t publication, struct error *err)
-{
-	OWNED(query_done) struct query q = query(store, ST_CHANNEL_PUT);
-
-	query_text(&q, name);
-	query_text(&q, channel);
-	query_int(&q, publication);
-	return query_run(&q, err);
-}
-
-int store_image_publish(struct store *store, const char *name, const char *channel,
-			const char *sha256, int64_t size_bytes, int64_t now_ms,
-			struct store_image *out, struct error *err)
+int store_image_publish(struct store *store, const struct store_move *move, const char *sha256,
+			int64_t size_bytes, struct store_image *out, struct error *err)
 {
 	OWNED(tx_done) struct tx tx = { 0 };
 	struct store_image image = { 0 };
+	struct store_move to = *move;
 	int rc;
 
 	if ((rc = tx_begin(store, &tx, err)) < 0 ||
-	    (rc = find_image(store, name, sha256, &image, err)) < 0)
+	    (rc = find_image(store, move->name, sha256, &image, err)) < 0)
 		return rc;
 	if (rc == 0) {
-		if (str_copy(image.name, sizeof(image.name), name) < 0 ||
+		if (str_copy(image.name, sizeof(image.name), move->name) < 0 ||
 		    str_copy(image.sha256, sizeof(image.sha256), sha256) < 0)
 			return error_set(err, EINVAL, "image: name or hash too long");
 		image.size_bytes = size_bytes;
-		image.published_at_ms = now_ms;
-		if ((rc = next_publication(store, name, &image.publication, err)) < 0 ||
+		image.published_at_ms = move->now_ms;
+		if ((rc = next_publication(store, move->name, &image.publication, err)) < 0 ||
 		    (rc = put_image(store, &image, err)) < 0)
 			return rc;
 	} else if (image.size_bytes != size_bytes) {
 		return error_set(err, EINVAL, "image %s: this content is %lld bytes long, not %lld",
-				 name, (long long)image.size_bytes, (long long)size_bytes);
+				 move->name, (long long)image.size_bytes, (long long)size_bytes);
 	}
-	if ((rc = point_channel(store, name, channel, image.publication, err)) < 0 ||
-	    (rc = store_bump_all_hosts(store, err)) < 0 ||
-	    (rc = find_image(store, name, sha256, &image, err)) < 0 ||
+	to.publication = image.publication;
+	FAULT_POINT("publish_row");
+	if ((rc = store_channel_move(store, &to, err)) < 0 ||
+	    (rc = store_pushes_begin(store, move->now_ms, err)) < 0 ||
+	    (rc = find_image(store, move->name, sha256, &image, err)) < 0 ||
 	    (rc = tx_commit(&tx, err)) < 0)
 		return rc;
 	*out = image;

@@ -101,9 +101,9 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 int store_bump_host(struct store *store, const char *host, int64_t *generation,
 		    struct error *err) MUST_CHECK;
 int store_bump_all_hosts(struct store *store, struct error *err) MUST_CHECK;
-/* A new row on the best host. `reason`: OK, NO_HOST, HOSTS_FULL, NO_IMAGE. */
-int store_desktop_order(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-			int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
+/* A new row on the best host, from this publication; "": there is none. `reason`: OK, NO_HOST, HOSTS_FULL, NO_IMAGE. */
+int store_desktop_order(struct store *store, const struct pool *pool, const char *image_sha256,
+			int64_t silent_before_ms, int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
 			struct error *err) MUST_CHECK;
 /* Ends assignment, tickets and sessions; the host is told to destroy it. */
 int store_desktop_let_go(struct store *store, const char *id, const char *host, int64_t now_ms,
@@ -113,6 +113,9 @@ int store_desktop_let_go(struct store *store, const char *id, const char *host, 
 int store_let_spares_go(struct store *store, const char *pool, bool failed,
 			int64_t changed_before_ms, int64_t limit, int64_t now_ms,
 			struct error *err) MUST_CHECK;
+/* The same with spares of one publication, ready ones or those on their way; the oldest first. */
+int store_let_image_go(struct store *store, const char *pool, const char *sha256, bool ready,
+		       int64_t limit, int64_t now_ms, struct error *err) MUST_CHECK;
 int store_purge_deleted(struct store *store, struct error *err) MUST_CHECK;
 /* The id of the best spare of the pool; -ENOENT: there is none. */
 int store_spare_find(struct store *store, const char *pool, int64_t silent_before_ms,
@@ -125,9 +128,11 @@ int store_exception_take(struct store *store, const char *user_key, const char *
 /* Those that go on with it. */
 int store_sessions_of_exception(struct store *store, const char *exception,
 				struct store_session_list *out, struct error *err) MUST_CHECK;
-/* What hosts may still give, all together, and what one desktop is expected to take; and whether any could take this need at all. */
-int store_hosts_room(struct store *store, const struct pool *pool, int64_t silent_before_ms,
-		     int64_t now_ms, int64_t *memory_free_bytes, int64_t *need_bytes, bool *possible,
+/* What hosts may still give to desktops of a publication, all together, and what one is expected to
+ * take; and whether any could take this need at all. */
+int store_hosts_room(struct store *store, const struct pool *pool, const char *image_sha256,
+		     int64_t silent_before_ms, int64_t now_ms, int64_t *memory_free_bytes,
+		     int64_t *need_bytes, bool *possible,
 		     struct error *err) MUST_CHECK;
 /* The line of a pool. Joining: 1 when the user is new there, 0 when the place was kept. */
 int store_line_join(struct store *store, const char *user_key, const char *pool, int64_t now_ms,
@@ -156,6 +161,30 @@ bool store_user_disk_same(const struct store_home *home, const struct store_repo
 int store_user_disk_report(struct store *store, const struct store_desktop *d,
 			   const struct store_report_disk *said, int64_t now_ms,
 			   struct error *err) MUST_CHECK;
+/* One step of the pool's push; see pool/rollout.h. */
+int store_push_step(struct store *store, const struct pool *pool, int64_t now_ms,
+		    struct store_push *out, enum rollout_event *event, struct error *err) MUST_CHECK;
+void store_tell_push(struct store *store, const char *pool, const struct store_push *push,
+		     enum rollout_event event);
+/* Pools that have an image now and had none. */
+int store_pushes_begin(struct store *store, int64_t now_ms, struct error *err) MUST_CHECK;
+/* Adds what was seen of a publication in a pool; counts in `seen` are added. */
+int store_health_add(struct store *store, const char *pool, const char *sha256,
+		     const struct rollout_health *seen, const char *reason,
+		     struct error *err) MUST_CHECK;
+/* Desktops of a pool that are wanted and have not failed, by content. */
+struct store_image_count {
+	char sha256[STORE_SHA256_SIZE];
+	int64_t assigned, up, coming;	/* the last two: spares */
+};
+struct store_image_counts {
+	struct store_image_count *items;
+	size_t count;
+};
+void store_image_counts_done(struct store_image_counts *counts);
+DEFINE_OWNED_VALUE(store_image_counts_done, struct store_image_counts);
+int store_image_counts(struct store *store, const char *pool, struct store_image_counts *out,
+		       struct error *err) MUST_CHECK;
 int store_image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
 			struct error *err) MUST_CHECK;
 int store_count_pool(struct store *store, const char *name, struct store_pool_count *out,

@@ -65,6 +65,9 @@ static void read_life(struct query *q, struct pool *out)
 	out->overlay_bytes = get_int(q);
 	out->idle_timeout_ms = get_int(q);
 	get_word(q, pool_idle_action_parse, &out->idle_action);
+	out->rollout_canary = get_int(q);
+	out->rollout_window_ms = get_int(q);
+	out->rollout_max_failures = get_int(q);
 }
 
 static int read_pool(struct query *q, struct pool *out, bool *deleted, struct error *err)
@@ -331,6 +334,9 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 		query_int(&q, p->overlay_bytes);
 		query_int(&q, p->idle_timeout_ms);
 		query_text(&q, pool_idle_action_word(p->idle_action));
+		query_int(&q, p->rollout_canary);
+		query_int(&q, p->rollout_window_ms);
+		query_int(&q, p->rollout_max_failures);
 		query_int(&q, now_ms);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
@@ -339,6 +345,19 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 	    (rc = put_principals(store, p->name, "group", p->group_count, p->groups, err)) < 0)
 		return rc;
 	return put_principals(store, p->name, "user", p->user_count, p->users, err);
+}
+
+/* Returns how many. */
+static int let_all_go(struct store *store, const struct store_desktop_list *list, int64_t now_ms,
+		      struct error *err)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		int rc = store_desktop_let_go(store, list->items[i].id, list->items[i].host, now_ms,
+					      err);
+		if (rc < 0)
+			return rc;
+	}
+	return (int)list->count;
 }
 
 /* Up to `limit` spares, healthy or failed ones, that have not changed since `changed_before_ms`;
@@ -365,11 +384,31 @@ int store_let_spares_go(struct store *store, const char *pool, bool failed,
 		if (rc < 0)
 			return rc;
 	}
-	for (size_t i = 0; i < list.count; i++)
-		if ((rc = store_desktop_let_go(store, list.items[i].id, list.items[i].host, now_ms,
-					       err)) < 0)
+	return let_all_go(store, &list, now_ms, err);
+}
+
+int store_let_image_go(struct store *store, const char *pool, const char *sha256, bool ready,
+		       int64_t limit, int64_t now_ms, struct error *err)
+{
+	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
+	int rc;
+
+	if (limit <= 0)
+		return 0;
+	{
+		OWNED(query_done) struct query q = query(store, ST_SPARES_OF_IMAGE);
+
+		query_text(&q, pool);
+		query_text(&q, sha256);
+		query_int(&q, ready);
+		query_int(&q, limit);
+		while ((rc = query_row(&q, err)) > 0)
+			if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
+				return -EBADMSG;
+		if (rc < 0)
 			return rc;
-	return (int)list.count;
+	}
+	return let_all_go(store, &list, now_ms, err);
 }
 
 int store_purge_deleted(struct store *store, struct error *err)
@@ -464,7 +503,8 @@ static int carry_out(struct store *store, const struct pool *pools, size_t count
 	}
 	if (rc < 0 || !any)
 		return rc;
-	if ((rc = store_purge_deleted(store, err)) < 0)
+	if ((rc = store_purge_deleted(store, err)) < 0 ||
+	    (rc = store_pushes_begin(store, now_ms, err)) < 0)
 		return rc;
 	return store_bump_all_hosts(store, err);	/* their images may differ now */
 }

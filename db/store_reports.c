@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/base/text.h"
+#include "common/sys/fault.h"
 
 
 /* A desktop's row beside what the host says about it. */
@@ -112,12 +113,25 @@ static int put_state(struct store *store, const char *id, const struct store_rep
 static int note_start(struct store *store, const struct store_desktop *d,
 		      const struct store_report_desktop *r, int64_t now_ms, struct error *err)
 {
-	if (r->state == DESKTOP_ERROR && d->state != DESKTOP_ERROR)
-		return store_start_failed(store, d->host, d->image_sha256, text_of(r->reason), now_ms,
-					  err);
-	if (r->state == DESKTOP_READY && d->ready_at_ms == 0)
-		return store_start_succeeded(store, d->host, d->image_sha256, d->pool,
-					     now_ms - d->created_at_ms, err);
+	struct rollout_health seen = { 0 };
+	int rc;
+
+	if (r->state == DESKTOP_ERROR && d->state != DESKTOP_ERROR) {
+		seen.crashed = d->state == DESKTOP_READY;
+		seen.failed = !seen.crashed;
+		rc = store_start_failed(store, d->host, d->image_sha256, text_of(r->reason), now_ms,
+					err);
+		return rc < 0 ? rc : store_health_add(store, d->pool, d->image_sha256, &seen,
+						      text_of(r->reason), err);
+	}
+	if (r->state == DESKTOP_READY && d->ready_at_ms == 0) {
+		seen = (struct rollout_health){ .ready = 1, .ready_since_ms = now_ms,
+						.first_start_ms = now_ms - d->created_at_ms };
+		rc = store_start_succeeded(store, d->host, d->image_sha256, d->pool,
+					   now_ms - d->created_at_ms, err);
+		return rc < 0 ? rc : store_health_add(store, d->pool, d->image_sha256, &seen, "",
+						      err);
+	}
 	return 0;
 }
 
@@ -355,8 +369,10 @@ int store_host_report(struct store *store, const struct store_report *report, in
 
 		if ((rc = put_host(store, report, state, now_ms, err)) < 0 ||
 		    (rc = settle_images(store, report, err)) < 0 ||
-		    (rc = settle_desktops(store, report, now_ms, &result.changed, err)) < 0 ||
-		    (rc = tx_commit(&tx, err)) < 0)
+		    (rc = settle_desktops(store, report, now_ms, &result.changed, err)) < 0)
+			return rc;
+		FAULT_POINT("report_rows");
+		if ((rc = tx_commit(&tx, err)) < 0)
 			return rc;
 	}
 	*out = result;

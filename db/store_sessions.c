@@ -99,6 +99,22 @@ static int mark_desktop(struct store *store, const struct store_session *session
 	return rc < 0 ? rc : set_user_state(store, session->desktop, use, now_ms, err);
 }
 
+/* What it tells of the desktop's publication: a session that ended and never showed anything failed. */
+static int note_login(struct store *store, const struct store_session *session, bool active,
+		      struct error *err)
+{
+	struct rollout_health seen = { .logins = active,
+				       .logins_failed = !active && !session->active_at_ms };
+	struct store_desktop desktop;
+	int rc = store_desktop_find(store, session->desktop, &desktop, err);
+
+	if (rc == -ENOENT || (rc == 0 && !seen.logins && !seen.logins_failed))
+		return 0;
+	return rc < 0 ? rc : store_health_add(store, desktop.pool, desktop.image_sha256, &seen,
+					      active ? "" : "a session ended without showing a desktop",
+					      err);
+}
+
 static int advance(struct store *store, enum statement step, const char *session, const char *host,
 		   enum desktop_use use, int64_t now_ms, struct error *err)
 {
@@ -120,7 +136,8 @@ static int advance(struct store *store, enum statement step, const char *session
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;
 	}
-	if (rc > 0 && (rc = mark_desktop(store, &known, use, now_ms, err)) < 0)
+	if (rc > 0 && ((rc = mark_desktop(store, &known, use, now_ms, err)) < 0 ||
+		       (rc = note_login(store, &known, step == ST_SESSION_ACTIVE, err)) < 0))
 		return rc;
 	return tx_commit(&tx, err);
 }

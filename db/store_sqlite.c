@@ -25,6 +25,7 @@ static const char *const control_sql[CONTROLS] = {
 };
 
 struct store {
+	store_push_fn *on_push;
 	sqlite3 *db;
 	char *path;
 	bool in_group;
@@ -356,6 +357,18 @@ void store_close(struct store *store)
 }
 
 /* ------------------------------------------------------------------------------ transactions */
+
+void store_on_push(struct store *store, store_push_fn *fn)
+{
+	store->on_push = fn;
+}
+
+void store_tell_push(struct store *store, const char *pool, const struct store_push *push,
+		     enum rollout_event event)
+{
+	if (store->on_push)
+		store->on_push(pool, push, event);
+}
 
 int store_begin(struct store *store, struct error *err)
 {

@@ -66,22 +66,17 @@ int store_start_succeeded(struct store *store, const char *host, const char *ima
 	return 0;
 }
 
-int store_pool_troubles(struct store *store, const char *pool, struct store_trouble_list *out,
-			struct error *err)
+static int read_troubles(struct store *store, int64_t publication, const char *image_sha256,
+			 struct store_trouble_list *list, struct error *err)
 {
-	OWNED(store_trouble_list_done) struct store_trouble_list list = { 0 };
 	OWNED(query_done) struct query q = query(store, ST_TROUBLES_OF);
-	char image[STORE_SHA256_SIZE];
-	int rc = store_image_of_pool(store, pool, image, err);
+	int rc;
 
-	if (rc == -ENOENT)
-		return 0;
-	if (rc < 0)
-		return rc;
-	query_text(&q, image);
+	query_text(&q, image_sha256);
 	while ((rc = query_row(&q, err)) > 0) {
-		struct store_trouble *trouble = STORE_APPEND(&list);
+		struct store_trouble *trouble = STORE_APPEND(list);
 
+		trouble->publication = publication;
 		get_text(&q, trouble->host, sizeof(trouble->host));
 		trouble->failures = get_int(&q);
 		trouble->paused_until_ms = get_int(&q);
@@ -89,7 +84,22 @@ int store_pool_troubles(struct store *store, const char *pool, struct store_trou
 		if (query_sound(&q, err) < 0)
 			return -EBADMSG;
 	}
-	if (rc < 0)
+	return rc;
+}
+
+int store_pool_troubles(struct store *store, const char *pool, struct store_trouble_list *out,
+			struct error *err)
+{
+	OWNED(store_trouble_list_done) struct store_trouble_list list = { 0 };
+	struct store_push push;
+	int rc = store_push_find(store, pool, &push, err);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0 ||
+	    (rc = read_troubles(store, push.rollout.current, push.current_sha256, &list, err)) < 0 ||
+	    (rc = read_troubles(store, push.rollout.next, push.next_sha256, &list, err)) < 0 ||
+	    (rc = read_troubles(store, push.rollout.refused, push.refused_sha256, &list, err)) < 0)
 		return rc;
 	*out = list;
 	list = (struct store_trouble_list){ 0 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "common/sys/clock.h"
+#include "common/sys/fault.h"
 #include "common/sys/file.h"
 #include "common/sys/log.h"
 #include "hostagent/desktop_parts.h"
@@ -159,9 +160,15 @@ static int clone(struct job *job, struct error *err)
 			       memory_needed(spec, job->clone), err)) < 0 ||
 	    (fresh && (rc = disk_admit(disk_room(config).free_bytes, config->disk_reserve_bytes,
 				       err)) < 0) ||
-	    (rc = file_make_dirs(folder.text, 0700, err)) < 0 || (rc = save(job, err)) < 0)
+	    (rc = file_make_dirs(folder.text, 0700, err)) < 0)
 		return rc;
-	return fresh ? overlay_create(config, spec, err) : 0;
+	FAULT_POINT("clone_folder");
+	if ((rc = save(job, err)) < 0)
+		return rc;
+	FAULT_POINT("clone_spec");
+	rc = fresh ? overlay_create(config, spec, err) : 0;
+	FAULT_POINT("clone_overlay");
+	return rc;
 }
 
 /* Addresses are taken where all desktops are known: on the loop, by the one that needs it. */
@@ -196,8 +203,11 @@ void desktop_job_clone(struct desktop *desktop)
 
 static int spawn(struct job *job, struct error *err)
 {
-	return priv_spawn(job->host->priv, &job->note.spec,
-			  job->clone ? VM_LAUNCH_CLONE : VM_LAUNCH_BOOT, &job->pid, err);
+	int rc = priv_spawn(job->host->priv, &job->note.spec,
+			    job->clone ? VM_LAUNCH_CLONE : VM_LAUNCH_BOOT, &job->pid, err);
+
+	FAULT_POINT("spawned");
+	return rc;
 }
 
 void desktop_job_spawn(struct desktop *desktop)
@@ -209,7 +219,11 @@ void desktop_job_spawn(struct desktop *desktop)
 
 static int end(struct job *job, struct error *err)
 {
-	return priv_kill(job->host->priv, job->note.spec.id, err);
+	FAULT_POINT("refresh_begin");
+	int rc = priv_kill(job->host->priv, job->note.spec.id, err);
+
+	FAULT_POINT("refresh_ended");
+	return rc;
 }
 
 /* When it cannot be ended the state's deadline asks again. */
@@ -224,9 +238,13 @@ static int clean(struct job *job, struct error *err)
 	const char *id = job->note.spec.id;
 	int rc = priv_clean(job->host->priv, &job->note.spec, err);
 
+	FAULT_POINT("refresh_cleaned");
 	if (rc < 0 || (rc = overlay_remove(config, id, err)) < 0)
 		return rc;
-	return file_remove_tree(desktop_path(config, id, DESKTOP_FOLDER).text, err);
+	FAULT_POINT("refresh_overlay");
+	rc = file_remove_tree(desktop_path(config, id, DESKTOP_FOLDER).text, err);
+	FAULT_POINT("refresh_folder");
+	return rc;
 }
 
 void desktop_job_clean(struct desktop *desktop)
@@ -245,6 +263,7 @@ static int check_rdp(struct job *job, struct error *err)
 {
 	struct desktop_check *check = &job->check;
 
+	FAULT_POINT("identity_told");
 	check->result = rdp_check(job->note.spec.address, check->sha256, RDP_CHECK_MS,
 				  &check->confirmed_ms, &check->err);
 	return 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "common/sys/fault.h"
 #include "common/sys/file.h"
 #include "common/sys/log.h"
 #include "hostagent/child.h"
@@ -184,8 +185,10 @@ static int start(struct job *job, struct error *err)
 	    (rc = overlay_make(config, image_path(config, job->spec.image_sha256).text,
 			       template_path(config, id, TEMPLATE_FILE_DISK).text, err)) < 0)
 		return rc;
-	return priv_spawn(job->templates->host->priv, &job->spec, VM_LAUNCH_TEMPLATE, &job->pid,
-			  err);
+	FAULT_POINT("template_disk");
+	rc = priv_spawn(job->templates->host->priv, &job->spec, VM_LAUNCH_TEMPLATE, &job->pid, err);
+	FAULT_POINT("template_spawned");
+	return rc;
 }
 
 void template_job_start(struct template *template)
@@ -206,11 +209,15 @@ static int seal(struct job *job, struct error *err)
 	    (rc = priv_clean(priv, &job->spec, err)) < 0 ||
 	    (rc = priv_seal(priv, job->spec.id, err)) < 0)
 		return rc;
+	FAULT_POINT("template_frozen");
 	if (chmod(disk.text, 0400) < 0)
 		return error_errno(err, "seal %s", disk.text);
 	rc = overlay_make(config, disk.text,
 			  template_path(config, job->spec.id, TEMPLATE_FILE_BLANK).text, err);
-	return rc < 0 ? rc : write_spec(job, true, err);
+	FAULT_POINT("template_blank");
+	rc = rc < 0 ? rc : write_spec(job, true, err);
+	FAULT_POINT("template_sealed");
+	return rc;
 }
 
 void template_job_seal(struct template *template)

@@ -25,13 +25,41 @@ static int64_t wanted_spares(const struct planner_wanted *w, const struct planne
 	return w->deleted ? 0 : least(at_least_zero(spares), room);
 }
 
+int64_t planner_spares(const struct planner_wanted *w, const struct planner_present *p)
+{
+	return wanted_spares(w, p);
+}
+
+/* So many old spares are not needed any more this moment. */
+static int64_t stale_to_go(const struct planner_wanted *w, const struct planner_present *p,
+			   int64_t wanted, int64_t places)
+{
+	bool tight = !places && !p->leaving && !p->spare_failed && !p->failed_lately &&
+		     !w->waiting && !w->paused &&
+		     p->spare_ready <= wanted && p->spare_up == p->spare_ready;
+
+	if (p->stale == 0)
+		return 0;
+	return tight ? 1 : least(p->stale, at_least_zero(p->spare_up - wanted));
+}
+
+/* So many more than wanted are made for those that are to be exchanged. */
+static int64_t surge(const struct planner_wanted *w, int64_t wanted, int64_t stale)
+{
+	return w->paused || w->deleted ? 0 : least(stale, most(1, wanted / 4));
+}
+
 struct planner_actions planner_plan(const struct planner_wanted *w,
 				    const struct planner_present *p)
 {
 	int64_t wanted = wanted_spares(w, p);
-	int64_t rows = p->assigned + p->spare_ready + p->spare_failed + p->leaving;
+	int64_t rows = p->assigned + p->spare_ready + p->spare_failed + p->leaving +
+		       p->failed_lately;
 	int64_t places = at_least_zero(w->max - rows);
 	int64_t starts = w->grow ? at_least_zero(w->grow - p->starting) : places;
+	int64_t stale = stale_to_go(w, p, wanted, places);
+	int64_t have = p->spare_ready - stale;
+	int64_t goal = wanted + surge(w, wanted, p->stale - stale);
 
 	if (w->paused)
 		starts = 0;
@@ -39,9 +67,10 @@ struct planner_actions planner_plan(const struct planner_wanted *w,
 	 * are ordered by a later plan if the pool is tight. */
 	return (struct planner_actions){
 		.destroy_failed = p->spare_failed,
-		.destroy_spare = at_least_zero(p->spare_ready - wanted),
-		.create = at_least_zero(
-			least(wanted - p->spare_ready, least(places, starts))),
+		.destroy_stale = stale,
+		.destroy_spare = at_least_zero(have - goal),
+		.create = at_least_zero(least(goal - have - p->failed_lately,
+					      least(places, starts))),
 	};
 }
 

@@ -7,6 +7,10 @@
  * thrown away again as they come and go. Pools compete for the memory of the hosts: who has the
  * smallest share of what it wants is next, people in line before spares. One whose turn it is but
  * for which memory is short keeps that memory reserved, or small desktops would starve large ones.
+ *
+ * Spares of an old publication are exchanged: some more than wanted are made, and for each that is
+ * up and not needed an old one goes, so that there are always as many as wanted. Only a pool that is
+ * at its maximum gives one up before its successor is there, one at a time and while nobody waits.
  */
 #ifndef GENKAN_POOL_PLANNER_H
 #define GENKAN_POOL_PLANNER_H
@@ -26,20 +30,27 @@ struct planner_wanted {
 	bool paused;		/* starts fail, or nowhere could it fit: nothing new for now */
 };
 
-/* Each desktop row of the pool counts in exactly one of the first four. */
+/* Each desktop row of the pool counts in exactly one of the first five. */
 struct planner_present {
 	int64_t assigned;	/* wanted running, has a user */
 	int64_t spare_ready;	/* wanted running, no user, ready or on the way there */
 	int64_t spare_failed;	/* wanted running, no user, in error */
 	int64_t leaving;	/* wanted absent, not gone yet: still occupies its place */
+	int64_t failed_lately;	/* as spare_failed, and neither given up nor replaced yet */
 	int64_t starting;	/* of the first two: still on the way */
+	int64_t spare_up;	/* of the second: ready this moment */
+	int64_t stale;		/* of those: made from a publication that is to be exchanged */
 };
 
 struct planner_actions {
 	int64_t destroy_failed;	/* so many failed spares go */
-	int64_t destroy_spare;	/* so many healthy spares go */
+	int64_t destroy_stale;	/* so many ready spares of an old publication go */
+	int64_t destroy_spare;	/* so many healthy spares go, others than those */
 	int64_t create;		/* so many spares are ordered */
 };
+
+/* How many spares the pool wants, as far as its users leave room. */
+int64_t planner_spares(const struct planner_wanted *wanted, const struct planner_present *present);
 
 /* One pool, as if it were alone. */
 struct planner_actions planner_plan(const struct planner_wanted *wanted,

@@ -240,6 +240,12 @@ static void check_pool(struct check *c, const struct pool *p)
 	check_sizes(c, p);
 	check_life(c, p);
 	check_user_disk(c, p);
+	rule(c, p->rollout_canary >= 0 && p->rollout_canary <= 100,
+	     "rollout.canary: must be 0 to 100 percent");
+	rule(c, p->rollout_window_ms >= 0 && p->rollout_window_ms <= POOL_TIMEOUT_MAX_MS,
+	     "rollout.window: must be at most a year");
+	rule(c, p->rollout_max_failures >= 0 && p->rollout_max_failures <= 1000,
+	     "rollout.max_failures: must be 0 to 1000");
 	check_policy(c, &p->policy);
 }
 
@@ -291,7 +297,10 @@ static bool same_life(const struct pool *a, const struct pool *b)
 	       a->self_restart == b->self_restart && a->self_reset == b->self_reset &&
 	       a->standard_clients == b->standard_clients &&
 	       a->idle_timeout_ms == b->idle_timeout_ms && a->idle_action == b->idle_action &&
-	       a->user_disk_bytes == b->user_disk_bytes && a->overlay_bytes == b->overlay_bytes;
+	       a->user_disk_bytes == b->user_disk_bytes && a->overlay_bytes == b->overlay_bytes &&
+	       a->rollout_canary == b->rollout_canary &&
+	       a->rollout_window_ms == b->rollout_window_ms &&
+	       a->rollout_max_failures == b->rollout_max_failures;
 }
 
 bool pool_equal(const struct pool *a, const struct pool *b)

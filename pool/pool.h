@@ -71,6 +71,9 @@ struct pool {
 	bool standard_clients;	/* clients that are not ours, with a signed .rdp file */
 	int64_t overlay_bytes;		/* a desktop whose overlay is larger pauses; 0: no limit */
 	int64_t user_disk_bytes;	/* quota of each user's own disk; 0: users have none */
+	int64_t rollout_canary;		/* percent that gets a new publication first; 0, 100: all */
+	int64_t rollout_window_ms;	/* how long that share is watched */
+	int64_t rollout_max_failures;	/* one more of a kind stops */
 	struct desktop_size desktop;
 	struct pool_policy policy;
 };
@@ -85,6 +88,9 @@ int pool_idle_action_parse(const char *word, enum pool_idle_action *out);
 /* What a pool has that does not say: refresh and eight hours when floating, else keep. */
 enum pool_on_logoff pool_on_logoff_default(enum pool_assignment assignment);
 #define POOL_DISCONNECT_DEFAULT_MS (INT64_C(8) * 3600000)
+#define POOL_CANARY_DEFAULT 10
+#define POOL_WINDOW_DEFAULT_MS (INT64_C(30) * 60000)
+#define POOL_FAILURES_DEFAULT 1
 
 /* [a-z][a-z0-9-]{0,31}: the rule for names of pools, hosts, images and channels. */
 bool pool_name_valid(const char *name);

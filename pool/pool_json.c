@@ -50,7 +50,7 @@ json_t *pool_to_json(const struct pool *pool)
 {
 	return json_pack(
 		"{s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:s, s:I, "
-		"s:I, s:s, s:{s:s, s:s}, s:s, s:{s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
+		"s:I, s:s, s:{s:s, s:s}, s:s, s:{s:I}, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
 		"pool", pool->name, "title", pool->title,
 		"entitled", "groups", names_to_json(pool->group_count, pool->groups),
 		"users", names_to_json(pool->user_count, pool->users),
@@ -65,7 +65,10 @@ json_t *pool_to_json(const struct pool *pool)
 		allow_word(pool->self_restart), "reset", allow_word(pool->self_reset),
 		"standard_clients", allow_word(pool->standard_clients), "user_disk", "size_bytes",
 		(json_int_t)pool->user_disk_bytes,
-		"desktop", "cpus", (json_int_t)pool->desktop.cpus, "memory_bytes",
+		"rollout", "canary", (json_int_t)pool->rollout_canary, "window_ms",
+		(json_int_t)pool->rollout_window_ms, "max_failures",
+		(json_int_t)pool->rollout_max_failures, "desktop", "cpus",
+		(json_int_t)pool->desktop.cpus, "memory_bytes",
 		(json_int_t)pool->desktop.memory_bytes, "disk_bytes",
 		(json_int_t)pool->desktop.disk_bytes, "overlay_bytes",
 		(json_int_t)pool->overlay_bytes, "policy", policy_to_json(&pool->policy));
@@ -223,6 +226,23 @@ static int user_disk_from_json(const json_t *object, struct pool *p, struct erro
 	return 0;
 }
 
+static int rollout_from_json(const json_t *object, struct pool *p, struct error *err)
+{
+	static const char *const known[] = { "canary", "window_ms", "max_failures", NULL };
+	const json_t *rollout;
+
+	if (optional_object(object, "rollout", known, &rollout, err) < 0)
+		return -EINVAL;
+	if (json_get_int_or(rollout, "canary", POOL_CANARY_DEFAULT, 0, 100, &p->rollout_canary,
+			    err) < 0 ||
+	    json_get_int_or(rollout, "window_ms", POOL_WINDOW_DEFAULT_MS, 0, POOL_TIMEOUT_MAX_MS,
+			    &p->rollout_window_ms, err) < 0 ||
+	    json_get_int_or(rollout, "max_failures", POOL_FAILURES_DEFAULT, 0, 1000,
+			    &p->rollout_max_failures, err) < 0)
+		return error_prefix(err, "rollout");
+	return 0;
+}
+
 /* What becomes of desktops over the day. The kind of assignment is known already. */
 static int life_from_json(const json_t *object, struct pool *p, struct error *err)
 {
@@ -244,7 +264,8 @@ static int life_from_json(const json_t *object, struct pool *p, struct error *er
 		return error_set(err, EINVAL, "idle_action: must be disconnect or logoff");
 	if (pool_on_logoff_parse(on_logoff, &p->on_logoff) < 0)
 		return error_set(err, EINVAL, "on_logoff: must be refresh, keep or delete");
-	if (allow_from_json(object, "standard_clients", &p->standard_clients, err) < 0)
+	if (allow_from_json(object, "standard_clients", &p->standard_clients, err) < 0 ||
+	    rollout_from_json(object, p, err) < 0)
 		return -EINVAL;
 	return self_service_from_json(object, p, err);
 }
@@ -273,7 +294,7 @@ static int members_from_json(const json_t *object, struct pool *p, struct error 
 					     "size", "schedule", "max_per_user", "on_logoff",
 					     "disconnect_timeout_ms", "idle_timeout_ms", "idle_action",
 					     "self_service", "standard_clients", "user_disk",
-					     "desktop", "policy", NULL };
+					     "rollout", "desktop", "policy", NULL };
 	const json_t *policy = json_object_get(object, "policy");
 	char assignment[16];
 

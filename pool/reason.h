@@ -89,6 +89,20 @@
 	X(REASON_ACCOUNT_LOCKED, "account_locked", 403,                                            \
 	  "The directory has locked the account after wrong passwords.")                           \
 	X(REASON_TOKEN_KEY, "token_other_key", 401, "The token belongs to another client's key.")  \
+	/* how a pool moves to another publication of its image */                                 \
+	X(REASON_PUSH_TAKEN, "push_taken", 200, "The pool uses this publication.")                 \
+	X(REASON_PUSH_BEGAN, "push_began", 200, "A first share of the pool gets it.")              \
+	X(REASON_PUSH_NOT_READY, "push_not_ready", 200, "No desktop of it is ready yet.")          \
+	X(REASON_PUSH_WATCHED, "push_watched", 200, "Its first desktops are being watched.")       \
+	X(REASON_PUSH_PASSED, "push_passed", 200, "It has passed, and the pool uses it.")          \
+	X(REASON_PUSH_ENDED, "push_ended", 200, "It was taken back before it was decided.")        \
+	X(REASON_PUSH_STARTS, "push_starts_failed", 409, "Desktops of it do not come up.")         \
+	X(REASON_PUSH_CRASHES, "push_crashes", 409, "Desktops of it died while they ran.")         \
+	X(REASON_PUSH_LOGINS, "push_logins_failed", 409, "Sessions on it show no desktop.")        \
+	X(REASON_PUSH_SLOW, "push_slow", 409, "It takes much longer to start.")                    \
+	/* why a pool has the spares it has */                                                     \
+	X(REASON_SPARES_FULL, "spares_complete", 200, "As many spares are ready as wanted.")       \
+	X(REASON_SPARES_COMING, "spares_coming", 200, "Spares are on their way.")                  \
 	/* why a token or a join was refused */                                                    \
 	X(REASON_TOKEN_UNKNOWN, "token_unknown", 403, "There is no such join token.")              \
 	X(REASON_TOKEN_EXPIRED, "token_expired", 403, "The join token came too late.")             \

@@ -29,6 +29,10 @@ int admin_refuse(struct admin_job *job, enum reason reason, const char *detail);
 /* Not a pool of this pool-admin: the row of it, and `forbidden`. */
 int admin_refuse_scope(struct store *store, struct admin_job *job, const char *what,
 		       struct error *err) MUST_CHECK;
+/* What is told of a pool besides its file: "counts", "troubles", "push". */
+int admin_pool_state(struct store *store, const char *name, json_t *out,
+		     struct store_pool_count *count, struct error *err) MUST_CHECK;
+json_t *admin_push_json(const struct store_push *push);
 /* The row of a change: who is the admin of the certificate. `details` is taken. */
 int admin_audit(struct store *store, struct admin_job *job, const char *what, const char *subject,
 		json_t *details, struct error *err) MUST_CHECK;

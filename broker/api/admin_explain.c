@@ -13,6 +13,7 @@
 struct explain_input {
 	struct directory_person person;
 	int64_t host_silent_ms;
+	char pool[POOL_NAME_SIZE];	/* only this one; "": all */
 };
 
 static void free_input(void *arg)
@@ -86,7 +87,13 @@ static int explain_pool(struct store *store, const struct explain_input *input,
 				entitlement ? entitlement->principal : "", "image", pool->image,
 				"policy", policy_to_json(&pool->policy));
 
+	struct store_push push;
+	int rc = store_push_find(store, pool->name, &push, err);
+
 	json_array_append_new(pools, out);
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	json_object_set_new(out, "push", rc == 0 ? admin_push_json(&push) : json_null());
 	return entitlement ? explain_desktop(store, input, pool, out, err) : 0;
 }
 
@@ -108,7 +115,9 @@ static int explain_run(struct store *store, struct admin_job *a, struct error *e
 	int rc = entitled_find(store, person, &entitled, err);
 
 	for (size_t i = 0; rc == 0 && i < entitled.pools->list.count; i++) {
-		if (!request_may_pool(a->r, entitled.pools->list.items[i].name))
+		const char *name = entitled.pools->list.items[i].name;
+
+		if (!request_may_pool(a->r, name) || (*input->pool && strcmp(input->pool, name) != 0))
 			continue;
 		rc = explain_pool(store, input, &entitled.pools->list.items[i],
 				  entitlement_to(&entitled, i), pools, err);
@@ -140,6 +149,8 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 	struct explain_input *input = xnew(struct explain_input);
 	input->host_silent_ms = r->broker->config->host_silent_ms;
 	directory_person_copy(&answer->person, &input->person);
+	if (str_copy(input->pool, sizeof(input->pool), r->argument) < 0)
+		input->pool[0] = '-';	/* no pool is called that */
 	admin_ask(r, explain_run, input, free_input);
 }
 
@@ -147,9 +158,18 @@ void admin_explain(struct request *r)
 {
 	struct http_exchange *x = request_exchange(r);
 	const char *user = x ? http_query(x, "user") : NULL;
+	const char *pool = x ? http_query(x, "pool") : NULL;
 
+	if (!user && pool) {
+		admin_explain_pool(r, pool);
+		return;
+	}
 	if (!user || !*user || strlen(user) >= STORE_USER_SIZE) {
-		request_refuse(r, REASON_BAD_REQUEST, -1, "user: must be given");
+		request_refuse(r, REASON_BAD_REQUEST, -1, "user or pool: must be given");
+		return;
+	}
+	if (pool && str_copy(r->argument, sizeof(r->argument), pool) < 0) {
+		request_refuse(r, REASON_NOT_FOUND, -1, "There is no such pool.");
 		return;
 	}
 	directory_lookup_name(r->broker->directory, user, on_directory, r);

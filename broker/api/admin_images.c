@@ -68,6 +68,46 @@ static int show_publication(struct store *store, const struct store_image *image
 	return 0;
 }
 
+/* Where the pools stand that use it. */
+static int show_pools(struct store *store, const char *name, json_t *out, struct error *err)
+{
+	OWNED(store_pool_list_done) struct store_pool_list list = { 0 };
+	int rc = store_pools(store, &list, err);
+
+	for (size_t i = 0; i < list.count && rc == 0; i++) {
+		struct store_push push;
+
+		if (strcmp(list.items[i].image, name) != 0)
+			continue;
+		rc = store_push_find(store, list.items[i].name, &push, err);
+		if (rc == 0) {
+			json_t *state = admin_push_json(&push);
+
+			json_object_set_new(state, "pool", json_string(list.items[i].name));
+			json_array_append_new(out, state);
+		}
+		rc = rc == -ENOENT ? 0 : rc;
+	}
+	return rc;
+}
+
+static int show_moves(struct store *store, const char *name, json_t *out, struct error *err)
+{
+	OWNED(store_move_list_done) struct store_move_list list = { 0 };
+	int rc = store_moves(store, name, &list, err);
+
+	for (size_t i = 0; i < list.count; i++) {
+		const struct store_move_row *m = &list.items[i];
+
+		json_array_append_new(out, json_pack("{s:s, s:I, s:I, s:s, s:s, s:s, s:I}", "channel",
+						     m->channel, "from", (json_int_t)m->from, "to",
+						     (json_int_t)m->to, "kind", m->kind, "who",
+						     m->who, "reason", m->reason, "at_ms",
+						     (json_int_t)m->at_ms));
+	}
+	return rc;
+}
+
 static int show_run(struct store *store, struct admin_job *a, struct error *err)
 {
 	OWNED(store_image_list_done) struct store_image_list list = { 0 };
@@ -80,8 +120,13 @@ static int show_run(struct store *store, struct admin_job *a, struct error *err)
 			rc = show_publication(store, &list.items[i], publications, err);
 	if (rc == 0 && json_array_size(publications) == 0)
 		return -ENOENT;
-	a->answer = json_pack("{s:s, s:O}", "image", name, "publications", publications);
-	return rc;
+	json_t *pools = json_array(), *moves = json_array();
+
+	a->answer = json_pack("{s:s, s:O, s:o, s:o}", "image", name, "publications", publications,
+			      "pools", pools, "moves", moves);
+	if (rc == 0)
+		rc = show_pools(store, name, pools, err);
+	return rc < 0 ? rc : show_moves(store, name, moves, err);
 }
 
 void admin_image_show(struct request *r)
@@ -146,8 +191,10 @@ static int publish_run(struct store *store, struct admin_job *a, struct error *e
 		return rc;
 	if (reason != REASON_OK)
 		return admin_refuse(a, reason, NULL);
-	rc = store_image_publish(store, input->name, input->channel, input->sha256,
-				     input->size_bytes, clock_wall_ms(), &image, err);
+	struct store_move move = { .name = input->name, .channel = input->channel,
+				   .kind = "publish", .who = a->r->peer, .reason = input->reason,
+				   .now_ms = clock_wall_ms() };
+	rc = store_image_publish(store, &move, input->sha256, input->size_bytes, &image, err);
 
 	if (rc < 0)
 		return rc;

@@ -29,6 +29,37 @@ static json_t *count_json(const struct store_pool_count *count)
 			 (json_int_t)count->starting, "waiting", (json_int_t)count->waiting);
 }
 
+static json_t *health_json(const struct rollout_health *h)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "ready", (json_int_t)h->ready,
+			 "ready_since_ms", (json_int_t)h->ready_since_ms, "first_start_ms",
+			 (json_int_t)h->first_start_ms, "failed", (json_int_t)h->failed, "crashed",
+			 (json_int_t)h->crashed, "logins", (json_int_t)h->logins, "logins_failed",
+			 (json_int_t)h->logins_failed);
+}
+
+json_t *admin_push_json(const struct store_push *push)
+{
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:o}", "image", push->image,
+			 "current", (json_int_t)push->rollout.current, "next",
+			 (json_int_t)push->rollout.next, "refused",
+			 (json_int_t)push->rollout.refused, "began_at_ms",
+			 (json_int_t)push->rollout.began_ms, "code",
+			 reason_word(push->rollout.why), "detail", push->detail, "health",
+			 health_json(&push->health), "base", health_json(&push->base));
+}
+
+static int add_push(struct store *store, const char *name, json_t *pool, struct error *err)
+{
+	struct store_push push;
+	int rc = store_push_find(store, name, &push, err);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	json_object_set_new(pool, "push", rc == 0 ? admin_push_json(&push) : json_null());
+	return 0;
+}
+
 static int add_troubles(struct store *store, const char *name, json_t *pool, struct error *err)
 {
 	OWNED(store_trouble_list_done) struct store_trouble_list list = { 0 };
@@ -38,12 +69,25 @@ static int add_troubles(struct store *store, const char *name, json_t *pool, str
 	for (size_t i = 0; i < list.count; i++)
 		json_array_append_new(
 			troubles,
-			json_pack("{s:s, s:I, s:I, s:s}", "host", list.items[i].host, "failures",
+			json_pack("{s:I, s:s, s:I, s:I, s:s}", "publication",
+				  (json_int_t)list.items[i].publication, "host",
+				  list.items[i].host, "failures",
 				  (json_int_t)list.items[i].failures, "paused_until_ms",
 				  (json_int_t)list.items[i].paused_until_ms, "reason",
 				  list.items[i].reason));
 	json_object_set_new(pool, "troubles", troubles);
 	return rc;
+}
+
+int admin_pool_state(struct store *store, const char *name, json_t *out,
+		     struct store_pool_count *count, struct error *err)
+{
+	int rc = store_pool_count(store, name, count, err);
+
+	json_object_set_new(out, "counts", count_json(count));
+	if (rc == 0)
+		rc = add_troubles(store, name, out, err);
+	return rc < 0 ? rc : add_push(store, name, out, err);
 }
 
 static int list_run(struct store *store, struct admin_job *a, struct error *err)
@@ -60,10 +104,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 		json_t *pool = pool_to_json(&list.items[i]);
 
 		json_array_append_new(pools, pool);
-		rc = store_pool_count(store, list.items[i].name, &count, err);
-		json_object_set_new(pool, "counts", count_json(&count));
-		if (rc == 0)
-			rc = add_troubles(store, list.items[i].name, pool, err);
+		rc = admin_pool_state(store, list.items[i].name, pool, &count, err);
 	}
 	a->answer = json_pack("{s:O}", "pools", pools);
 	return rc;

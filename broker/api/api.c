@@ -59,6 +59,8 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/admin/images", ACCESS_STAFF, admin_images_list, READERS },
 	{ "POST", "/v1/admin/images", ACCESS_STAFF, admin_image_publish, 0 },
 	{ "GET", "/v1/admin/images/{id}", ACCESS_STAFF, admin_image_show, READERS },
+	{ "POST", "/v1/admin/images/{id}/promote", ACCESS_STAFF, admin_image_promote, 0 },
+	{ "POST", "/v1/admin/images/{id}/rollback", ACCESS_STAFF, admin_image_rollback, 0 },
 	{ "POST", "/v1/admin/image-uploads", ACCESS_STAFF, image_upload_begin, 0 },
 	{ "PUT", "/v1/admin/image-uploads/{id}", ACCESS_STAFF, image_upload_part, 0 },
 	{ "GET", "/v1/admin/sessions", ACCESS_STAFF, admin_sessions_list, READERS },

@@ -52,13 +52,12 @@ def sha256(path):
 
 
 class SmallSite:
-    def __init__(self, folder, tag, **settings):
+    def __init__(self, folder, tag, people=(), **settings):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.stack = contextlib.ExitStack()
-        self.tag, self.settings = tag, settings
-        self.agent, self.agent_env = None, {}
-        self.broker_env = {}
+        self.tag, self.settings, self.people = tag, settings, people
+        self.agent = None
         self.host_state, self.run_dir = self.folder / 'host', self.folder / 'run'
         self.images = self.folder / 'images'
 
@@ -76,7 +75,7 @@ class SmallSite:
         self.ns = NetNs(self.tag)
         self.stack.callback(self.ns.close)
         self.stack.enter_context(self.ns.entered())
-        self.slapd = self.stack.enter_context(Slapd(self.folder))
+        self.slapd = self.stack.enter_context(Slapd(self.folder, people=self.people))
         self.broker = Broker(self.folder, self.slapd, **self.settings)
         self.broker.start()
         self.stack.callback(lambda: self.broker.process and self.broker.kill())

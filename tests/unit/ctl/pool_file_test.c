@@ -41,6 +41,8 @@ static void a_good_file_becomes_a_pool(void **state)
 	assert_int_equal(pool.on_logoff, pool_on_logoff_default(pool.assignment));
 	assert_int_equal(pool.disconnect_timeout_ms, INT64_C(8) * 3600000);
 	assert_false(pool.self_restart || pool.self_reset);
+	assert_int_equal(pool.rollout_canary, POOL_CANARY_DEFAULT);
+	assert_int_equal(pool.rollout_max_failures, POOL_FAILURES_DEFAULT);
 }
 
 static void the_life_of_desktops_is_read(void **state)
@@ -52,7 +54,8 @@ static void the_life_of_desktops_is_read(void **state)
 	buf_put_text(&text, good);
 	buf_put_text(&text, "schedule: [mon-fri 07:30-18:00 spare 3, \"sat 00:00-24:00 spare 0\"]\n"
 			    "max_per_user: 2\non_logoff: delete\ndisconnect_timeout: 90m\n"
-			    "self_service: {restart: allow}\n");
+			    "self_service: {restart: allow}\n"
+			    "rollout: {canary: 25%, window: 2h, max_failures: 0}\n");
 	if (pool_file_parse("f", buf_span(&text), &pool, &problems) < 0)
 		fail_msg("%s", buf_text(&problems));
 	assert_int_equal(pool.schedule_count, 2);
@@ -61,6 +64,9 @@ static void the_life_of_desktops_is_read(void **state)
 	assert_int_equal(pool.on_logoff, POOL_LOGOFF_DELETE);
 	assert_int_equal(pool.disconnect_timeout_ms, 90 * 60000);
 	assert_true(pool.self_restart && !pool.self_reset);
+	assert_int_equal(pool.rollout_canary, 25);
+	assert_int_equal(pool.rollout_window_ms, 2 * 3600000);
+	assert_int_equal(pool.rollout_max_failures, 0);
 }
 
 /* The good text with `from` replaced by `to` has exactly the problems `expected`. */
@@ -111,7 +117,7 @@ static void several_mistakes_are_told_at_once(void **state)
 {
 	expect("title: 営業部\nentitled:\n", "titel: x\nentitled:\n",
 	       "f:2:1: titel: unknown key (known: pool, title, entitled, image, assignment, size, "
-	       "schedule, max_per_user, on_logoff, disconnect_timeout, idle_timeout, idle_action, self_service, standard_clients, user_disk, desktop, policy)\nf:1:1: title: is missing\n");
+	       "schedule, max_per_user, on_logoff, disconnect_timeout, idle_timeout, idle_action, self_service, standard_clients, user_disk, rollout, desktop, policy)\nf:1:1: title: is missing\n");
 }
 
 static void dangerous_yaml_is_refused(void **state)

@@ -118,12 +118,15 @@ static inline void site_host(struct site *site, const char *name)
 	must(store_host_report(site->store, &report, NOW, &result, &err));
 }
 
+#define site_move(to)                                                                              \
+	((struct store_move){ .name = "debian-desktop", .channel = (to), .kind = "publish",        \
+			      .now_ms = NOW })
+
 static inline void site_image(struct site *site)
 {
 	struct store_image image;
 
-	must(store_image_publish(site->store, "debian-desktop", "stable", IMAGE_SHA, 4096, NOW,
-				 &image, &err));
+	must(store_image_publish(site->store, &site_move("stable"), IMAGE_SHA, 4096, &image, &err));
 }
 
 /* Host, image, a floating pool "sales" (max 3, no spare), a dedicated "dev", users anna and bo. */

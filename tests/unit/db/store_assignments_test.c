@@ -478,12 +478,11 @@ static void publications_count_up_and_channels_point(void **state)
 	struct store_image image;
 	OWNED(store_image_list_done) struct store_image_list list = { 0 };
 
-	must(store_image_publish(site->store, "debian-desktop", "canary", other, 1, NOW, &image,
-				 &err));
+	must(store_image_publish(site->store, &site_move("canary"), other, 1, &image, &err));
 	assert_int_equal(image.publication, 2);
 	assert_true(image.canary && !image.stable);
-	must(store_image_publish(site->store, "debian-desktop", "stable", other, 1, NOW, &image,
-				 &err));
+	must(store_image_publish(site->store, &site_move("stable"), other, 1, &image, &err));
+	site_replenish(site, NOW);
 	assert_int_equal(image.publication, 2);
 	assert_true(image.canary && image.stable);
 	must(store_images(site->store, &list, &err));

@@ -26,7 +26,8 @@ static int64_t least(int64_t a, int64_t b)
 
 static int64_t rows_of(const struct planner_present *p)
 {
-	return p->assigned + p->spare_ready + p->spare_failed + p->leaving;
+	return p->assigned + p->spare_ready + p->spare_failed + p->leaving +
+	       p->failed_lately;
 }
 
 static struct planner_wanted random_wanted(void)
@@ -47,9 +48,13 @@ static struct planner_wanted random_wanted(void)
 
 static struct planner_present random_present(void)
 {
-	struct planner_present p = { below(25), below(25), below(5), below(5), 0 };
+	struct planner_present p = { .assigned = below(25), .spare_ready = below(25),
+				     .spare_failed = below(5), .leaving = below(5),
+				     .failed_lately = below(3) };
 
 	p.starting = below(p.assigned + p.spare_ready + 1);
+	p.spare_up = below(p.spare_ready + 1);
+	p.stale = below(3) ? 0 : below(p.spare_up + 1);
 	return p;
 }
 
@@ -63,7 +68,8 @@ static void plans_keep_their_promises(void **state)
 		struct planner_actions a = planner_plan(&w, &p);
 
 		assert_true(a.create >= 0 && a.destroy_spare >= 0 && a.destroy_failed >= 0);
-		assert_true(a.destroy_spare <= p.spare_ready);
+		assert_true(a.destroy_spare + a.destroy_stale <= p.spare_ready);
+		assert_true(a.destroy_stale >= 0 && a.destroy_stale <= p.stale);
 		assert_int_equal(a.destroy_failed, p.spare_failed);
 		assert_true(a.create == 0 || rows_of(&p) + a.create <= w.max);
 		assert_true(a.create == 0 || w.grow == 0 || p.starting + a.create <= w.grow);
@@ -71,12 +77,15 @@ static void plans_keep_their_promises(void **state)
 		assert_false((w.deleted || w.paused) && a.create);
 
 		/* Leaving ones are gone, ordered ones are ready: plan after plan, to the end. */
-		for (int round = 0; round < 50; round++) {
-			p.spare_ready += a.create - a.destroy_spare;
-			p.spare_failed = p.leaving = p.starting = 0;
+		for (int round = 0; round < 100; round++) {
+			p.spare_ready += a.create - a.destroy_spare - a.destroy_stale;
+			p.stale = least(p.stale - a.destroy_stale, p.spare_ready);
+			p.spare_failed = p.leaving = p.starting = p.failed_lately = 0;
+			p.spare_up = p.spare_ready;
 			a = planner_plan(&w, &p);
 		}
-		assert_int_equal(a.create + a.destroy_spare + a.destroy_failed, 0);
+		assert_int_equal(a.create + a.destroy_spare + a.destroy_stale + a.destroy_failed, 0);
+		assert_true(p.stale == 0 || w.paused || w.waiting);
 		int64_t room = p.assigned < w.max ? w.max - p.assigned : 0;
 		int64_t spares = w.spare + w.waiting;
 		if (w.start - p.assigned > spares)
@@ -128,6 +137,46 @@ static void spares_do_not_flap(void **state)
 				break;
 			}
 		}
+	}
+}
+
+/* While old spares are exchanged there are always as many as wanted that are up - one less only where
+ * the pool is at its maximum - and in the end none is left, whatever the order in which things come
+ * and go. */
+static void spares_are_exchanged_and_never_missed(void **state)
+{
+	for (int i = 0; i < 500; i++) {
+		struct planner_wanted w = { .max = 1 + below(30), .grow = below(4) };
+		bool tight = below(3) == 0;
+		int64_t coming = 0;
+		struct planner_present p = { 0 };
+
+		w.spare = 1 + below(w.max);
+		p.spare_ready = p.spare_up = p.stale = w.spare;
+		p.assigned = tight ? w.max - w.spare : below(w.max - w.spare + 1);
+		bool room = p.assigned + w.spare < w.max;
+		for (int step = 0; step < 3000 && (p.stale + coming + p.leaving ||
+						     p.spare_up != w.spare); step++) {
+			struct planner_actions a = planner_plan(&w, &p);
+
+			p.stale -= a.destroy_stale;
+			p.spare_up -= a.destroy_stale;
+			p.spare_ready += a.create - a.destroy_stale;
+			p.leaving += a.destroy_stale;
+			coming += a.create;
+			assert_int_equal(a.destroy_spare, 0);
+			assert_true(rows_of(&p) <= w.max);
+			assert_true(p.spare_up >= w.spare - !room);
+			if (coming && below(2)) {
+				coming--;
+				p.spare_up++;
+			} else if (p.leaving && below(2)) {
+				p.leaving--;
+			}
+			p.starting = coming;
+		}
+		assert_int_equal(p.stale, 0);
+		assert_int_equal(p.spare_up, w.spare);
 	}
 }
 
@@ -214,6 +263,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_keep_their_promises),
 		cmocka_unit_test(spares_do_not_flap),
+		cmocka_unit_test(spares_are_exchanged_and_never_missed),
 		cmocka_unit_test(people_in_line_come_before_spares),
 		cmocka_unit_test(memory_is_dealt_out_fairly),
 		cmocka_unit_test(large_desktops_do_not_starve),

@@ -14,6 +14,7 @@ static const char text[] =
 	"\"assignment\":\"dedicated\",\"size\":{\"max\":10,\"spare\":2,\"start\":1,\"grow\":3},"
 	"\"schedule\":[\"mon-fri 07:30-18:00 spare 5\"],\"max_per_user\":2,\"on_logoff\":\"delete\","
 	"\"disconnect_timeout_ms\":60000,\"self_service\":{\"restart\":\"allow\"},"
+	"\"rollout\":{\"canary\":25,\"max_failures\":3},"
 	"\"desktop\":{\"cpus\":2,\"memory_bytes\":2147483648,\"disk_bytes\":0},"
 	"\"policy\":{\"sound\":\"allow\",\"removable_storage\":\"deny\"}}";
 
@@ -41,6 +42,9 @@ static void a_pool_survives_the_wire(void **state)
 	assert_int_equal(pool.on_logoff, POOL_LOGOFF_DELETE);
 	assert_int_equal(pool.disconnect_timeout_ms, 60000);
 	assert_true(pool.self_restart && !pool.self_reset);
+	assert_int_equal(pool.rollout_canary, 25);
+	assert_int_equal(pool.rollout_window_ms, POOL_WINDOW_DEFAULT_MS);
+	assert_int_equal(pool.rollout_max_failures, 3);
 
 	OWNED(json_decref) json_t *again = pool_to_json(&pool);
 	assert_int_equal(pool_from_json(again, &back, NULL), 0);
@@ -67,6 +71,8 @@ static void what_is_wrong_is_named(void **state)
 	refused("", "on_logoff", json_string("burn"), "on_logoff: ");
 	refused("", "schedule", json_pack("[s]", "mon"), "schedule: line 1: ");
 	refused("", "disconnect_timeout_ms", json_integer(-1), "disconnect_timeout_ms: ");
+	refused("rollout", "canary", json_integer(101), "rollout: canary");
+	refused("rollout", "share", json_integer(1), "rollout: share: unknown member");
 	refused("self_service", "restart", json_string("yes"), "self_service: restart: ");
 	refused("", "pool", json_integer(3), "pool: ");
 	refused("", "pool", json_string("Bad Name"), "pool: ");

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a pool has the desktops it has: the same look at the store as the replenishing takes. */
+#include "broker/api/admin.h"
+
+#include <errno.h>
+#include "common/base/text.h"
+#include "common/sys/clock.h"
+#include "pool/pool_json.h"
+#include "pool/schedule.h"
+
+struct pool_input {
+	char name[POOL_NAME_SIZE];
+	int64_t host_silent_ms;
+};
+
+/* Hosts, and why the next desktop of this publication would not come to each. */
+static int hosts_json(struct store *store, const struct pool_input *input, const struct pool *pool,
+		      const char *sha256, bool *any, json_t **out, struct error *err)
+{
+	OWNED(store_verdict_list_done) struct store_verdict_list list = { 0 };
+	int64_t now_ms = clock_wall_ms();
+	json_t *hosts = json_array();
+	int rc = store_pool_hosts(store, pool, sha256, now_ms - input->host_silent_ms, now_ms, &list,
+				  err);
+
+	*any = false;
+	for (size_t i = 0; i < list.count; i++) {
+		*any |= list.items[i].reason == REASON_OK;
+		json_array_append_new(hosts, json_pack("{s:s, s:s}", "host", list.items[i].host,
+						       "code", reason_word(list.items[i].reason)));
+	}
+	*out = hosts;
+	return rc;
+}
+
+/* One word for it all, in the order in which things stand in the way. */
+static enum reason judge(const struct pool *pool, const struct store_pool_count *count,
+			 const struct store_push *push, bool any_host)
+{
+	int64_t wanted = schedule_spare(pool, clock_week_minute(clock_wall_ms())) + count->waiting;
+	int64_t rows = count->assigned + count->spare_ready + count->spare_coming + count->failed +
+		       count->leaving;
+
+	if (!push->rollout.current)
+		return REASON_NO_IMAGE;
+	if (count->spare_ready >= wanted)
+		return REASON_SPARES_FULL;
+	if (count->spare_ready + count->spare_coming >= wanted)
+		return REASON_SPARES_COMING;
+	if (rows >= pool->size_max)
+		return REASON_POOL_FULL;
+	if (pool->size_grow && count->starting >= pool->size_grow)
+		return REASON_STARTS_LIMITED;
+	return any_host ? REASON_SPARES_COMING : REASON_NO_HOST;
+}
+
+static int explain_run(struct store *store, struct admin_job *a, struct error *err)
+{
+	const struct pool_input *input = a->input;
+	OWNED(free) struct pool *pool = xnew(struct pool);
+	struct store_pool_count count = { 0 };
+	struct store_push push = { 0 };
+	json_t *hosts = NULL;
+	bool any = false;
+	int rc = store_pool_find(store, input->name, pool, err);
+
+	if (rc == 0)
+		rc = store_push_find(store, input->name, &push, err);
+	if (rc < 0 && (rc != -ENOENT || !*pool->name))
+		return rc;
+	a->answer = json_pack("{s:s, s:s, s:I, s:I}", "pool", pool->name, "title", pool->title, "max",
+			      (json_int_t)pool->size_max, "spare",
+			      (json_int_t)schedule_spare(pool, clock_week_minute(clock_wall_ms())));
+	if ((rc = admin_pool_state(store, pool->name, a->answer, &count, err)) < 0 ||
+	    (rc = hosts_json(store, input, pool, push.current_sha256, &any, &hosts, err)) < 0)
+		return rc;
+	json_object_set_new(a->answer, "hosts", hosts);
+	json_object_set_new(a->answer, "code",
+			    json_string(reason_word(judge(pool, &count, &push, any))));
+	if (!push.next_sha256[0])
+		return 0;
+	rc = hosts_json(store, input, pool, push.next_sha256, &any, &hosts, err);
+	json_object_set_new(a->answer, "next_hosts", hosts);
+	return rc;
+}
+
+void admin_explain_pool(struct request *r, const char *name)
+{
+	struct pool_input *input = xnew(struct pool_input);
+
+	input->host_silent_ms = r->broker->config->host_silent_ms;
+	if (!request_may_pool(r, name)) {
+		free(input);
+		request_refuse(r, REASON_FORBIDDEN, -1, NULL);
+		return;
+	}
+	if (str_copy(input->name, sizeof(input->name), name) < 0 || !pool_name_valid(name)) {
+		free(input);
+		request_refuse(r, REASON_NOT_FOUND, -1, "There is no such pool.");
+		return;
+	}
+	admin_ask(r, explain_run, input, free);
+}
