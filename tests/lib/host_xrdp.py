@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 
+import relay_site
 from relay_site import certificate_sha256, free_port, openssl, stop, wait_until
 
 XORG = '/usr/lib/xorg/Xorg'
@@ -100,10 +101,13 @@ class HostXrdp:
         return process
 
     def scroll_text(self):
-        """An xterm that never stops printing."""
-        script = 'while :; do for n in 1 2 3 4 5 6 7 8; do cat /etc/services; done; done'
-        return self.start('scroll', 'xterm', '-geometry', '150x50+0+0', '-fa', 'DejaVu Sans Mono',
-                          '-fs', '9', '-e', 'sh', '-c', script)
+        self.scrolling = self.start('scroll', *relay_site.SCROLLING_TEXT)
+
+    def pause(self):
+        os.killpg(self.scrolling.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.killpg(self.scrolling.pid, signal.SIGCONT)
 
     def _listens(self):
         with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', self.port), 1):

@@ -67,6 +67,10 @@ def stop(process, timeout_s=5):
         process.wait()
 
 
+# An xterm that never stops printing.
+SCROLLING_TEXT = ('xterm', '-geometry', '150x50+0+0', '-e', 'while :; do cat /etc/services; done')
+
+
 class Pki:
     def __init__(self, folder):
         self.folder = folder
@@ -198,7 +202,7 @@ class ShadowGuest:
         self.port = free_port()
         env = {**os.environ, 'DISPLAY': f':{display}', 'HOME': str(folder),
                'XDG_CONFIG_HOME': str(folder / 'config')}
-        self.log = folder / 'shadow.log'
+        self.log, self.env = folder / 'shadow.log', env
         self.processes = [self._start(folder / 'xvfb.log', env, 'Xvfb', f':{display}', '-screen', '0',
                                       '1024x768x24', '-nolisten', 'tcp')]
         wait_until(lambda: pathlib.Path(f'/tmp/.X11-unix/X{display}').exists(), what='Xvfb')
@@ -213,9 +217,20 @@ class ShadowGuest:
         self.counter = CountingPort(('127.0.0.1', self.port))
 
     @staticmethod
-    def _start(log, env, *command):
+    def _start(log, env, *command, **keys):
         return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=open(log, 'wb'),
-                                stderr=subprocess.STDOUT)
+                                stderr=subprocess.STDOUT, **keys)
+
+    def scroll_text(self):
+        self.scrolling = self._start(self.log.parent / 'scroll.log', self.env, *SCROLLING_TEXT,
+                                     start_new_session=True)
+        self.processes.append(self.scrolling)
+
+    def pause(self):
+        os.killpg(self.scrolling.pid, signal.SIGSTOP)
+
+    def resume(self):
+        os.killpg(self.scrolling.pid, signal.SIGCONT)
 
     def _listens(self):
         with contextlib.suppress(OSError), socket.create_connection(('127.0.0.1', self.port), 1):
