@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's own disk beside forked desktops: real agents, QEMU, golden image and file systems."""
 import contextlib
-import json
 import os
 import pathlib
 import signal
 import subprocess
-import time
 
 import pytest
 
 import test_clones as clone_test
-from netns import wait_until
 from test_clones import CloneHost, entry, ident
-from test_hostagent import golden_image, qemus
+from test_hostagent import golden_image
 
 pytestmark = clone_test.pytestmark
 
@@ -165,3 +162,31 @@ def test_two_desktops_never_have_it_at_once(host):
     host.want_disks(d6=disk(2))
     late = host.disk_state(6, 'failed')
     assert 'was given to host' in late['reason'], late
+
+
+def test_quota_is_an_ordinary_full_disk(host):
+    host.want_disks(d7=disk(1, fresh=True, ident=OTHER_DISK, size_mib=64))
+    host.disk_state(7, 'mounted')
+    host.login(7)
+    out = host.as_user(7, 'LC_ALL=C dd if=/dev/zero of=big bs=1M count=100 2>&1; cat /dev/zero > rest 2>/dev/null; df --output=avail . | tail -1')
+    assert 'No space left on device' in out and int(out.split()[-1]) < 64, out
+    assert host.broker.reported(ident(7))['state'] == 'ready', 'the desktop goes on'
+    host.as_user(7, 'rm big rest')
+
+
+def test_killed_while_attached_the_journal_brings_it_back(host):
+    host.login(7)
+    host.as_user(7, 'for i in $(seq 200); do echo $i > file$i; done; sync; echo kept > last; sync -f last')
+    os.kill(host.pid(ident(7)), signal.SIGKILL)
+    host.broker.wait_desktop(ident(7), seconds=10, state='error')
+    host.disk_state(7, 'mounted', seconds=180)
+    assert not clone_test.clone_of(host, 7), 'it has booted'
+    assert host.inside(7, f'cat {HOME}/last; ls {HOME} | grep -c file').split() == ['kept', '200']
+    # A reboot of the guest's own mounts it again as well.
+    with contextlib.suppress(OSError, ValueError, AssertionError, RuntimeError):
+        host.inside(7, 'systemctl reboot --force --force')
+    host.disk_state(7, 'attaching', seconds=60)
+    host.disk_state(7, 'mounted', seconds=180)
+    assert host.inside(7, f'cat {HOME}/last') == 'kept\n'
+    host.want_disks()
+    host.broker.wait_gone(ident(7))

@@ -60,6 +60,8 @@ def test_a_file_is_there_on_the_next_desktop(site):
             'hanako', 'sales', 'ready', 'mounted', first['id'])
         refused = site.ctl('user-disk', 'set-aside', 'hanako', check=False)
         assert disks(site)[0]['state'] == 'ready', refused
+        wait_until('her session runs', lambda: site.in_guest(
+            first['id'], '/usr/bin/pgrep', '-u', 'hanako', 'openbox', check=False), 120, every=0.5)
         # The broker may be away when she logs off; what is counted is not lost.
         site.broker.end(signal.SIGKILL)
         site.in_guest(first['id'], '/usr/bin/pkill', '-u', 'hanako', 'openbox')
