@@ -14,6 +14,8 @@ struct image_room;
 struct login_gate;
 struct session_watch;
 struct throttle;
+struct inspections;
+struct metrics;
 
 struct broker {
 	const struct broker_config *config;
@@ -23,6 +25,8 @@ struct broker {
 	struct conductor *conductor;
 	struct image_room *images;
 	struct session_watch *watch;
+	struct inspections *inspections;
+	struct metrics *metrics;
 	struct login_gate *gate;
 	struct throttle *throttle;
 	struct authority *authority;

@@ -9,11 +9,13 @@
 
 #include "broker/api/api.h"
 #include "broker/conductor/conductor.h"
+#include "broker/conductor/inspections.h"
 #include "broker/directory/ldap_link.h"
 #include "broker/images/image_room.h"
 #include "broker/session/attempt.h"
 #include "broker/session/session_watch.h"
 #include "broker/session/throttle.h"
+#include "common/data/metrics.h"
 #include "common/sys/log.h"
 
 #define HANDSHAKE_MS 5000
@@ -124,6 +126,8 @@ static void broker_close(struct broker *broker)
 	state_queue_free(broker->state);
 	conductor_free(broker->conductor);
 	session_watch_free(broker->watch);
+	inspections_free(broker->inspections);
+	metrics_free(STEAL(broker->metrics));
 	login_gate_free(broker->gate);
 	throttle_free(broker->throttle);
 	authority_free(broker->authority);
@@ -236,6 +240,8 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	broker.conductor = conductor_new(&broker);
 	broker.images = image_room_new(&broker);
 	broker.watch = session_watch_new(&broker);
+	broker.inspections = inspections_new(&broker);
+	broker.metrics = metrics_new();
 	rc = open_doors(&broker, &err);
 	if (rc < 0)
 		return fail(&err);

@@ -17,7 +17,7 @@ struct arguments {
 	/* for some */
 	const char *image_dir, *channel, *publication;
 	const char *limit, *password_file;
-	const char *user, *pool, *hours, *reason, *device;
+	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since;
 	bool all, denied;
 	/* the rest */
 	const char *const *values;

@@ -76,6 +76,8 @@ int exception_approve(struct ctl *ctl, struct error *err);
 int exception_revoke(struct ctl *ctl, struct error *err);
 int exception_list(struct ctl *ctl, struct error *err);
 int exception_show(struct ctl *ctl, struct error *err);
+int policy_show(struct ctl *ctl, struct error *err);
+int policy_verify(struct ctl *ctl, struct error *err);
 int session_end(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
 int audit_export(struct ctl *ctl, struct error *err);

@@ -10,14 +10,15 @@ _genkanctl() {
 	--image-dir) _filedir -d; return ;;
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
 	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
-	--broker | --limit | --publication | --to | --user | --pool | --hours | --reason) return ;;
+	--out | --probe) _filedir; return ;;
+	--broker | --limit | --since | --publication | --to | --user | --pool | --hours | --reason) return ;;
 	esac
 
 	local i noun='' verb=''
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
 		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | --publication | --to | \
-			--user | --pool | --hours | --reason | --device | --password-file)
+			--user | --pool | --hours | --reason | --device | --password-file | --out | --probe | --since)
 			((i++)) ;;
 		-*) ;;
 		*)
@@ -27,7 +28,7 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop user-disk host template image session exception audit directory explain revoke login logout whoami' ;;
+	'') next='apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login logout whoami' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
 	user-disk) [ -n "$verb" ] || next='list show set-aside' ;;
 	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
@@ -41,6 +42,9 @@ _genkanctl() {
 	session)
 		[ -n "$verb" ] || next='list end'
 		common+=' --all --limit' ;;
+	policy)
+		[ -n "$verb" ] || next='show verify'
+		[ "$verb" = verify ] && common+=' --out --probe' ;;
 	exception)
 		[ -n "$verb" ] || next='grant approve revoke list show'
 		case $verb in
@@ -49,7 +53,7 @@ _genkanctl() {
 		esac ;;
 	audit)
 		[ -n "$verb" ] || next='list export verify'
-		common+=' --denied --limit' ;;
+		common+=' --denied --user --pool --since --limit' ;;
 	directory)
 		[ -n "$verb" ] || next='test'
 		common+=' --password-file' ;;

@@ -2,7 +2,11 @@
 /* RDP sessions, the audit log, and ending everything at once. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <curl/curl.h>
+#include "common/sys/clock.h"
 #include "ctl/ctl.h"
 
 /* Known while it runs, once its relay has told. */
@@ -96,14 +100,58 @@ static void audit_row(struct table *table, const json_t *row)
 	table_text(table, buf_text(&details));
 }
 
+/* "2h": so long ago; or a day, or a minute of it, local time. */
+static int read_since(const char *text, int64_t now_ms, int64_t *out_ms, struct error *err)
+{
+	static const char units[] = "mhd";
+	static const int64_t unit_ms[] = { 60000, 3600000, 86400000 };
+	struct tm tm = { .tm_isdst = -1 };
+	char *end;
+	long count = strtol(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : NULL;
+
+	if (end != text && count > 0 && unit && !end[1]) {
+		*out_ms = now_ms - count * unit_ms[unit - units];
+		return 0;
+	}
+	end = strptime(text, "%Y-%m-%d %H:%M", &tm);
+	if (!end || *end) {
+		tm = (struct tm){ .tm_isdst = -1 };
+		end = strptime(text, "%Y-%m-%d", &tm);
+	}
+	if (!end || *end)
+		return error_set(err, EINVAL,
+				 "--since: like 30m, 2h, 3d, 2026-11-23 or \"2026-11-23 08:00\"");
+	*out_ms = (int64_t)mktime(&tm) * 1000;
+	return 0;
+}
+
+static void put_escaped(struct buf *out, const char *name, const char *value)
+{
+	char *escaped = value ? curl_easy_escape(NULL, value, 0) : NULL;
+
+	if (escaped)
+		buf_printf(out, "&%s=%s", name, escaped);
+	curl_free(escaped);
+}
+
 int audit_list(struct ctl *ctl, struct error *err)
 {
 	static const char *const titles[] = { "TIME", "",     "WHO",	 "FROM",    "WHAT",
 					      "CODE", "SUBJECT", "DETAILS", NULL };
-	char path[128];
-	int rc = with_query(ctl, "/v1/admin/audit", ctl->args.denied ? "&denied=1" : "", path,
-			    sizeof(path), err);
+	OWNED(buf_done) struct buf query = BUF_LIMIT(2048);
+	char path[2200];
+	int64_t since_ms = 0;
+	int rc = ctl->args.since ? read_since(ctl->args.since, clock_wall_ms(), &since_ms, err) : 0;
 
+	if (rc < 0)
+		return rc;
+	buf_put_text(&query, ctl->args.denied ? "&denied=1" : "");
+	put_escaped(&query, "user", ctl->args.user);
+	put_escaped(&query, "pool", ctl->args.pool);
+	if (since_ms)
+		buf_printf(&query, "&since_ms=%lld", (long long)since_ms);
+	rc = with_query(ctl, "/v1/admin/audit", buf_text(&query), path, sizeof(path), err);
 	return rc < 0 ? rc : ctl_list(ctl, path, "audit", titles, audit_row, err);
 }
 

@@ -813,6 +813,14 @@ struct store_audit_list {
 void store_audit_list_done(struct store_audit_list *list);
 DEFINE_OWNED_VALUE(store_audit_list_done, struct store_audit_list);
 
+struct store_audit_query {	/* zeroed: all rows; a limit must be given */
+	bool denied_only;
+	int64_t since_ms;
+	const char *who, *pool;	/* NULL or "": any */
+	size_t limit;
+};
+int store_audit_search(struct store *store, const struct store_audit_query *wanted,
+		       struct store_audit_list *out, struct error *err) MUST_CHECK;
 int store_audit_rows(struct store *store, bool denied_only, size_t limit,
 		     struct store_audit_list *out, struct error *err) MUST_CHECK;
 /* The rows behind that one, the oldest first, with their hashes. */

@@ -3,6 +3,7 @@
 #include "db/store_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "common/base/text.h"
@@ -117,15 +118,23 @@ static void read_row(struct query *q, struct store_audit_row *row)
 	row->details = get_text_dup(q);
 }
 
-int store_audit_rows(struct store *store, bool denied_only, size_t limit,
-		     struct store_audit_list *out, struct error *err)
+int store_audit_search(struct store *store, const struct store_audit_query *wanted,
+		       struct store_audit_list *out, struct error *err)
 {
 	OWNED(store_audit_list_done) struct store_audit_list list = { 0 };
 	OWNED(query_done) struct query q = query(store, ST_AUDIT_ROWS);
+	char details[POOL_NAME_SIZE + 16] = "%";
 	int rc;
 
-	query_int(&q, denied_only);
-	query_int(&q, (int64_t)limit);
+	/* details are compact JSON of ours; a pool's name has no character that LIKE or JSON knows */
+	if (wanted->pool && *wanted->pool)
+		snprintf(details, sizeof(details), "%%\"pool\":\"%.*s\"%%", POOL_NAME_SIZE - 1,
+			 wanted->pool);
+	query_int(&q, wanted->denied_only);
+	query_int(&q, wanted->since_ms);
+	query_text(&q, wanted->who);
+	query_text(&q, details);
+	query_int(&q, (int64_t)wanted->limit);
 	while ((rc = query_row(&q, err)) > 0) {
 		read_row(&q, STORE_APPEND(&list));
 		if (query_sound(&q, err) < 0)
@@ -136,6 +145,14 @@ int store_audit_rows(struct store *store, bool denied_only, size_t limit,
 	*out = list;
 	list = (struct store_audit_list){ 0 };
 	return 0;
+}
+
+int store_audit_rows(struct store *store, bool denied_only, size_t limit,
+		     struct store_audit_list *out, struct error *err)
+{
+	struct store_audit_query wanted = { .denied_only = denied_only, .limit = limit };
+
+	return store_audit_search(store, &wanted, out, err);
 }
 
 static int verify_row(struct query *q, struct audit_walk *walk, struct error *err)

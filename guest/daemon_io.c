@@ -24,6 +24,7 @@
 #include "guest/freeze_io.h"
 #include "guest/home_io.h"
 #include "guest/identity.h"
+#include "guest/inspect.h"
 #include "guest/paths.h"
 
 #define OUT_LIMIT (64 * 1024)
@@ -196,6 +197,7 @@ static int carry_out(struct daemon *d, const struct link_request *request,
 {
 	switch (request->command) {
 	case LINK_PING:
+	case LINK_INSPECT:	/* all of it is in the answer */
 		break;
 	case LINK_FREEZE:
 		return guest_freeze(err);
@@ -226,6 +228,8 @@ static void take_line(struct daemon *d, struct span line)
 			link_write_refusal(&answer, id, "broken", err.text);
 		else
 			link_write_error(&answer, id, err.text);
+	} else if (request.command == LINK_INSPECT) {
+		link_write_inspection(&answer, id, guest_inspect(d->logged_on));
 	} else {
 		bool named = request.command == LINK_IDENTITY;
 

@@ -220,6 +220,8 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 		rc = home_parse(object, &request.home, err);
 	} else if (strcmp(command, "release") == 0) {
 		request.command = LINK_RELEASE;
+	} else if (strcmp(command, "inspect") == 0) {
+		request.command = LINK_INSPECT;
 	} else {
 		rc = error_set(err, EINVAL, "cmd: not known");
 	}
@@ -260,6 +262,12 @@ void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256,
 		json_object_set_new(object, "rdp_certificate_sha256",
 				    json_string(certificate_sha256));
 	write_line(out, object);
+}
+
+void link_write_inspection(struct buf *out, int64_t id, json_t *inspection)
+{
+	write_line(out, json_pack("{s:I, s:b, s:o}", "id", (json_int_t)id, "ok", 1, "inspection",
+				  inspection));
 }
 
 void link_write_error(struct buf *out, int64_t id, const char *text)

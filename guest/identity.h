@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include "common/base/buf.h"
 #include "common/base/error.h"
+#include <jansson.h>
 #include "common/wire/guest_credential.h"
 
 #define LINK_LINE_MAX 4096	/* bytes of one JSON line, newline included */
@@ -60,7 +61,8 @@ struct home_order {
 	bool fresh;	/* nothing was ever kept on it: it may be formatted */
 };
 
-enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_HOME, LINK_RELEASE };
+enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_HOME, LINK_RELEASE,
+		    LINK_INSPECT };
 
 struct link_request {
 	enum link_command command;
@@ -76,6 +78,8 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 /* Each appends one line, newline included. `spent` may be NULL. */
 void link_write_ok(struct buf *out, int64_t id, const char *certificate_sha256,
 		   const struct identity_spent *spent);
+/* `inspection` is taken. */
+void link_write_inspection(struct buf *out, int64_t id, json_t *inspection);
 void link_write_error(struct buf *out, int64_t id, const char *text);
 /* A refusal the host tells apart by its word. */
 void link_write_refusal(struct buf *out, int64_t id, const char *code, const char *text);

@@ -139,6 +139,17 @@ static void reconcile(void *arg)
 	free(present);
 }
 
+static void inspect(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->wanted.desktop_count; i++) {
+		const struct vm_desired *wanted = &agent->wanted.desktops[i];
+		struct desktop *desktop = desktop_find(&agent->host, wanted->spec.id);
+
+		if (desktop && wanted->inspect)
+			desktop_inspect(desktop, wanted->inspect);
+	}
+}
+
 /* --- entries of the packet filter that no desktop of ours needs --- */
 
 struct sweep {
@@ -226,6 +237,7 @@ static void apply(struct agent *agent, struct sync_answer *answer)
 	take_guest_key(agent, agent->wanted.guest_key);
 	images_set(agent->images, agent->wanted.images, agent->wanted.image_count);
 	reconcile(agent);
+	inspect(agent);
 	templates_tend(agent->host.templates);
 	if (!agent->swept)
 		sweep(agent);

@@ -39,6 +39,7 @@ static void desktop_free(struct desktop *desktop)
 	loop_timer_free(desktop->progress);
 	loop_timer_free(desktop->note);
 	loop_timer_free(desktop->hold);
+	json_decref(desktop->inspection);
 	free(desktop);
 }
 
@@ -363,5 +364,6 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 	json_object_set_new(report, "overlay_bytes", json_integer(desktop->overlay_bytes));
 	if (desktop->home.want.id[0])
 		json_object_set_new(report, "user_disk", desktop_home_report(desktop));
+	desktop_inspect_report(desktop, report);
 	return report;
 }

@@ -55,6 +55,8 @@ void desktop_home_want(struct desktop *desktop, const struct vm_home *home);
 /* Before the desktop ends: closes the user's disk cleanly. True while that is under way; forgotten()
  * tells when to ask again. */
 bool desktop_home_release(struct desktop *desktop);
+/* Has the guest say what it sees of a client's devices, once per number; the report has it then. */
+void desktop_inspect(struct desktop *desktop, int64_t number);
 /* The key that guests check credentials with; told to those that wait for it. */
 void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN]);
 /* Templates have changed: whoever waits for one may go on. */

@@ -205,6 +205,11 @@ static void on_guest_user(void *arg, const struct guest_message *message)
 	desktop_take_user(arg, message);
 }
 
+static void on_guest_inspected(void *arg, struct span line)
+{
+	desktop_inspected(arg, line);
+}
+
 static void on_guest_closed(void *arg, const struct error *reason)
 {
 	struct desktop *desktop = arg;
@@ -212,6 +217,7 @@ static void on_guest_closed(void *arg, const struct error *reason)
 	log_debug("guest_link_closed", kv_str("desktop", desktop->spec.id), kv_error(reason));
 	guest_link_free(desktop->guest);
 	desktop->guest = NULL;
+	desktop_inspect_failed(desktop, "the guest's daemon went away");
 	again_soon(desktop);
 }
 
@@ -252,7 +258,8 @@ static int connect_guest(struct desktop *desktop, struct error *err)
 	static const struct guest_link_handler handler = {
 		.ready = on_guest_ready, .reachable = on_guest_reachable,
 		.identified = on_guest_identified, .home = on_guest_home,
-		.released = on_guest_released, .user = on_guest_user, .closed = on_guest_closed,
+		.released = on_guest_released, .inspected = on_guest_inspected,
+		.user = on_guest_user, .closed = on_guest_closed,
 	};
 
 	if (desktop->guest || (!desktop->qmp_ready && !desktop->resumed))

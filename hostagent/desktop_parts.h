@@ -83,6 +83,8 @@ struct desktop {
 	char guest_boot[64];		/* the guest's name of that boot; "" not known */
 	int64_t restart_to;		/* incarnation that was ordered and not begun */
 	bool note_due;			/* `note` runs */
+	int64_t inspect_number;		/* of the inspection that was asked for last */
+	json_t *inspection;		/* how it went; NULL: under way, or never asked for */
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 
@@ -152,6 +154,12 @@ void desktop_resumed_from_pause(struct desktop *desktop);
 void desktop_found_status(struct desktop *desktop, const char *status);
 /* What is told as the desktop's reason. */
 const char *desktop_pause_reason(const struct desktop *desktop, char *text, size_t size);
+
+/* desktop_inspect.c */
+void desktop_inspected(struct desktop *desktop, struct span line);
+/* No answer will come. */
+void desktop_inspect_failed(struct desktop *desktop, const char *why);
+void desktop_inspect_report(const struct desktop *desktop, json_t *report);
 
 /* desktop_link.c */
 void desktop_watch(struct desktop *desktop, pid_t pid);

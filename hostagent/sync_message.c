@@ -40,6 +40,7 @@ static int parse_desktop(const json_t *object, struct vm_desired *out, struct er
 	    (rc = json_get_int(object, "cpus", 1, VM_CPUS_MAX, &cpus, err)) < 0 ||
 	    (rc = json_get_int(object, "memory_bytes", VM_MEMORY_MIN, VM_MEMORY_MAX,
 			       &spec->memory_bytes, err)) < 0 ||
+	    (rc = json_get_int_or(object, "inspect", 0, 0, INT64_MAX, &out->inspect, err)) < 0 ||
 	    (rc = json_get_text(object, "want", want, sizeof(want), err)) < 0 ||
 	    (rc = json_get_int_or(object, "overlay_max_bytes", 0, 0, INT64_MAX,
 				  &out->overlay_max_bytes, err)) < 0 ||

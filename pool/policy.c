@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #define ONLY(value) (1u << (value))
 #define SWITCH (ONLY(POLICY_DENY) | ONLY(POLICY_ALLOW))
@@ -73,6 +74,34 @@ int policy_set(struct pool_policy *policy, const char *item, const char *value, 
 		}
 	}
 	return error_set(err, EINVAL, "%s", items[i].otherwise);
+}
+
+/* Names of devices and channels as the relay tells them; they begin with these words. */
+static const struct {
+	const char *what, *begins;
+	enum policy_item item;
+} rules[] = {
+	{ "device", "drive", POLICY_REMOVABLE_STORAGE },
+	{ "device", "printer", POLICY_PRINTERS },
+	{ "device", "smart card", POLICY_SMART_CARDS },
+	{ "device", "rdpdr", POLICY_REMOVABLE_STORAGE },
+	{ "static_channel", "rdpdr", POLICY_REMOVABLE_STORAGE },
+	{ "static_channel", "cliprdr", POLICY_CLIPBOARD },
+	{ "static_channel", "rdpsnd", POLICY_SOUND },
+	{ "dynamic_channel", "AUDIO_PLAYBACK", POLICY_SOUND },
+	{ "dynamic_channel", "AUDIO_INPUT", POLICY_MICROPHONE },
+	{ "dynamic_channel", "RDCamera_Device_", POLICY_CAMERA },
+	{ "dynamic_channel", "URBDRC", POLICY_REMOVABLE_STORAGE },
+	{ "clipboard", "", POLICY_CLIPBOARD },
+};
+
+const char *policy_rule_of(const char *what, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (strcmp(rules[i].what, what) == 0 &&
+		    strncasecmp(name, rules[i].begins, strlen(rules[i].begins)) == 0)
+			return policy_item_word(rules[i].item);
+	return NULL;
 }
 
 void policy_format(const struct pool_policy *policy, struct buf *out)

@@ -39,6 +39,11 @@ const char *policy_value_word(enum policy_value value);	/* "deny", "text-both" *
  * take, with the reason in err (removable_storage never takes "allow"). */
 int policy_set(struct pool_policy *policy, const char *item, const char *value, struct error *err);
 
+/* Which item of a pool's policy is behind a refusal, as audit rows name it: what was refused
+ * ("device", "static_channel", "dynamic_channel", "clipboard") and its name. NULL: none is, because
+ * no policy can allow it. */
+const char *policy_rule_of(const char *what, const char *name);
+
 /* "sound=allow microphone=deny ...": the form kept in the store. Parsing is strict: no item that is
  * not known, none twice, -EINVAL otherwise. An item that is not there was not known when the text
  * was written: denied. */

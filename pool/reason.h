@@ -35,6 +35,7 @@
 	X(REASON_NO_HOST, "no_host", 503, "No host has room for this desktop.")                    \
 	X(REASON_POOL_FULL, "pool_full", 503, "All desktops of this pool are in use.")             \
 	X(REASON_NO_IMAGE, "no_image", 503, "The image of this pool has not been published.")      \
+	X(REASON_DESKTOP_SILENT, "desktop_silent", 504, "The desktop does not answer.")             \
 	X(REASON_BUSY, "busy", 503, "The service is busy; please try again.")                      \
 	X(REASON_HOSTS_FULL, "hosts_full", 503, "All hosts are full at the moment.")               \
 	X(REASON_TOO_MANY_DESKTOPS, "too_many_desktops", 403,                                      \

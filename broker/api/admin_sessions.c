@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/session/session_watch.h"
+#include "common/base/text.h"
 #include "common/sys/clock.h"
 
 #define ROWS_DEFAULT 100
@@ -31,6 +32,8 @@ static bool read_flag(struct request *r, const char *name)
 struct rows_input {
 	size_t limit;
 	bool flag;	/* sessions: ended ones too; audit: refusals only */
+	char user[STORE_USER_SIZE], pool[POOL_NAME_SIZE];	/* audit: of these only */
+	int64_t since_ms;
 	json_t *usage;	/* sessions: what relays told of them */
 };
 
@@ -102,7 +105,14 @@ static int audit_run(struct store *store, struct admin_job *a, struct error *err
 	const struct rows_input *input = a->input;
 	OWNED(store_audit_list_done) struct store_audit_list list = { 0 };
 	json_t *rows = json_array();
-	int rc = store_audit_rows(store, input->flag, input->limit, &list, err);
+	const struct store_audit_query wanted = {
+		.denied_only = input->flag,
+		.since_ms = input->since_ms,
+		.who = input->user,
+		.pool = input->pool,
+		.limit = input->limit,
+	};
+	int rc = store_audit_search(store, &wanted, &list, err);
 
 	for (size_t i = 0; i < list.count; i++)
 		json_array_append_new(rows, audit_json(&list.items[i]));
@@ -110,9 +120,32 @@ static int audit_run(struct store *store, struct admin_job *a, struct error *err
 	return rc;
 }
 
+/* ?user=NAME&pool=NAME&since_ms=N: false after the request was refused. */
+static bool read_filter(struct request *r, struct rows_input *out)
+{
+	struct http_exchange *x = request_exchange(r);
+	const char *user = x ? http_query(x, "user") : NULL;
+	const char *pool = x ? http_query(x, "pool") : NULL;
+	const char *since = x ? http_query(x, "since_ms") : NULL;
+
+	out->since_ms = since ? strtoll(since, NULL, 10) : 0;
+	if (user && str_copy(out->user, sizeof(out->user), user) < 0)
+		return false;
+	return !pool || (pool_name_valid(pool) && str_copy(out->pool, sizeof(out->pool), pool) == 0);
+}
+
 void admin_audit_list(struct request *r)
 {
-	ask_rows(r, "denied", audit_run);
+	struct rows_input *input = xnew(struct rows_input);
+
+	input->limit = read_limit(r);
+	input->flag = read_flag(r, "denied");
+	if (read_filter(r, input)) {
+		admin_ask(r, audit_run, input, rows_input_free);
+		return;
+	}
+	rows_input_free(input);
+	request_refuse(r, REASON_BAD_REQUEST, -1, "user, pool: too long, or not a name");
 }
 
 #define EXPORT_ROWS 1000

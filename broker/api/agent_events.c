@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "broker/api/counters.h"
 #include "broker/audit/audit.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
@@ -90,6 +91,7 @@ static int append_row(struct store *store, struct telling *t, const struct event
 		return rc;
 	bool known = rc == 0 && strcmp(session.host, t->r->peer) == 0;
 	bool refusal = event->kind >= EVENT_DENIED;
+	const char *rule = refusal ? policy_rule_of(event->what, event->name) : NULL;
 	struct audit row = {
 		.who = known ? session.user_name : "",
 		.source = *event->client_address ? event->client_address
@@ -108,6 +110,8 @@ static int append_row(struct store *store, struct telling *t, const struct event
 				     (json_int_t)event->count, "at_ms", (json_int_t)event->at_ms,
 				     "detail", event->detail),
 	};
+	if (refusal)
+		json_object_set_new(row.details, "rule", json_string(rule ? rule : "never allowed"));
 	return audit_append(store, &row, err);
 }
 
@@ -136,14 +140,28 @@ static int events_run(struct store *store, struct state_job *job, struct error *
 	return rc;
 }
 
+static void count(const struct telling *t)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		const struct event *event = &t->events[i];
+
+		if (event->kind >= EVENT_DENIED)
+			counters_refusal(t->r->broker, event->what, event->count);
+		else
+			counters_session(t->r->broker, kind_words[event->kind]);
+	}
+}
+
 static void events_done(struct state_job *job, int rc, const struct error *err)
 {
 	struct telling *t = (struct telling *)job;
 
-	if (rc < 0)
+	if (rc < 0) {
 		request_store_failed(t->r, rc, err);
-	else
+	} else {
+		count(t);
 		request_reply_empty(t->r);
+	}
 	free(t);
 }
 

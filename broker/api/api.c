@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/api/api.h"
 
+#include "broker/api/counters.h"
 #include "broker/api/handlers.h"
 #include "broker/conductor/conductor.h"
 #include "broker/images/image_room.h"
@@ -31,6 +32,7 @@ struct route {
 #define HELPERS (ROLE_HELPDESK | ROLE_POOL_ADMIN)
 
 static const struct route client_routes[] = {
+	{ "GET", "/metrics", ACCESS_STAFF, counters_get, 0 },
 	{ "GET", "/v1/health", ACCESS_ANYBODY, health_get, 0 },
 	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin, 0 },
 	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change, 0 },
@@ -53,6 +55,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/desktops/{id}/reset", ACCESS_STAFF, admin_desktop_reset, HELPERS },
 	{ "GET", "/v1/admin/user-disks", ACCESS_STAFF, admin_user_disks_list, ALL_POOLS },
 	{ "POST", "/v1/admin/user-disks/{id}/set-aside", ACCESS_STAFF, admin_user_disk_set_aside, 0 },
+	{ "POST", "/v1/admin/desktops/{id}/inspect", ACCESS_STAFF, admin_desktop_inspect, 0 },
+	{ "POST", "/v1/admin/pools/{id}/probe", ACCESS_STAFF, admin_pool_probe, 0 },
 	{ "GET", "/v1/admin/hosts", ACCESS_STAFF, admin_hosts_list, ALL_POOLS },
 	{ "GET", "/v1/admin/templates", ACCESS_STAFF, admin_templates_list, ALL_POOLS },
 	{ "POST", "/v1/admin/host-tokens", ACCESS_STAFF, admin_host_token, 0 },

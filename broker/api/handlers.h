@@ -34,6 +34,8 @@ void admin_audit_list(struct request *r);
 void admin_audit_export(struct request *r);
 void admin_explain(struct request *r);
 void admin_explain_pool(struct request *r, const char *pool);
+void admin_desktop_inspect(struct request *r);
+void admin_pool_probe(struct request *r);
 void admin_exceptions_list(struct request *r);
 void admin_exception_request(struct request *r);
 void admin_exception_show(struct request *r);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/api/request.h"
 
+#include "broker/api/counters.h"
+
 #include <errno.h>
 
 #include "broker/session/token.h"
@@ -55,6 +57,7 @@ static void log_request(const struct request *r, int status, const char *code)
 	const char *who = *r->who ? r->who : r->peer;
 	int64_t total_us = clock_monotonic_us() - r->began_us;
 
+	counters_request(r->broker, status, code);
 	if (r->search_us || r->assign_us)
 		log_info("request", kv_str("request", r->id), kv_str("method", r->method),
 			 kv_str("path", r->path), kv_str("source", r->source), kv_str("who", who),

@@ -48,7 +48,7 @@ bool request_token_hash(struct request *r, uint8_t out[STORE_HASH_BYTES]);
 void request_reply(struct request *r, int status, json_t *body);
 /* Bytes of a file; see http_reply_bytes(). */
 void request_reply_bytes(struct request *r, const char *range, struct span bytes);
-/* `body` is borrowed. */
+/* `body` is borrowed; `name` may be NULL. */
 void request_reply_file(struct request *r, const char *type, const char *name, struct span body);
 void request_reply_empty(struct request *r);
 /* By the table of reasons; detail NULL = the reason's sentence. retry_after_ms < 0: none. */

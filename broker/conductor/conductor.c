@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/conductor/inspections.h"
 #include "broker/conductor/sync_message.h"
 #include "broker/session/exceptions.h"
 #include "broker/session/session_watch.h"
@@ -200,7 +201,10 @@ static void sync_done(struct state_job *job, int rc, const struct error *err)
 	if (s->fresh || !request_exchange(s->r)) {
 		const char *key = authority_guest_public_key(conductor->broker->authority);
 
-		request_reply(s->r, 200, sync_answer_json(&s->desired, key));
+		json_t *answer = sync_answer_json(&s->desired, key);
+
+		inspections_add(conductor->broker->inspections, answer);
+		request_reply(s->r, 200, answer);
 		sync_free(s);
 		return;
 	}
@@ -221,6 +225,11 @@ static void replace_older(struct conductor *conductor, const char *host)
 	}
 }
 
+void conductor_poke_host(struct conductor *conductor, const char *host)
+{
+	replace_older(conductor, host);
+}
+
 void conductor_sync(struct request *r)
 {
 	struct conductor *conductor = r->broker->conductor;
@@ -235,6 +244,7 @@ void conductor_sync(struct request *r)
 		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
 		return;
 	}
+	inspections_take(r->broker->inspections, r->peer, body);
 	s->r = r;
 	s->conductor = conductor;
 	s->must_answer = s->in.wait_ms == 0;

@@ -17,6 +17,8 @@ DEFINE_OWNED(conductor_free, struct conductor);
 
 /* Desired state or desktops may have changed: looks whether a held agent has something new, and, when
  * people in line may have moved, has them look in a moment. */
+/* The host is given what it should have at once, whether or not that has changed. */
+void conductor_poke_host(struct conductor *conductor, const char *host);
 void conductor_changed(struct conductor *conductor, bool moved);
 /* A host reported something new about its desktops. */
 void conductor_host_reported(struct conductor *conductor, const char *host);

@@ -19,7 +19,7 @@ DEFINE_OWNED(BIO_free, BIO);
 
 /* Values that are not the same in every file. */
 enum filled { FIXED, ADDRESS, PORT, LOAD_BALANCE, USER, IF_SOUND, IF_MICROPHONE, IF_CAMERA,
-	      IF_CLIPBOARD, IF_PRINTERS, IF_SMART_CARDS };
+	      IF_CLIPBOARD, IF_PRINTERS, IF_SMART_CARDS, IF_DRIVES, ALL_DRIVES };
 
 struct setting {
 	const char *key;	/* as in the file, with its type */
@@ -44,14 +44,14 @@ static const struct setting settings[] = {
 	{ "prompt for credentials:i:", "0", FIXED, "Prompt For Credentials" },
 	{ "authentication level:i:", "2", FIXED, "Authentication Level" },
 	{ "audiomode:i:", NULL, IF_SOUND, "AudioMode" },
-	{ "redirectdrives:i:", "0", FIXED, "RedirectDrives" },
+	{ "redirectdrives:i:", NULL, IF_DRIVES, "RedirectDrives" },
 	{ "redirectprinters:i:", NULL, IF_PRINTERS, "RedirectPrinters" },
 	{ "redirectcomports:i:", "0", FIXED, "RedirectCOMPorts" },
 	{ "redirectsmartcards:i:", NULL, IF_SMART_CARDS, "RedirectSmartCards" },
 	{ "redirectposdevices:i:", "0", FIXED, "RedirectPOSDevices" },
 	{ "redirectclipboard:i:", NULL, IF_CLIPBOARD, "RedirectClipboard" },
 	{ "devicestoredirect:s:", "", FIXED, "DevicesToRedirect" },
-	{ "drivestoredirect:s:", "", FIXED, "DrivesToRedirect" },
+	{ "drivestoredirect:s:", NULL, ALL_DRIVES, "DrivesToRedirect" },
 	{ "loadbalanceinfo:s:", NULL, LOAD_BALANCE, "LoadBalanceInfo" },
 	{ "redirectdirectx:i:", "0", FIXED, "RedirectDirectX" },
 	{ "usbdevicestoredirect:s:", "", FIXED, NULL },
@@ -103,6 +103,12 @@ static void put_value(const struct setting *setting, const struct rdp_file *file
 		return;
 	case IF_PRINTERS:
 		buf_put_text(out, allows(file, POLICY_PRINTERS) ? "1" : "0");
+		return;
+	case IF_DRIVES:
+		buf_put_text(out, file->drives ? "1" : "0");
+		return;
+	case ALL_DRIVES:
+		buf_put_text(out, file->drives ? "*" : "");
 		return;
 	case IF_SMART_CARDS:
 		buf_put_text(out, allows(file, POLICY_SMART_CARDS) ? "1" : "0");

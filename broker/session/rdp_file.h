@@ -18,6 +18,7 @@ struct rdp_file {
 	const char *locator, *secret;	/* base64url */
 	const char *user;		/* for the eye: only the secret behind it counts */
 	const struct pool_policy *policy;
+	bool drives;			/* an exception is in force */
 };
 
 struct rdp_signer {

@@ -232,6 +232,7 @@ static void answer_file(struct connecting *c)
 		.secret = c->outcome.secret.text,
 		.user = c->bearer->user.account,
 		.policy = &c->outcome.policy,
+		.drives = *c->outcome.exception.id != 0,
 	};
 	struct rdp_signer signer = {
 		.certificate = authority_broker_certificate(authority),

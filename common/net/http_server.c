@@ -559,9 +559,11 @@ void http_reply_file(struct http_exchange *x, const char *type, const char *name
 	char disposition[160];
 
 	evbuffer_add(content, body.ptr, body.len);
-	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%.120s\"", name);
-	evhttp_add_header(evhttp_request_get_output_headers(x->request), "Content-Disposition",
-			  disposition);
+	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%.120s\"",
+		 name ? name : "");
+	if (name)
+		evhttp_add_header(evhttp_request_get_output_headers(x->request),
+				  "Content-Disposition", disposition);
 	send_reply(x, 200, type, content);
 }
 

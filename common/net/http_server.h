@@ -63,7 +63,7 @@ struct http_exchange *http_exchange_find(struct http_server *server, uint64_t id
 void http_reply_json(struct http_exchange *x, int status, const json_t *body);
 /* Bytes of a file: 206 with Content-Range when `range` says which ("bytes 0-9/100"), else 200. */
 void http_reply_bytes(struct http_exchange *x, const char *range, struct span bytes);
-/* A file to be saved under that name, which is plain ASCII. */
+/* A file to be saved under that name, which is plain ASCII; NULL: a text like any other. */
 void http_reply_file(struct http_exchange *x, const char *type, const char *name, struct span body);
 /* RFC 9457. retry_after_ms < 0: none. */
 void http_reply_problem(struct http_exchange *x, int status, const char *code,

@@ -11,7 +11,8 @@ struct guest_link {
 	const struct guest_link_handler *handler;
 	void *arg;
 	int64_t last_id;
-	int64_t ping_id, identity_id, freeze_id, home_id, release_id;	/* what is waited for; 0 = nothing */
+	int64_t ping_id, identity_id, freeze_id, home_id, release_id,
+		inspect_id;	/* what is waited for; 0 = nothing */
 	int64_t ready_at_ms, user_at_ms;
 };
 
@@ -32,7 +33,8 @@ static void tell_ready(struct guest_link *link)
 		link->handler->ready(link->arg);
 }
 
-static void handle_answer(struct guest_link *link, const struct guest_message *answer)
+static void handle_answer(struct guest_link *link, const struct guest_message *answer,
+			  struct span line)
 {
 	if (answer->id == link->ping_id && link->ping_id) {
 		link->ping_id = 0;
@@ -49,6 +51,9 @@ static void handle_answer(struct guest_link *link, const struct guest_message *a
 	} else if (answer->id == link->release_id && link->release_id) {
 		link->release_id = 0;
 		link->handler->released(link->arg, answer);
+	} else if (answer->id == link->inspect_id && link->inspect_id) {
+		link->inspect_id = 0;
+		link->handler->inspected(link->arg, line);
 	}
 }
 
@@ -76,7 +81,7 @@ static void on_line(void *arg, struct span line)
 		link->handler->user(link->arg, &message);
 		break;
 	case GUEST_ANSWER:
-		handle_answer(link, &message);
+		handle_answer(link, &message, line);
 		break;
 	}
 }
@@ -121,6 +126,15 @@ int guest_link_release_home(struct guest_link *link)
 
 	link->release_id = ++link->last_id;
 	guest_release_write(link->release_id, &line);
+	return line_socket_send(link->socket, buf_text(&line));
+}
+
+int guest_link_inspect(struct guest_link *link)
+{
+	OWNED(buf_done) struct buf line = { 0 };
+
+	link->inspect_id = ++link->last_id;
+	guest_inspect_write(link->inspect_id, &line);
 	return line_socket_send(link->socket, buf_text(&line));
 }
 

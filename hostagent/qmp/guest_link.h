@@ -17,6 +17,8 @@ struct guest_link_handler {
 	void (*frozen)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*home)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*released)(void *arg, const struct guest_message *answer);	/* may be NULL */
+	/* The whole line, since the answer has a shape of its own; may be NULL. */
+	void (*inspected)(void *arg, struct span line);
 	void (*user)(void *arg, const struct guest_message *event);	/* logon, logoff */
 	void (*closed)(void *arg, const struct error *reason);
 };
@@ -31,6 +33,8 @@ int guest_link_freeze(struct guest_link *link) MUST_CHECK;
 /* The user's disk as home, and its end; only the answer to the newest of each counts. */
 int guest_link_send_home(struct guest_link *link, const struct vm_home *home) MUST_CHECK;
 int guest_link_release_home(struct guest_link *link) MUST_CHECK;
+/* Only the answer to the newest inspection counts. */
+int guest_link_inspect(struct guest_link *link) MUST_CHECK;
 /* Only the answer to the newest identity counts. */
 int guest_link_send_identity(struct guest_link *link,
 			     const struct guest_identity *identity) MUST_CHECK;

@@ -124,6 +124,11 @@ void guest_home_write(int64_t id, const struct vm_home *home, struct buf *out)
 	json_write(message, out);
 }
 
+void guest_inspect_write(int64_t id, struct buf *out)
+{
+	command_write("inspect", id, out);
+}
+
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)
 {
 	OWNED(buf_done) struct buf seed = { 0 };

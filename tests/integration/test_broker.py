@@ -1197,6 +1197,46 @@ def test_rdp_file_of_a_desktop_that_starts(fresh, tmp_path):
     assert status == 200, text
 
 
+def test_refusals_are_told_by_user_pool_time_and_rule(fresh, tmp_path):
+    broker = fresh().start()
+    host = with_host(broker, tmp_path)
+    session = open_session(broker, host)
+    told = [('device', 'drive USBSTICK', 'removable_storage'), ('device', 'printer HP', 'printers'),
+            ('static_channel', 'cliprdr', 'clipboard'), ('static_channel', 'rdp2tcp', 'never allowed'),
+            ('dynamic_channel', 'AUDIO_INPUT', 'microphone')]
+    assert host.events(*({'session': session, 'at_ms': 1, 'kind': 'denied', 'what': what, 'name': name, 'count': 3,
+                          'client_address': '192.0.2.77'} for what, name, _ in told)).status == 204
+
+    def rows(query):
+        answer = broker.admin('GET', f'/v1/admin/audit?denied=1&limit=100{query}')
+        assert answer.status == 200, answer
+        return answer.body['audit']
+    found = list(reversed(rows('&user=hanako&pool=sales')))
+    assert [(r['what'], r['subject'], r['details']['rule']) for r in found] == told
+    assert all(r['who'] == 'hanako' and r['source'] == '192.0.2.77' and r['details']['count'] == 3
+               and r['details']['session'] == session for r in found)
+    assert rows('&user=taro') == rows('&pool=lab') == [] and len(rows('')) == len(told)
+    now_ms = int(time.time() * 1000)
+    assert rows(f'&since_ms={now_ms + 60000}') == [] and len(rows(f'&since_ms={now_ms - 60000}')) == len(told)
+    assert broker.admin('GET', '/v1/admin/audit?pool=%25').code == 'bad_request'
+
+    text = metrics(broker)
+    assert 'genkan_refusals_total{what="device"} 6\n' in text
+    assert 'genkan_requests_total{code="ok"}' in text and '# TYPE genkan_sessions gauge' in text
+    assert broker.http('GET', '/metrics').status == 403
+
+
+def metrics(broker):
+    link = http.client.HTTPSConnection('127.0.0.1', broker.port, timeout=20,
+                                       context=broker.context(broker.admin_certificate))
+    link.request('GET', '/metrics')
+    answer = link.getresponse()
+    assert answer.status == 200 and answer.getheader('Content-Type').startswith('text/plain')
+    text = answer.read().decode()
+    link.close()
+    return text
+
+
 def test_revoke_all_ends_running_sessions(fresh, tmp_path):
     broker = fresh().start()
     host = with_host(broker, tmp_path)

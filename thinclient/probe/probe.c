@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rdstls_client - a patched RDP client for tests: it carries a Genkan ticket like our own client
- * does, and in all else does what a hostile employee would have it do.
+/* genkan-probe - an RDP client that keeps no rules: it carries a Genkan ticket like our own client
+ * does, and in all else does what a hostile employee would have it do. `genkanctl policy verify` sends
+ * it to prove that a policy holds, and so do the tests (as rdstls_client).
  *
- *	rdstls_client [--locator TEXT] --secret-file FILE|- [--fingerprint HEX] [--screenshot PNG]
+ *	genkan-probe [--locator TEXT] --secret-file FILE|- [--fingerprint HEX] [--screenshot PNG]
  *		[--colours N] [--hold SECONDS] [--wait SECONDS] -- /v:HOST:PORT [xfreerdp option]...
  *
  * The picture is there when it has N different colours (default 2, up to 256): a boot screen or
@@ -112,7 +113,7 @@ static void save_screenshot(const rdpGdi *gdi)
 		}
 	}
 	if (!png_image_write_to_file(&image, test.screenshot, 0, rgb, 0, NULL))
-		fprintf(stderr, "rdstls_client: %s: %s\n", test.screenshot, image.message);
+		fprintf(stderr, "genkan-probe: %s: %s\n", test.screenshot, image.message);
 	free(rgb);
 }
 
@@ -471,7 +472,7 @@ int main(int argc, char **argv)
 
 	if (!read_flags(argc, argv)) {
 		fprintf(stderr,
-			"usage: rdstls_client --locator TEXT --secret-file FILE|- [--fingerprint"
+			"usage: genkan-probe --locator TEXT --secret-file FILE|- [--fingerprint"
 			" HEX] [--screenshot PNG] [--colours N] [--hold S] [--wait S] --"
 			" /v:HOST:PORT ...\n");
 		return EXIT_USAGE;

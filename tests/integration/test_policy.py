@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one way to a drive: an exception, in a whole site."""
+import json
+import shutil
+
+import pytest
+
+import genkan_site
+import standard_clients
+from genkan_site import BROKER
+from netns import wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(genkan_site.why_not() is not None, reason=str(genkan_site.why_not())),
+]
+USER = 'hanako'
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    s = genkan_site.Site(tmp_path_factory.mktemp('policy')).start()
+    try:
+        yield s
+    finally:
+        s.stop()
+
+
+@pytest.fixture(autouse=True)
+def nobody_crashed(site):
+    yield
+    for daemon in (site.broker, site.agent, site.relay):
+        assert daemon.alive(), daemon.tail()
+        assert 'Sanitizer' not in daemon.text() and 'runtime error' not in daemon.text(), daemon.tail()
+
+
+def admin(site, name):
+    """genkanctl as another administrator."""
+    state = site.dirs['broker']
+    site.site_ns.run(genkan_site.program('genkan-broker'), '--config', site.root / 'broker.conf', '--admin', name)
+    return lambda *words, check=True: genkan_site.run(*site.site_ns.command(
+        genkan_site.program('genkanctl'), '--broker', f'{BROKER}:8443', '--ca', state / 'ca.crt', '--certificate',
+        state / 'admins' / f'{name}.crt', '--key', state / 'admins' / f'{name}.key', *words), check=check)
+
+
+def make_guest_eager(site, desktop):
+    """The image refuses drives by itself; here its second lock is opened."""
+    site.in_guest(desktop, '/bin/sed', '-i', '-e', 's/^EnableFuseMount=.*/EnableFuseMount=true/',
+                  '-e', '/^.ChansrvLogging/,$ s/Level=.*/Level=DEBUG/', '/etc/xrdp/sesman.ini')
+    site.in_guest(desktop, '/bin/sed', '-i', 's/^rdpdr=.*/rdpdr=true/', '/etc/xrdp/xrdp.ini')
+
+
+def chansrv_log(site, desktop):
+    return site.in_guest(desktop, '/usr/bin/journalctl', '--no-pager', '-o', 'cat', '-t', 'xrdp-chansrv',
+                         '-t', 'xrdp-chansrv-sesman', check=False)
+
+
+def open_desktop(site, login, desktop, stick):
+    """rdesktop with a drive: this xrdp sees drives of rdesktop, but none of FreeRDP 3."""
+    rdp = standard_clients.fetch(site, login.token, desktop)
+    return rdp, standard_clients.Display(site.root / 'client', site.client_ns,
+                                         standard_clients.rdesktop(rdp, stick))
+
+
+def drives_seen(site, desktop):
+    return [line for line in chansrv_log(site, desktop).splitlines() if 'remote drive' in line]
+
+
+@pytest.mark.skipif(not shutil.which('rdesktop'), reason='rdesktop is not installed')
+def test_drive_by_exception_only_and_no_longer(site):
+    alice, boris = admin(site, 'alice'), admin(site, 'boris')
+    path = site.root / 'pools' / 'sales.yaml'
+    path.write_text(path.read_text() + '\nstandard_clients: allow\n')
+    site.ctl('apply', site.root / 'pools')
+    login = site.login(USER)
+    site.ticket(USER)
+    desktop = next(d for d in site.desktops() if d['user'] == USER)['id']
+    make_guest_eager(site, desktop)
+    stick = site.root / 'stick'
+    stick.mkdir(mode=0o755)
+    (stick / 'fair.txt').write_text('leaflet')
+
+    def active():
+        return site.session_of(USER)
+
+    def refused():
+        return [row for row in site.audit('--denied', '--user', USER) if row['subject'].startswith('drive')]
+    rdp, client = open_desktop(site, login, desktop, stick)
+    with client:
+        assert rdp.settings['redirectdrives'] == '0'
+        wait_until('a session', active, 90, 0.3)
+        row = wait_until('the drive is refused', refused, 30, 0.3)[0]
+        assert row['details']['rule'] == 'removable_storage' and drives_seen(site, desktop) == []
+    wait_until('the session has ended', lambda: not active(), 20, 0.3)
+
+    asked = json.loads(alice('--json', 'exception', 'grant', '--user', USER, '--pool', 'sales', '--hours', '2',
+                             '--reason', '展示会'))['exception']
+    assert 'Another administrator' in alice('exception', 'approve', asked['id'], check=False)
+    assert 'approved until' in boris('exception', 'approve', asked['id'])
+    rdp, client = open_desktop(site, login, desktop, stick)
+    with client:
+        assert rdp.settings['redirectdrives'] == '1'
+        session = wait_until('a session', active, 90, 0.3)
+        wait_until('the desktop sees the drive', lambda: drives_seen(site, desktop), 60, 0.5)
+        alice('exception', 'revoke', asked['id'])
+        client.ended(15)
+    assert not any(s['id'] == session['id'] for s in site.sessions())
+
+    seen = len(drives_seen(site, desktop))
+    rdp, client = open_desktop(site, login, desktop, stick)
+    with client:
+        wait_until('a session', active, 90, 0.3)
+        wait_until('the drive is refused again', lambda: len(refused()) > 1, 30, 0.3)
+        assert len(drives_seen(site, desktop)) == seen
+    told = [row['what'] for row in reversed(site.audit('--limit', '1000')) if row['subject'] == asked['id']]
+    assert told == ['exception_requested', 'exception_approved', 'exception_approved', 'exception_used',
+                    'exception_revoked']
