@@ -121,9 +121,9 @@ static struct wire *session_open(const struct ticket *ticket)
 {
 	int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct wire *w = wire_new(fd);
-	const char *failure = begin(w, ticket);
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	const char *failure = begin(w, ticket);
 	if (!failure)
 		return w;
 	if (atomic_fetch_add(&failed, 1) == 0)

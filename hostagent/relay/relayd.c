@@ -16,6 +16,7 @@
 #include "hostagent/relay/broker_link.h"
 #include "hostagent/relay/connection.h"
 #include "hostagent/relay/dial.h"
+#include "hostagent/relay/lobby.h"
 #include "hostagent/relay/refusals.h"
 #include "hostagent/relay/session_link.h"
 #include "hostagent/relay/spawner.h"
@@ -26,6 +27,8 @@
 #define STOP_TICK_MS 20
 /* A session process that was told to end and has not is killed. */
 #define END_LIMIT_MS 4000
+/* Whoever has shown no ticket for so long makes room when there is little. */
+#define EVICT_AFTER_MS 1000
 
 struct connection {
 	uint64_t number;	/* its name in the log, in questions and answers */
@@ -36,6 +39,7 @@ struct connection {
 	int socket;		/* -1: the session process has closed its end */
 	struct loop_fd *watch;
 	bool exited;
+	bool evicted;	/* to make room */
 	int status;
 	struct dial *dial;
 	struct redemption granted;	/* without the password once it was passed on */
@@ -51,6 +55,7 @@ struct relayd {
 	struct loop *loop;
 	const struct relay_config *config;
 	struct listener *listener;
+	struct lobby *lobby;
 	struct spawner *spawner;
 	struct broker_link *broker;
 	struct session_link *sessions;
@@ -120,7 +125,7 @@ static void on_event(struct connection *c, const struct message_event *told)
 
 static void tell_end(struct connection *c)
 {
-	bool crashed = c->exited && !(WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0);
+	bool crashed = c->exited && !c->evicted && !(WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0);
 	struct event e = c->ended;
 
 	if (crashed) {
@@ -373,9 +378,48 @@ static void refuse(struct relayd *d, const struct client_address *from, const ch
 	}
 }
 
+/* One in ten thousand real clients is that slow, and it may come again. */
+static bool may_be_evicted(const struct connection *c, int64_t now_ms)
+{
+	return is_waiting(c) && c->pid > 0 && !c->exited && !c->evicted &&
+	       now_ms - c->began_at_ms >= EVICT_AFTER_MS;
+}
+
+/* Those who leave TLS half done may not keep the others out. The table is in order of age. */
+static void make_room(struct relayd *d)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	struct connection *each, *next;
+
+	if (admission_waiting(d->admission) * 4 < (size_t)d->config->max_waiting * 3)
+		return;
+	HASH_ITER(hh, d->connections, each, next) {
+		if (!may_be_evicted(each, now_ms))
+			continue;
+		each->evicted = true;
+		refuse(d, &each->from, "made_room");
+		kill(each->pid, SIGKILL);
+		return;
+	}
+}
+
+static void on_refused(void *arg, const struct client_address *from, const char *why)
+{
+	refuse(arg, from, why);
+}
+
+static void on_visitor(void *arg, int fd, const struct client_address *from)
+{
+	struct relayd *d = arg;
+
+	lobby_enter(d->lobby, fd, from);
+}
+
 static void on_client(void *arg, int accepted, const struct client_address *from)
 {
 	struct relayd *d = arg;
+
+	make_room(d);
 	OWNED_FD int client = accepted;
 	enum admission_verdict verdict = admission_enter(d->admission, from->source);
 	int pair[2];
@@ -472,6 +516,8 @@ void relayd_stop(struct relayd *d)
 	d->stop_by_ms = clock_monotonic_ms() + d->config->stop_ms;
 	listener_free(d->listener);
 	d->listener = NULL;
+	lobby_free(d->lobby);
+	d->lobby = NULL;
 	HASH_ITER(hh, d->connections, each, next)
 		answer(each, &end, -1);
 	log_info("relay_stopping", kv_int("connections", (int64_t)admission_total(d->admission)));
@@ -499,6 +545,7 @@ static struct broker_link_config broker_config(const struct relay_config *config
 int relayd_new(struct loop *loop, const struct relay_config *config, struct relayd **out,
 	       struct error *err)
 {
+	static const struct lobby_events visits = { on_client, on_refused };
 	static const struct spawner_events news = { on_started, on_failed, on_exited,
 						    on_spawner_gone };
 	const struct broker_link_config broker = broker_config(config);
@@ -508,6 +555,7 @@ int relayd_new(struct loop *loop, const struct relay_config *config, struct rela
 	d->config = config;
 	d->admission = admission_new((size_t)config->max_connections,
 				     (size_t)config->max_per_source, (size_t)config->max_waiting);
+	d->lobby = lobby_new(loop, (size_t)config->max_per_source, &visits, d);
 	d->refusals_timer = loop_timer_new(loop, tell_counted_refusals, d);
 	d->stop_timer = loop_timer_new(loop, on_stop_tick, d);
 	if (spawner_new(loop, config->certificate, config->key, config->user,
@@ -516,7 +564,7 @@ int relayd_new(struct loop *loop, const struct relay_config *config, struct rela
 	    broker_link_new(loop, &broker, on_redeemed, d, &d->broker, err) < 0 ||
 	    session_link_new(loop, &broker.broker, list_sessions, on_session_over, d, &d->sessions,
 			     err) < 0 ||
-	    listener_new(loop, config->listen, on_client, d, &d->listener, err) < 0)
+	    listener_new(loop, config->listen, on_visitor, d, &d->listener, err) < 0)
 		return -EINVAL;
 	loop_timer_start(d->refusals_timer, REFUSALS_PERIOD_MS);
 	log_info("relay_listening", kv_str("address", config->listen),
@@ -532,6 +580,7 @@ void relayd_free(struct relayd *d)
 	if (!d)
 		return;
 	listener_free(d->listener);
+	lobby_free(d->lobby);
 	session_link_free(d->sessions);
 	broker_link_free(d->broker);
 	HASH_ITER(hh, d->connections, each, next)

@@ -5,6 +5,7 @@
 #ifndef GENKAN_RELAY_SANDBOX_H
 #define GENKAN_RELAY_SANDBOX_H
 
+#include <linux/filter.h>
 #include <stdbool.h>
 #include <sys/types.h>
 #include "common/base/error.h"
@@ -13,6 +14,7 @@ struct sandbox {
 	bool is_root;	/* started as root: the session gets another uid and an empty root */
 	uid_t uid;	/* as root without a user's name: whoever begins the session sets both */
 	gid_t gid;
+	struct sock_fprog calls;	/* the filter of system calls, translated once */
 #ifdef GENKAN_DRILL
 	bool unfiltered;	/* without the filter of system calls; in no program that is shipped */
 #endif

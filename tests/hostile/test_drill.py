@@ -72,7 +72,8 @@ class Site(relay_site.RelaySite):
             listener.settimeout(0)
             ends, told = len(self.ends()), len(self.told(attempt))
             with socket.create_connection(('127.0.0.1', self.relay.port)) as link:
-                link.sendall(f'DRILL {flag} {attempt} {self.argument(attempt, listener)}\n'.encode())
+                words = f'DRILL {flag} {attempt} {self.argument(attempt, listener)}\n'.encode()
+                link.sendall(b'\x03\0' + (len(words) + 4).to_bytes(2, 'big') + words)
                 relay_site.wait_until(lambda: len(self.ends()) > ends or len(self.told(attempt)) > told, what=attempt)
                 link.settimeout(10)
                 with contextlib.suppress(ConnectionResetError):

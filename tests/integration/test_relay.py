@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """genkan-relay between a real FreeRDP client and a real RDP server (freerdp-shadow-cli3)."""
+import contextlib
 import os
 import pathlib
 import re
@@ -169,6 +170,25 @@ def test_garbage_and_half_open_connections_do_not_disturb_a_session(site):
                            e['name'] == 'too_many_from_source')
     noise = [e for e in site.broker.events if e['client_address'] in ('127.0.0.7', '127.0.0.8', '127.0.0.9')]
     assert len(noise) < 40, noise       # told once and counted, not 600 rows
+
+
+def test_strangers_without_a_first_word_cost_no_process(site):
+    before, kept = len(site.relay.children()), []
+    x224 = bytes.fromhex('030000130ee000000000000100080004000000')
+    for i in range(400):
+        s = open_connection(site, f'127.0.1.{1 + i % 40}')
+        s.sendall(x224[:i % len(x224)])
+        kept.append(s)
+    assert site.connect(site.ticket()).finish() == 0
+    assert len(site.relay.children()) <= before + 2
+    s = open_connection(site, '127.0.2.1')
+    s.sendall(b'GET / HTTP/1.1\r\n\r\n')
+    kept.append(s)
+    for s in kept:      # they are all sent away in time
+        s.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert s.recv(100) == b''
+        s.close()
 
 
 def test_killed_session_process_takes_nobody_with_it(site):

@@ -152,22 +152,25 @@ static void tell(int parent, const char *name, int outcome)
 	(void)message_send(parent, &m, -1);
 }
 
+/* In front of the words, for the lobby. */
+#define TPKT_HEADER_LEN 4
+
 bool drill_unfiltered(int client)
 {
 	struct pollfd readable = { client, POLLIN, 0 };
-	char first[8] = { 0 };
+	char first[TPKT_HEADER_LEN + 8] = { 0 };
 
 	(void)poll(&readable, 1, FIRST_BYTES_MS);
 	(void)!recv(client, first, sizeof(first) - 1, MSG_PEEK | MSG_DONTWAIT);
-	return strcmp(first, "DRILL -") == 0;
+	return strcmp(first + TPKT_HEADER_LEN, "DRILL -") == 0;
 }
 
 void drill_run(int client, int parent)
 {
-	char line[256] = { 0 }, name[32], argument[200] = "";
+	char line[TPKT_HEADER_LEN + 256] = { 0 }, name[32], argument[200] = "";
 
 	(void)!recv(client, line, sizeof(line) - 1, MSG_PEEK | MSG_DONTWAIT);
-	if (sscanf(line, "DRILL %*1[+-] %31s %199s", name, argument) < 1)
+	if (sscanf(line + TPKT_HEADER_LEN, "DRILL %*1[+-] %31s %199s", name, argument) < 1)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++)
 		if (strcmp(attempts[i].name, name) == 0)

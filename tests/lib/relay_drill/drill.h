@@ -2,7 +2,7 @@
 /* drill.h - what a session process that was taken over would try, for the tests only: built into a
  * genkan-relay-sessions of its own, next to the one that is shipped, and never installed.
  *
- * A connection whose first bytes are "DRILL FLAGS ATTEMPT ARGUMENT\n" is not a session: the process
+ * A connection whose first TPKT holds "DRILL FLAGS ATTEMPT ARGUMENT\n" is not a session: the process
  * makes the attempt, tells what came of it as an event ("refused", "pdu", "drill ATTEMPT", errno), and
  * ends. FLAGS is "+" for the whole sandbox, "-" for what is left of it without the filter of system
  * calls. Any other connection is served as always. */
