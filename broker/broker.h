@@ -12,6 +12,7 @@
 struct conductor;
 struct image_room;
 struct login_gate;
+struct notices;
 struct session_watch;
 struct throttle;
 struct inspections;
@@ -27,6 +28,7 @@ struct broker {
 	struct session_watch *watch;
 	struct inspections *inspections;
 	struct metrics *metrics;
+	struct notices *notices;
 	struct login_gate *gate;
 	struct throttle *throttle;
 	struct authority *authority;

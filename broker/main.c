@@ -13,6 +13,7 @@
 #include "broker/directory/ldap_link.h"
 #include "broker/images/image_room.h"
 #include "broker/session/attempt.h"
+#include "broker/session/notices.h"
 #include "broker/session/session_watch.h"
 #include "broker/session/throttle.h"
 #include "common/data/metrics.h"
@@ -128,6 +129,7 @@ static void broker_close(struct broker *broker)
 	session_watch_free(broker->watch);
 	inspections_free(broker->inspections);
 	metrics_free(STEAL(broker->metrics));
+	notices_free(broker->notices);
 	login_gate_free(broker->gate);
 	throttle_free(broker->throttle);
 	authority_free(broker->authority);
@@ -242,6 +244,7 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	broker.watch = session_watch_new(&broker);
 	broker.inspections = inspections_new(&broker);
 	broker.metrics = metrics_new();
+	broker.notices = notices_new(&broker);
 	rc = open_doors(&broker, &err);
 	if (rc < 0)
 		return fail(&err);

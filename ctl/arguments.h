@@ -18,7 +18,7 @@ struct arguments {
 	const char *image_dir, *channel, *publication;
 	const char *limit, *password_file;
 	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since;
-	bool all, denied;
+	bool all, denied, banner;
 	/* the rest */
 	const char *const *values;
 	size_t count;

@@ -204,6 +204,34 @@ int64_t ctl_int(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+int ctl_act(struct ctl *ctl, const char *path, json_t *body, const char *name, const char *said,
+	    struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	int rc = ctl_request(ctl, "POST", path, body, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json)
+		ctl_print_json(answer);
+	else
+		printf("%s: %s\n", name, said);
+	return 0;
+}
+
+int ctl_reason(const struct ctl *ctl, json_t **out, struct error *err)
+{
+	*out = json_pack("{s:s}", "reason", ctl->args.reason ? ctl->args.reason : "");
+	return *out ? 0 : error_set(err, EINVAL, "--reason: must be UTF-8");
+}
+
+int ctl_message(const struct ctl *ctl, json_t **out, struct error *err)
+{
+	*out = json_pack("{s:s, s:s, s:b}", "text", ctl->args.values[1], "reason",
+			 ctl->args.reason ? ctl->args.reason : "", "banner", ctl->args.banner);
+	return *out ? 0 : error_set(err, EINVAL, "text and --reason must be UTF-8");
+}
+
 void ctl_time_text(int64_t at_ms, char out[32])
 {
 	time_t seconds = at_ms / 1000;

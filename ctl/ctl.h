@@ -52,6 +52,13 @@ void ctl_time_text(int64_t at_ms, char out[32]);
 int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,
 	     void (*row)(struct table *table, const json_t *element), struct error *err);
 
+/* POST `path`, then the answer with --json, or "NAME: said". `body` is taken; may be NULL. */
+int ctl_act(struct ctl *ctl, const char *path, json_t *body, const char *name, const char *said,
+	    struct error *err) MUST_CHECK;
+/* Bodies made of the command line: --reason; the text behind the id, with --reason and --banner. */
+int ctl_reason(const struct ctl *ctl, json_t **out, struct error *err) MUST_CHECK;
+int ctl_message(const struct ctl *ctl, json_t **out, struct error *err) MUST_CHECK;
+
 /* The commands. */
 int pool_apply(struct ctl *ctl, struct error *err);
 int pool_diff(struct ctl *ctl, struct error *err);
@@ -63,6 +70,8 @@ int desktop_reset(struct ctl *ctl, struct error *err);
 int user_disk_list(struct ctl *ctl, struct error *err);
 int user_disk_show(struct ctl *ctl, struct error *err);
 int user_disk_set_aside(struct ctl *ctl, struct error *err);
+int desktop_log_off(struct ctl *ctl, struct error *err);
+int desktop_message(struct ctl *ctl, struct error *err);
 int host_list(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 int template_list(struct ctl *ctl, struct error *err);
@@ -79,6 +88,9 @@ int exception_show(struct ctl *ctl, struct error *err);
 int policy_show(struct ctl *ctl, struct error *err);
 int policy_verify(struct ctl *ctl, struct error *err);
 int session_end(struct ctl *ctl, struct error *err);
+int session_disconnect(struct ctl *ctl, struct error *err);
+int session_log_off(struct ctl *ctl, struct error *err);
+int session_message(struct ctl *ctl, struct error *err);
 int session_list(struct ctl *ctl, struct error *err);
 int audit_export(struct ctl *ctl, struct error *err);
 int audit_verify(struct ctl *ctl, struct error *err);

@@ -49,22 +49,40 @@ static int id_of(struct ctl *ctl, const char *wanted, char *id, size_t size, str
 }
 
 /* POST /v1/admin/desktops/{id}/VERB */
-static int change(struct ctl *ctl, const char *verb, const char *said, struct error *err)
+static int change_with(struct ctl *ctl, const char *verb, json_t *body, const char *said,
+		       struct error *err)
 {
-	OWNED(json_decref) json_t *answer = NULL;
+	OWNED(json_decref) json_t *request = body;
 	char id[32], path[96];
 	int rc = id_of(ctl, ctl->args.values[0], id, sizeof(id), err);
 
 	if (rc < 0)
 		return rc;
 	snprintf(path, sizeof(path), "/v1/admin/desktops/%s/%s", id, verb);
-	if ((rc = ctl_request(ctl, "POST", path, NULL, &answer, err)) < 0)
+	return ctl_act(ctl, path, STEAL(request), ctl->args.values[0], said, err);
+}
+
+static int change(struct ctl *ctl, const char *verb, const char *said, struct error *err)
+{
+	return change_with(ctl, verb, NULL, said, err);
+}
+
+int desktop_log_off(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *body = NULL;
+	int rc = ctl_reason(ctl, &body, err);
+
+	return rc < 0 ? rc : change_with(ctl, "logoff", STEAL(body), "its user is being logged off", err);
+}
+
+int desktop_message(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *body = NULL;
+	int rc = ctl_message(ctl, &body, err);
+
+	if (rc < 0)
 		return rc;
-	if (ctl->args.json)
-		ctl_print_json(answer);
-	else
-		printf("%s: %s\n", ctl->args.values[0], said);
-	return 0;
+	return change_with(ctl, "message", STEAL(body), "will be shown to its user", err);
 }
 
 int desktop_delete(struct ctl *ctl, struct error *err)

@@ -31,7 +31,12 @@ _genkanctl() {
 	'') next='apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login logout whoami' ;;
 	pool) [ -n "$verb" ] || next='list' ;;
 	user-disk) [ -n "$verb" ] || next='list show set-aside' ;;
-	desktop) [ -n "$verb" ] || next='list delete restart reset' ;;
+	desktop)
+		[ -n "$verb" ] || next='list delete restart reset logoff message'
+		case $verb in
+		logoff) common+=' --reason' ;;
+		message) common+=' --reason --banner' ;;
+		esac ;;
 	host) [ -n "$verb" ] || next='list token' ;;
 	template) [ -n "$verb" ] || next='list' ;;
 	image)
@@ -40,8 +45,12 @@ _genkanctl() {
 		[ "$verb" = rollback ] && common+=' --to --reason'
 		[ "$verb" = publish ] && common+=' --image-dir --channel --reason' ;;
 	session)
-		[ -n "$verb" ] || next='list end'
-		common+=' --all --limit' ;;
+		[ -n "$verb" ] || next='list end disconnect logoff message'
+		case $verb in
+		disconnect | logoff) common+=' --reason' ;;
+		message) common+=' --reason --banner' ;;
+		*) common+=' --all --limit' ;;
+		esac ;;
 	policy)
 		[ -n "$verb" ] || next='show verify'
 		[ "$verb" = verify ] && common+=' --out --probe' ;;

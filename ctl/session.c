@@ -63,24 +63,46 @@ int session_list(struct ctl *ctl, struct error *err)
 	return rc < 0 ? rc : ctl_list(ctl, path, "sessions", titles, session_row, err);
 }
 
-int session_end(struct ctl *ctl, struct error *err)
+static int act(struct ctl *ctl, const char *verb, json_t *body, const char *said,
+	       struct error *err)
 {
-	OWNED(json_decref) json_t *answer = NULL;
+	OWNED(json_decref) json_t *request = body;
 	const char *id = ctl->args.values[0];
 	char path[96];
 
 	if (strlen(id) != 16 || strspn(id, "0123456789abcdef") != 16)
 		return error_set(err, EINVAL, "%s: not the id of a session", id);
-	snprintf(path, sizeof(path), "/v1/admin/sessions/%s/end", id);
+	snprintf(path, sizeof(path), "/v1/admin/sessions/%s/%s", id, verb);
+	return ctl_act(ctl, path, STEAL(request), id, said, err);
+}
 
-	int rc = ctl_request(ctl, "POST", path, NULL, &answer, err);
-	if (rc < 0)
-		return rc;
-	if (ctl->args.json)
-		ctl_print_json(answer);
-	else
-		printf("%s: ended\n", id);
-	return 0;
+int session_end(struct ctl *ctl, struct error *err)
+{
+	return act(ctl, "end", NULL, "ended", err);
+}
+
+int session_disconnect(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *body = NULL;
+	int rc = ctl_reason(ctl, &body, err);
+
+	return rc < 0 ? rc : act(ctl, "disconnect", STEAL(body), "disconnected; the desktop goes on", err);
+}
+
+int session_log_off(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *body = NULL;
+	int rc = ctl_reason(ctl, &body, err);
+
+	return rc < 0 ? rc : act(ctl, "logoff", STEAL(body), "its user is being logged off", err);
+}
+
+int session_message(struct ctl *ctl, struct error *err)
+{
+	OWNED(json_decref) json_t *body = NULL;
+	int rc = ctl_message(ctl, &body, err);
+
+	return rc < 0 ? rc : act(ctl, "message", STEAL(body), "will be shown to its user", err);
 }
 
 static void audit_row(struct table *table, const json_t *row)

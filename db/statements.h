@@ -411,6 +411,31 @@
 	X(EXCEPTION_END, "UPDATE exception SET state = $1, ended_by = $2, ended_at_ms = $3 "       \
 	  "WHERE id = $4 AND state IN ('requested', 'approved')")                                  \
 	X(EXCEPTION_USED, "UPDATE exception SET used_at_ms = $1 WHERE id = $2 AND used_at_ms = 0") \
+	/* notices and log-offs */                                                                 \
+	X(NOTICE_NEXT, "UPDATE counter SET value = value + 1 WHERE name = 'notice' "               \
+	  "RETURNING value")                                                                       \
+	X(NOTICE_PUT, "INSERT INTO notice (seq, desktop, person, kind, what, text, in_desktop, "   \
+	  "in_client, at_ms, expires_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")     \
+	X(NOTICE_LIKE, "SELECT COUNT(*) FROM notice WHERE desktop = $1 AND kind = 'refused' "      \
+	  "AND what = $2 AND at_ms > $3")                                                          \
+	X(NOTICE_TO_DESKTOP, "UPDATE notice SET in_desktop = 1 WHERE seq = $1")                    \
+	X(NOTICES_OF_HOST, "SELECT n.desktop, n.seq, n.text FROM notice n "                        \
+	  "JOIN desktop d ON d.id = n.desktop WHERE d.host = $1 AND n.in_desktop = 1 "             \
+	  "AND n.expires_at_ms > $2 ORDER BY n.desktop, n.seq")                                    \
+	X(NOTICES_OF_PERSON, "SELECT seq, desktop, kind, what, text, at_ms FROM notice "           \
+	  "WHERE person = $1 AND seq > $2 AND in_client = 1 AND at_ms >= $3 "                      \
+	  "AND expires_at_ms > $4 ORDER BY seq LIMIT 32")                                          \
+	X(NOTICES_SHOWN, "UPDATE notice SET in_desktop = 0 WHERE desktop = $1 AND seq <= $2 "      \
+	  "AND in_desktop = 1 AND EXISTS (SELECT 1 FROM desktop d WHERE d.id = notice.desktop "    \
+	  "AND d.host = $3)")                                                                      \
+	X(NOTICES_PURGE, "DELETE FROM notice WHERE expires_at_ms <= $1")                           \
+	X(LOG_OFF_ORDER, "UPDATE desktop SET log_off_stay = $1, want_generation = $2 "             \
+	  "WHERE id = $3")                                                                         \
+	X(LOG_OFFS_OF_HOST, "SELECT id, log_off_stay FROM desktop WHERE host = $1 "                \
+	  "AND log_off_stay > 0 ORDER BY id")                                                      \
+	X(LOG_OFFS_DONE, "UPDATE desktop SET log_off_stay = 0 WHERE host = $1 "                    \
+	  "AND log_off_stay > 0 AND (logged_on = '' "                                              \
+	  "OR log_off_stay <> logoffs + resets + incarnation + 1)")                                \
 	/* login sessions, throttle */                                                             \
 	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \
 	  "client_key_sha256, staff, created_at_ms, expires_at_ms) "                                \

@@ -720,6 +720,67 @@ int store_session_verdict(struct store *store, const char *session, const char *
 int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
 		   struct error *err) MUST_CHECK;
 
+/* --------------------------------------------------------------------- notices and log-offs */
+
+#define STORE_NOTICE_SIZE 1001	/* bytes of UTF-8 and the NUL */
+
+enum store_notice_kind { STORE_NOTICE_MESSAGE, STORE_NOTICE_REFUSED };
+const char *store_notice_kind_word(enum store_notice_kind kind);
+
+struct store_notice {
+	int64_t seq;		/* grows; of the whole site */
+	char desktop[STORE_ID_SIZE];
+	char user_key[STORE_KEY_SIZE];	/* filled in by store_notice_put() */
+	enum store_notice_kind kind;
+	char what[32];		/* REFUSED: the kind of device, pool/notice.h */
+	char text[STORE_NOTICE_SIZE];
+	bool in_desktop;	/* a window in the user's session */
+	bool in_client;		/* a line in our client */
+	int64_t at_ms, expires_at_ms;
+};
+struct store_notice_list {
+	struct store_notice *items;	/* oldest first */
+	size_t count;
+};
+void store_notice_list_done(struct store_notice_list *list);
+DEFINE_OWNED_VALUE(store_notice_list_done, struct store_notice_list);
+
+/* For the user of the desktop; fills in seq and user_key. The host of an in_desktop one is told.
+ * -ENOENT: no such desktop; -ESRCH: nobody has it. */
+int store_notice_put(struct store *store, struct store_notice *notice, struct error *err) MUST_CHECK;
+/* Has a window show it after all. Nothing happens when it is gone. */
+int store_notice_to_desktop(struct store *store, const char *desktop, int64_t seq,
+			    struct error *err) MUST_CHECK;
+/* Whether the desktop's user was told of a refusal of this kind since then. */
+int store_notice_known(struct store *store, const char *desktop, const char *what,
+		       int64_t since_ms, bool *out, struct error *err) MUST_CHECK;
+/* What the user's client is to show: above `after`, and not older than `since_ms`. */
+int store_notices_of_user(struct store *store, const char *user_key, int64_t after,
+			  int64_t since_ms, int64_t now_ms, struct store_notice_list *out,
+			  struct error *err) MUST_CHECK;
+/* The desktop on this host has shown all up to `seq`. Unknown ones change nothing. */
+int store_notices_shown(struct store *store, const char *desktop, const char *host, int64_t seq,
+			struct error *err) MUST_CHECK;
+/* Has the guest end its user's stay. -ENOENT: no such desktop; -ESRCH: nobody is logged on. */
+int store_desktop_log_off(struct store *store, const char *id, struct error *err) MUST_CHECK;
+/* Takes back the orders of a host whose stays are over; to be called behind its report. */
+int store_log_offs_settle(struct store *store, const char *host, struct error *err) MUST_CHECK;
+
+/* What a host is to do inside of its desktops. */
+struct store_log_off {
+	char desktop[STORE_ID_SIZE];
+	int64_t stay;
+};
+struct store_orders {
+	struct store_notice_list notices;	/* with in_desktop: desktop, seq and text */
+	struct store_log_off *log_offs;
+	size_t log_off_count;
+};
+void store_orders_done(struct store_orders *orders);
+DEFINE_OWNED_VALUE(store_orders_done, struct store_orders);
+int store_orders_of_host(struct store *store, const char *host, int64_t now_ms,
+			 struct store_orders *out, struct error *err) MUST_CHECK;
+
 /* ------------------------------------------------------------------ login sessions, throttle */
 
 struct store_login {

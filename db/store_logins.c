@@ -7,6 +7,7 @@
 
 #define KEEP_TICKETS_MS INT64_C(600000)		/* to tell "expired" and "used" from "unknown" */
 #define KEEP_SESSIONS_MS (INT64_C(90) * 86400000)
+#define KEEP_NOTICES_MS (INT64_C(12) * 3600 * 1000)	/* to know what was told */
 #define KEEP_TOKENS_MS INT64_C(86400000)
 #define KEEP_THROTTLES_MS INT64_C(86400000)
 
@@ -237,6 +238,7 @@ int store_housekeep(struct store *store, int64_t now_ms, struct error *err)
 	if ((rc = tx_begin(store, &tx, err)) < 0 ||
 	    (rc = run_at(store, ST_TICKETS_PURGE, now_ms - KEEP_TICKETS_MS, err)) < 0 ||
 	    (rc = run_at(store, ST_SESSIONS_PURGE, now_ms - KEEP_SESSIONS_MS, err)) < 0 ||
+	    (rc = run_at(store, ST_NOTICES_PURGE, now_ms - KEEP_NOTICES_MS, err)) < 0 ||
 	    (rc = run_at(store, ST_LOGINS_PURGE, now_ms, err)) < 0 ||
 	    (rc = run_at(store, ST_TOKENS_PURGE, now_ms - KEEP_TOKENS_MS, err)) < 0 ||
 	    (rc = run_at(store, ST_KEPT_PURGE, now_ms, err)) < 0 ||

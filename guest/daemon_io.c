@@ -26,6 +26,7 @@
 #include "guest/identity.h"
 #include "guest/inspect.h"
 #include "guest/paths.h"
+#include "guest/session_io.h"
 
 #define OUT_LIMIT (64 * 1024)
 
@@ -42,6 +43,7 @@ struct daemon {
 	int64_t logoffs;
 	char boot[64];		/* the kernel's id of this boot */
 	struct home home;
+	int64_t shown;	/* highest number of a text that was shown */
 	struct identity_record record;
 };
 
@@ -192,6 +194,25 @@ static int take_identity(struct daemon *d, const struct identity *identity,
 	return 0;
 }
 
+/* A host that did not hear the answer says it again. */
+static int take_text(struct daemon *d, const struct link_request *request, struct error *err)
+{
+	int rc = 0;
+
+	if (request->seq > d->shown)
+		rc = session_show(request->user, request->text, err);
+	if (rc == 0 && request->seq > d->shown)
+		d->shown = request->seq;
+	return rc;
+}
+
+/* Whose session is over has what was wanted. */
+static int take_log_off(struct daemon *d, const struct link_request *request, struct error *err)
+{
+	return strcmp(d->logged_on, request->user) == 0 ?
+		       session_end_start(request->user, d->logoffs, err) : 0;
+}
+
 static int carry_out(struct daemon *d, const struct link_request *request,
 		     struct identity_spent *spent, struct error *err)
 {
@@ -207,6 +228,10 @@ static int carry_out(struct daemon *d, const struct link_request *request,
 		return home_mount(&d->home, &request->home, err);
 	case LINK_RELEASE:
 		return home_release(&d->home, err);
+	case LINK_SHOW:
+		return take_text(d, request, err);
+	case LINK_LOG_OFF:
+		return take_log_off(d, request, err);
 	}
 	return 0;
 }
@@ -311,6 +336,18 @@ static void take_session(struct daemon *d, bool logon, const char *user)
 	say_sessions(d);
 }
 
+/* The session's processes are gone. Usually PAM has told the logoff by then. */
+static void take_gone(struct daemon *d, char *what)
+{
+	char *stay = strchr(what, ' ');
+
+	if (!stay)
+		return;
+	*stay++ = '\0';
+	if (strcmp(d->logged_on, what) == 0 && strtoll(stay, NULL, 10) == d->logoffs)
+		take_session(d, false, what);
+}
+
 static void sessions_read(struct daemon *d)
 {
 	struct sockaddr_un from;
@@ -320,10 +357,15 @@ static void sessions_read(struct daemon *d)
 
 	while ((n = recvfrom(d->sessions, text, sizeof(text) - 1, 0, (struct sockaddr *)&from,
 			     &from_len)) > 0) {
-		const char *user;
+		char *user;
 
 		text[n] = '\0';
 		user = strchr(text, ' ');
+		if (user && str_starts(text, "gone ")) {
+			take_gone(d, user + 1);
+			from_len = sizeof(from);
+			continue;
+		}
 		if (!user || !guest_account_name_valid(span_text(user + 1)))
 			continue;
 		d->sessions_begun = true;

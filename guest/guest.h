@@ -14,6 +14,9 @@ int guest_pam_auth(struct error *err) MUST_CHECK;
 /* Called by pam_exec in the session phase: tells the daemon. */
 int guest_pam_session(struct error *err) MUST_CHECK;
 
+/* One line to the daemon: "logon USER", "logoff USER", "gone USER STAY". */
+int guest_tell_daemon(const char *event, const char *what, struct error *err) MUST_CHECK;
+
 /* Process 1 of the initial RAM disk: loads drivers, mounts the root, becomes its init. Returns
  * only on failure. */
 int guest_initrd(struct error *err) MUST_CHECK;

@@ -192,6 +192,26 @@ static int home_parse(const json_t *object, struct home_order *out, struct error
 	return rc;
 }
 
+static int user_parse(const json_t *object, struct link_request *out, struct error *err)
+{
+	int rc = json_get_text(object, "user", out->user, sizeof(out->user), err);
+
+	if (rc == 0 && !guest_account_name_valid(span_text(out->user)))
+		rc = error_set(err, EINVAL, "user: the name of an account wanted");
+	return rc;
+}
+
+static int show_parse(const json_t *object, struct link_request *out, struct error *err)
+{
+	int rc = user_parse(object, out, err);
+
+	if (rc == 0)
+		rc = json_get_int(object, "seq", 1, INT64_MAX, &out->seq, err);
+	if (rc == 0)
+		rc = json_get_text(object, "text", out->text, sizeof(out->text), err);
+	return rc;
+}
+
 int link_request_parse(struct span line, int64_t *id, struct link_request *out, struct error *err)
 {
 	OWNED(json_decref) json_t *object = NULL;
@@ -222,6 +242,12 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 		request.command = LINK_RELEASE;
 	} else if (strcmp(command, "inspect") == 0) {
 		request.command = LINK_INSPECT;
+	} else if (strcmp(command, "show") == 0) {
+		request.command = LINK_SHOW;
+		rc = show_parse(object, &request, err);
+	} else if (strcmp(command, "log_off") == 0) {
+		request.command = LINK_LOG_OFF;
+		rc = user_parse(object, &request, err);
 	} else {
 		rc = error_set(err, EINVAL, "cmd: not known");
 	}

@@ -62,13 +62,18 @@ struct home_order {
 };
 
 enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_HOME, LINK_RELEASE,
-		    LINK_INSPECT };
+		    LINK_INSPECT, LINK_SHOW, LINK_LOG_OFF };
+
+#define LINK_TEXT_SIZE 1001	/* of a text to show, UTF-8 */
 
 struct link_request {
 	enum link_command command;
 	int64_t id;
 	struct identity identity;	/* LINK_IDENTITY only */
 	struct home_order home;		/* LINK_HOME only */
+	char user[64];			/* LINK_SHOW, LINK_LOG_OFF: whose session */
+	int64_t seq;			/* LINK_SHOW: grows, so that nothing is shown twice */
+	char text[LINK_TEXT_SIZE];	/* LINK_SHOW */
 };
 
 /* One line without its newline. `*id` is set as soon as it is known, for the error reply. */

@@ -4,6 +4,7 @@
 #include <syslog.h>
 #include "common/sys/log.h"
 #include "guest/guest.h"
+#include "guest/session_io.h"
 
 static int report_to_syslog(int rc, const char *what, const struct error *err)
 {
@@ -24,6 +25,7 @@ static int usage(FILE *out, int status)
 	fputs("usage: genkan-guest daemon         serve the host (systemd starts this)\n"
 	      "       genkan-guest pam-auth       check a guest credential (pam_exec calls this)\n"
 	      "       genkan-guest pam-session    report logon and logoff (pam_exec calls this)\n"
+	      "       genkan-guest end-session USER STAY   log a user off (the daemon starts this)\n"
 	      "       genkan-guest --version\n",
 	      out);
 	return status;
@@ -35,6 +37,8 @@ int main(int argc, char **argv)
 
 	if (getpid() == 1 && strcmp(argv[0], "/init") == 0)
 		return report_to_log(guest_initrd(&err), "initrd_failed", &err);
+	if (argc == 4 && strcmp(argv[1], "end-session") == 0)
+		return report_to_log(session_end(argv[2], argv[3], &err), "session_not_ended", &err);
 	if (argc != 2)
 		return usage(stderr, 2);
 	if (strcmp(argv[1], "daemon") == 0)

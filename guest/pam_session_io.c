@@ -41,13 +41,13 @@ static int wait_for_home(int fd, struct error *err)
 	return 0;
 }
 
-static int tell_daemon(const char *event, const char *user, bool wait, struct error *err)
+static int tell(const char *event, const char *what, bool wait, struct error *err)
 {
 	OWNED_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = GUEST_SESSION_SOCKET };
 	struct sockaddr_un from = { .sun_family = AF_UNIX };
 	char text[128];
-	int len = snprintf(text, sizeof(text), "%s %s", event, user);
+	int len = snprintf(text, sizeof(text), "%s %s", event, what);
 
 	/* To be answered one needs a name; the kernel gives one (unix(7), autobind). */
 	if (fd >= 0 && wait && bind(fd, (struct sockaddr *)&from, sizeof(sa_family_t)) < 0)
@@ -56,6 +56,11 @@ static int tell_daemon(const char *event, const char *user, bool wait, struct er
 			     sizeof(to)) < 0)
 		return error_errno(err, "send to %s", GUEST_SESSION_SOCKET);
 	return wait ? wait_for_home(fd, err) : 0;
+}
+
+int guest_tell_daemon(const char *event, const char *what, struct error *err)
+{
+	return tell(event, what, false, err);
 }
 
 int guest_pam_session(struct error *err)
@@ -71,5 +76,5 @@ int guest_pam_session(struct error *err)
 		return 0;
 	if (opens)
 		rc = make_runtime_dir(user, err);
-	return rc < 0 ? rc : tell_daemon(opens ? "logon" : "logoff", user, opens && home_is_expected(), err);
+	return rc < 0 ? rc : tell(opens ? "logon" : "logoff", user, opens && home_is_expected(), err);
 }

@@ -9,6 +9,8 @@
 #define GUEST_RECORD_FILE GUEST_RUN_DIR "/identity.json"
 #define GUEST_TEMPLATE_FILE GUEST_RUN_DIR "/template"	/* the RDP server may run, without logins */
 #define GUEST_WARM_PROGRAM "/usr/lib/genkan/warm"
+#define GUEST_MESSAGE_PROGRAM "/usr/lib/genkan/message"	/* shows standard input in a window */
+#define GUEST_ENDING_FILE GUEST_RUN_DIR "/ending"	/* locked while a session is being ended */
 #define GUEST_USED_DIR GUEST_RUN_DIR "/used"	/* one empty file per consumed nonce */
 #define GUEST_HOME_FILE GUEST_RUN_DIR "/home.json"	/* the user's disk, as the host named it */
 #define GUEST_NOTICE_FILE GUEST_RUN_DIR "/notice"	/* shown on the desktop */

@@ -59,9 +59,10 @@ static json_t *report(void *arg)
 
 	LIST_EACH(it, &agent->host.desktops)
 		json_array_append_new(desktops, desktop_report(desktop_of(it), now_ms));
-	return json_pack("{s:o, s:o, s:o, s:o}", "host", host_report(agent), "images",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "host", host_report(agent), "images",
 			 images_report(agent->images), "desktops", desktops, "templates",
-			 templates_report(agent->host.templates));
+			 templates_report(agent->host.templates), "notices_shown",
+			 desktop_orders_report(&agent->host));
 }
 
 /* --- what the broker wants --- */
@@ -148,6 +149,40 @@ static void inspect(struct agent *agent)
 		if (desktop && wanted->inspect)
 			desktop_inspect(desktop, wanted->inspect);
 	}
+}
+
+/* --- what it wants inside of them --- */
+
+static size_t orders_of(const struct sync_answer *wanted, const char *id)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < wanted->order_count; i++)
+		count += strcmp(wanted->orders[i].desktop, id) == 0;
+	return count;
+}
+
+static void give_orders(struct agent *agent, struct desktop *desktop)
+{
+	const struct sync_answer *wanted = &agent->wanted;
+	struct sync_notice *notices;
+	struct vm_present present;
+	int64_t log_off_stay = 0;
+	size_t count = 0;
+
+	desktop_present(desktop, &present);
+	notices = xcalloc(orders_of(wanted, present.spec.id) + 1, sizeof(*notices));
+	for (size_t i = 0; i < wanted->order_count; i++) {
+		const struct sync_order *order = &wanted->orders[i];
+
+		if (strcmp(order->desktop, present.spec.id) != 0)
+			continue;
+		if (order->log_off_stay)
+			log_off_stay = order->log_off_stay;
+		else
+			notices[count++] = order->notice;
+	}
+	desktop_orders_take(desktop, log_off_stay, notices, count);
 }
 
 /* --- entries of the packet filter that no desktop of ours needs --- */
@@ -238,6 +273,8 @@ static void apply(struct agent *agent, struct sync_answer *answer)
 	images_set(agent->images, agent->wanted.images, agent->wanted.image_count);
 	reconcile(agent);
 	inspect(agent);
+	LIST_EACH(it, &agent->host.desktops)
+		give_orders(agent, desktop_of(it));
 	templates_tend(agent->host.templates);
 	if (!agent->swept)
 		sweep(agent);

@@ -40,6 +40,7 @@ static void desktop_free(struct desktop *desktop)
 	loop_timer_free(desktop->note);
 	loop_timer_free(desktop->hold);
 	json_decref(desktop->inspection);
+	desktop_orders_done(desktop);
 	free(desktop);
 }
 
@@ -146,6 +147,7 @@ static struct desktop *desktop_new(struct desktop_host *host, const struct vm_sp
 	desktop_home_init(desktop);
 	desktop_pause_init(desktop);
 	desktop_hold_init(desktop);
+	desktop_orders_init(desktop);
 	list_append(&host->desktops, &desktop->node);
 	return desktop;
 }

@@ -9,6 +9,7 @@
 #include "hostagent/config.h"
 #include "hostagent/priv/priv.h"
 #include "hostagent/qmp/guest_message.h"
+#include "hostagent/sync_message.h"
 #include "hostagent/vm/reconcile.h"
 
 struct desktop;
@@ -57,6 +58,11 @@ void desktop_home_want(struct desktop *desktop, const struct vm_home *home);
 bool desktop_home_release(struct desktop *desktop);
 /* Has the guest say what it sees of a client's devices, once per number; the report has it then. */
 void desktop_inspect(struct desktop *desktop, int64_t number);
+/* What is to be done inside of it; `notices` is taken. */
+void desktop_orders_take(struct desktop *desktop, int64_t log_off_stay,
+			 struct sync_notice *notices, size_t count);
+/* "notices_shown" in the report to the broker. */
+json_t *desktop_orders_report(const struct desktop_host *host);
 /* The key that guests check credentials with; told to those that wait for it. */
 void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN]);
 /* Templates have changed: whoever waits for one may go on. */

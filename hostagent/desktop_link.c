@@ -210,6 +210,11 @@ static void on_guest_inspected(void *arg, struct span line)
 	desktop_inspected(arg, line);
 }
 
+static void on_guest_ordered(void *arg, const struct guest_message *answer)
+{
+	desktop_orders_answered(arg, answer);
+}
+
 static void on_guest_closed(void *arg, const struct error *reason)
 {
 	struct desktop *desktop = arg;
@@ -218,6 +223,7 @@ static void on_guest_closed(void *arg, const struct error *reason)
 	guest_link_free(desktop->guest);
 	desktop->guest = NULL;
 	desktop_inspect_failed(desktop, "the guest's daemon went away");
+	desktop_orders_interrupted(desktop);
 	again_soon(desktop);
 }
 
@@ -259,7 +265,7 @@ static int connect_guest(struct desktop *desktop, struct error *err)
 		.ready = on_guest_ready, .reachable = on_guest_reachable,
 		.identified = on_guest_identified, .home = on_guest_home,
 		.released = on_guest_released, .inspected = on_guest_inspected,
-		.user = on_guest_user, .closed = on_guest_closed,
+		.user = on_guest_user, .ordered = on_guest_ordered, .closed = on_guest_closed,
 	};
 
 	if (desktop->guest || (!desktop->qmp_ready && !desktop->resumed))
@@ -294,6 +300,7 @@ void desktop_disconnect(struct desktop *desktop)
 	desktop->qmp_ready = false;
 	guest_link_free(desktop->guest);
 	desktop->guest = NULL;
+	desktop_orders_interrupted(desktop);
 	serial_log_free(desktop->serial);
 	desktop->serial = NULL;
 }

@@ -61,6 +61,19 @@ struct desktop_pause {
 	struct loop_timer *timer;
 };
 
+enum desktop_order { ORDER_NONE, ORDER_SHOW, ORDER_LOG_OFF };
+
+/* desktop_orders.c */
+struct desktop_orders {
+	struct sync_notice *notices;	/* by their number */
+	size_t notice_count;
+	int64_t log_off_stay;		/* 0: none */
+	int64_t shown;			/* highest number that the guest has shown */
+	enum desktop_order asked;	/* the guest has not answered yet */
+	int64_t asked_seq;
+	struct loop_timer *again;
+};
+
 struct desktop {
 	struct list node;
 	struct desktop_host *host;
@@ -85,6 +98,7 @@ struct desktop {
 	bool note_due;			/* `note` runs */
 	int64_t inspect_number;		/* of the inspection that was asked for last */
 	json_t *inspection;		/* how it went; NULL: under way, or never asked for */
+	struct desktop_orders orders;
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 
@@ -154,6 +168,14 @@ void desktop_resumed_from_pause(struct desktop *desktop);
 void desktop_found_status(struct desktop *desktop, const char *status);
 /* What is told as the desktop's reason. */
 const char *desktop_pause_reason(const struct desktop *desktop, char *text, size_t size);
+/* desktop_orders.c */
+void desktop_orders_init(struct desktop *desktop);
+void desktop_orders_done(struct desktop *desktop);
+/* The user may have come, or the guest. */
+void desktop_orders_check(struct desktop *desktop);
+void desktop_orders_answered(struct desktop *desktop, const struct guest_message *answer);
+/* No answer will come. */
+void desktop_orders_interrupted(struct desktop *desktop);
 
 /* desktop_inspect.c */
 void desktop_inspected(struct desktop *desktop, struct span line);

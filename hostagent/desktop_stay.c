@@ -92,6 +92,7 @@ void desktop_take_user(struct desktop *desktop, const struct guest_message *mess
 			return;
 	}
 	changed(desktop);
+	desktop_orders_check(desktop);
 }
 
 void desktop_guest_rebooted(struct desktop *desktop, bool by_itself)

@@ -96,6 +96,42 @@ static int parse_images(const json_t *body, struct sync_answer *out, struct erro
 	return 0;
 }
 
+static int parse_order(const json_t *object, struct sync_order *out, struct error *err)
+{
+	int rc = json_get_text(object, "desktop", out->desktop, sizeof(out->desktop), err);
+
+	if (rc == 0 && !vm_id_valid(out->desktop))
+		rc = error_set(err, EINVAL, "desktop: not an id");
+	if (rc == 0)
+		rc = json_get_int_or(object, "log_off_stay", 0, 0, INT64_MAX, &out->log_off_stay, err);
+	if (rc < 0 || out->log_off_stay)
+		return rc;
+	if ((rc = json_get_int(object, "notice", 1, INT64_MAX, &out->notice.seq, err)) < 0)
+		return rc;
+	return json_get_text(object, "text", out->notice.text, sizeof(out->notice.text), err);
+}
+
+/* Brokers that know nothing of orders leave them out. */
+static int parse_orders(const json_t *body, struct sync_answer *out, struct error *err)
+{
+	const json_t *list, *item;
+	size_t i;
+	int rc;
+
+	if (!json_object_get(body, "orders"))
+		return 0;
+	if ((rc = json_get_array(body, "orders", SYNC_ORDERS_MAX, &list, err)) < 0)
+		return rc;
+	out->orders = xcalloc(json_array_size(list) + 1, sizeof(out->orders[0]));
+	json_array_foreach(list, i, item) {
+		rc = parse_order(item, &out->orders[i], err);
+		if (rc < 0)
+			return error_prefix(err, "orders[%zu]", i);
+	}
+	out->order_count = json_array_size(list);
+	return 0;
+}
+
 static int parse_key(const json_t *body, uint8_t key[GUEST_KEY_LEN], struct error *err)
 {
 	char text[64];
@@ -116,6 +152,7 @@ int sync_answer_parse(const json_t *body, struct sync_answer *out, struct error 
 	if ((rc = json_get_int(body, "generation", 0, INT64_MAX, &answer.generation, err)) < 0 ||
 	    (rc = parse_images(body, &answer, err)) < 0 ||
 	    (rc = parse_desktops(body, &answer, err)) < 0 ||
+	    (rc = parse_orders(body, &answer, err)) < 0 ||
 	    (rc = parse_key(body, answer.guest_key, err)) < 0)
 		return rc;
 	*out = answer;
@@ -127,5 +164,6 @@ void sync_answer_done(struct sync_answer *answer)
 {
 	free(answer->images);
 	free(answer->desktops);
+	free(answer->orders);
 	*answer = (struct sync_answer){ 0 };
 }

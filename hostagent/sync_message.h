@@ -9,7 +9,20 @@
 #include "hostagent/qmp/guest_message.h"
 #include "hostagent/vm/reconcile.h"
 
-enum { SYNC_DESKTOPS_MAX = 1024, SYNC_IMAGES_MAX = 256 };
+enum { SYNC_DESKTOPS_MAX = 1024, SYNC_IMAGES_MAX = 256, SYNC_ORDERS_MAX = 4096,
+       SYNC_TEXT_SIZE = 1001 };
+
+/* A text to show to the user of a desktop. */
+struct sync_notice {
+	int64_t seq;
+	char text[SYNC_TEXT_SIZE];
+};
+/* What is to be done inside of a desktop: a notice, or the end of a stay. */
+struct sync_order {
+	char desktop[VM_ID_SIZE];
+	int64_t log_off_stay;		/* 0: a notice */
+	struct sync_notice notice;
+};
 
 struct wanted_image {
 	char sha256[VM_SHA256_SIZE];
@@ -22,6 +35,8 @@ struct sync_answer {
 	size_t image_count;
 	struct vm_desired *desktops;
 	size_t desktop_count;
+	struct sync_order *orders;
+	size_t order_count;
 	uint8_t guest_key[GUEST_KEY_LEN];
 };
 

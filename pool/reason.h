@@ -26,6 +26,8 @@
 	X(REASON_NOT_FOUND, "not_found", 404, "There is no such thing.")                           \
 	X(REASON_THROTTLED, "throttled", 429, "Too many attempts; please wait.")                   \
 	X(REASON_EXCEPTION_OVER, "exception_over", 409, "The exception is over.")                  \
+	X(REASON_SESSION_OVER, "session_over", 409, "The session has ended.")                      \
+	X(REASON_NOT_LOGGED_ON, "not_logged_on", 409, "Nobody is logged on to the desktop.")       \
 	X(REASON_SAME_ADMIN, "same_admin", 403, "Another administrator has to approve this.")      \
 	X(REASON_INTERNAL, "internal", 500, "The service made a mistake; it has been logged.")     \
 	X(REASON_DESKTOP_FAILED, "desktop_failed", 502, "The desktop could not be started.")       \

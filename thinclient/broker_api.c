@@ -160,6 +160,22 @@ static int read_notice(const json_t *body, struct connect_answer *out, struct er
 	return rc < 0 ? rc : json_get_text_or(notice, "code", "", out->notice, sizeof(out->notice), err);
 }
 
+static int read_extras(const json_t *body, struct connect_answer *out, struct error *err)
+{
+	const json_t *service = json_object_get(body, "self_service");
+	const json_t *exception = json_object_get(body, "exception");
+	int rc = 0;
+
+	if (json_is_object(service))
+		rc = json_get_bool_or(service, "restart", false, &out->may_restart, err);
+	if (!rc && json_is_object(service))
+		rc = json_get_bool_or(service, "reset", false, &out->may_reset, err);
+	if (!rc && json_is_object(exception))
+		rc = json_get_int(exception, "expires_at_ms", 0, INT64_MAX,
+				  &out->exception_until_ms, err);
+	return rc;
+}
+
 int broker_read_connect(const json_t *body, struct connect_answer *out, struct error *err)
 {
 	char status[16];
@@ -167,6 +183,8 @@ int broker_read_connect(const json_t *body, struct connect_answer *out, struct e
 
 	if (!rc)
 		rc = read_desktop(body, out, err);
+	if (!rc)
+		rc = read_extras(body, out, err);
 	if (rc)
 		return rc;
 	out->ready = strcmp(status, "ready") == 0;
@@ -203,6 +221,40 @@ int broker_read_sign_in(const json_t *body, struct sign_in_answer *out, struct e
 	out->desktop_count = json_array_size(desktops);
 	out->has_connect = json_is_object(connect);
 	return out->has_connect ? broker_read_connect(connect, &out->connect, err) : 0;
+}
+
+static int read_news(const json_t *item, struct notice *out, struct error *err)
+{
+	int rc = json_get_int(item, "seq", 1, INT64_MAX, &out->seq, err);
+
+	if (!rc)
+		rc = json_get_text(item, "kind", out->kind, sizeof(out->kind), err);
+	if (!rc)
+		rc = json_get_text_or(item, "what", "", out->what, sizeof(out->what), err);
+	if (!rc)
+		rc = json_get_text_or(item, "text", "", out->text, sizeof(out->text), err);
+	return rc;
+}
+
+int broker_read_notices(const json_t *body, struct notice out[BROKER_MAX_NOTICES], int64_t *seq,
+			struct error *err)
+{
+	const json_t *list = NULL, *item;
+	int64_t next = 0;
+	size_t i;
+	int rc = json_get_int(body, "seq", 0, INT64_MAX, &next, err);
+
+	if (!rc)
+		rc = json_get_array(body, "notices", BROKER_MAX_NOTICES, &list, err);
+	if (rc)
+		return rc;
+	json_array_foreach(list, i, item) {
+		rc = read_news(item, &out[i], err);
+		if (rc)
+			return rc;
+	}
+	*seq = next;
+	return (int)json_array_size(list);
 }
 
 static bool is_code(const char *text)

@@ -29,8 +29,19 @@ struct ticket {
 	bool sound, text_to_desktop, text_from_desktop;
 };
 
+/* What the user is told while they work. */
+struct notice {
+	int64_t seq;
+	char kind[16];			/* "message", "refused" */
+	char what[32];			/* refused: the kind of device */
+	char text[1001];
+};
+#define BROKER_MAX_NOTICES 32
+
 struct connect_answer {
 	bool ready;
+	bool may_restart, may_reset;	/* what the pool lets its users do */
+	int64_t exception_until_ms;	/* wall clock; removable storage is allowed until then, 0: not */
 	char desktop_id[64], desktop_name[64], title[128];
 	/* ready */
 	struct ticket ticket;
@@ -62,6 +73,9 @@ struct problem {
 int broker_read_sign_in(const json_t *body, struct sign_in_answer *out,
 			struct error *err) MUST_CHECK;
 int broker_read_connect(const json_t *body, struct connect_answer *out,
+			struct error *err) MUST_CHECK;
+/* Returns how many, oldest first; `seq` is what to ask for next. */
+int broker_read_notices(const json_t *body, struct notice out[BROKER_MAX_NOTICES], int64_t *seq,
 			struct error *err) MUST_CHECK;
 /* Always fills `out`: an answer without a usable code becomes "bad_answer". */
 void broker_read_problem(int status, const json_t *body, struct problem *out);

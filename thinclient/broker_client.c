@@ -8,6 +8,7 @@ enum {
 	SIGN_IN_TIMEOUT_MS = 30000,
 	WAIT_MS = 20000,
 	WAIT_SLACK_MS = 15000,
+	SERVE_TIMEOUT_MS = 15000,
 	SIGN_OUT_TIMEOUT_MS = 3000,
 };
 
@@ -46,6 +47,11 @@ void broker_client_cancel(struct broker_client *client)
 	http_client_cancel(client->http);
 }
 
+void broker_client_arm(struct broker_client *client)
+{
+	http_client_arm(client->http);
+}
+
 static int transport_problem(int rc, const struct error *err, struct problem *problem)
 {
 	const char *code = rc == -EPROTO      ? "broker_untrusted"
@@ -57,23 +63,35 @@ static int transport_problem(int rc, const struct error *err, struct problem *pr
 	return rc;
 }
 
-static int post(struct broker_client *client, const char *path, const json_t *body,
-		int64_t timeout_ms, struct http_result *result, struct problem *problem)
+static bool is_good(int status)
+{
+	return status == 200 || status == 202 || status == 204;
+}
+
+static int request(struct broker_client *client, const char *path, const json_t *body,
+		   int64_t timeout_ms, struct http_result *result, struct problem *problem)
 {
 	struct error err = { 0 };
 	int rc = http_request(client->http, "POST", path, body, timeout_ms, result, &err);
 
 	if (rc)
 		return transport_problem(rc, &err, problem);
-	if (result->status != 200 && result->status != 202) {
-		broker_read_problem(result->status, result->body, problem);
-		return -EREMOTEIO;
-	}
-	if (!result->body) {
+	if (is_good(result->status))
+		return 0;
+	broker_read_problem(result->status, result->body, problem);
+	return -EREMOTEIO;
+}
+
+static int post(struct broker_client *client, const char *path, const json_t *body,
+		int64_t timeout_ms, struct http_result *result, struct problem *problem)
+{
+	int rc = request(client, path, body, timeout_ms, result, problem);
+
+	if (rc == 0 && !result->body) {
 		problem_set(problem, "bad_answer", "an empty answer");
 		return -EBADMSG;
 	}
-	return 0;
+	return rc;
 }
 
 static int unreadable(int rc, const struct error *err, struct problem *problem)
@@ -130,6 +148,16 @@ int broker_connect(struct broker_client *client, const char *id, const char *see
 		return rc;
 	rc = broker_read_connect(result.body, out, &err);
 	return rc ? unreadable(rc, &err, problem) : 0;
+}
+
+int broker_serve(struct broker_client *client, const char *id, const char *deed,
+		 struct problem *problem)
+{
+	OWNED(http_result_done) struct http_result result = { 0 };
+	OWNED(buf_done) struct buf path = { 0 };
+
+	buf_printf(&path, "/v1/desktops/%s/%s", id, deed);
+	return request(client, buf_text(&path), NULL, SERVE_TIMEOUT_MS, &result, problem);
 }
 
 void broker_sign_out(struct broker_client *client)

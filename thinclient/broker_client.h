@@ -17,8 +17,10 @@ int broker_client_new(const char *address, const char *ca_file, struct broker_cl
 		      struct error *err) MUST_CHECK;
 void broker_client_free(struct broker_client *client);
 DEFINE_OWNED(broker_client_free, struct broker_client);
-/* Any thread: the request in flight fails with the code "cancelled". */
+/* Any thread: requests fail with the code "cancelled" until broker_client_arm(), see
+ * http_client.h. */
 void broker_client_cancel(struct broker_client *client);
+void broker_client_arm(struct broker_client *client);
 
 /* 0, or a negative errno with `problem` filled. `time` may be NULL. */
 int broker_sign_in(struct broker_client *client, const char *user, const struct secret *password,
@@ -28,6 +30,9 @@ int broker_sign_in(struct broker_client *client, const char *user, const struct 
 int broker_connect(struct broker_client *client, const char *id, const char *seen,
 		   int64_t seen_position, struct connect_answer *out,
 		   struct problem *problem) MUST_CHECK;
+/* `deed`: "restart" or "reset" of the user's own desktop, as far as its pool allows. */
+int broker_serve(struct broker_client *client, const char *id, const char *deed,
+		 struct problem *problem) MUST_CHECK;
 /* Best effort: forgets the token here in any case. */
 void broker_sign_out(struct broker_client *client);
 

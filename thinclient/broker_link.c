@@ -20,10 +20,12 @@ struct broker_link {
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	struct broker_client *client;
+	struct notice_watch *watch;
 	link_notify_fn *notify;
 	void *arg;
 	/* under the mutex */
 	bool stopping, running, waiting, has_result;
+	enum link_kind current;		/* valid while `running` */
 	unsigned serial;
 	struct link_request request;	/* valid while `waiting` */
 	struct link_result result;	/* valid while `has_result` */
@@ -45,13 +47,22 @@ static void run(struct broker_link *link, const struct link_request *request,
 	case LINK_SIGN_IN:
 		rc = broker_sign_in(link->client, request->user, &request->password,
 				    &result->sign_in, NULL, &result->problem);
+		if (rc == 0)
+			notice_watch_begin(link->watch, &result->sign_in.token);
 		secret_wipe(&result->sign_in.token);
 		break;
 	case LINK_CONNECT:
 		rc = broker_connect(link->client, request->id, request->seen,
 				    request->seen_position, &result->connect, &result->problem);
 		break;
+	case LINK_RESTART:
+		rc = broker_serve(link->client, request->id, "restart", &result->problem);
+		break;
+	case LINK_RESET:
+		rc = broker_serve(link->client, request->id, "reset", &result->problem);
+		break;
 	case LINK_SIGN_OUT:
+		notice_watch_end(link->watch);
 		broker_sign_out(link->client);
 		break;
 	}
@@ -68,8 +79,11 @@ static bool next_request(struct broker_link *link, struct link_request *out)
 	bool found = link->waiting &&
 		     (!link->stopping || link->request.kind == LINK_SIGN_OUT);
 
-	if (found)
+	if (found) {
 		*out = link->request;
+		link->current = out->kind;
+		broker_client_arm(link->client);	/* from here on a cancel is for this one */
+	}
 	memory_wipe(&link->request, sizeof(link->request));
 	link->waiting = false;
 	link->running = found;
@@ -96,12 +110,13 @@ static void *link_thread(void *arg)
 	return NULL;
 }
 
-int broker_link_new(const char *address, const char *ca_file, link_notify_fn *notify, void *arg,
-		    struct broker_link **out, struct error *err)
+int broker_link_new(const char *address, const char *ca_file, struct notice_watch *watch,
+		    link_notify_fn *notify, void *arg, struct broker_link **out, struct error *err)
 {
 	struct broker_link *link = xnew(struct broker_link);
 	int rc = broker_client_new(address, ca_file, &link->client, err);
 
+	link->watch = watch;
 	link->notify = notify;
 	link->arg = arg;
 	pthread_mutex_init(&link->mutex, NULL);
@@ -117,6 +132,13 @@ int broker_link_new(const char *address, const char *ca_file, link_notify_fn *no
 	return 0;
 }
 
+/* Under the mutex. Signing out takes a moment at most and is not given up. */
+static void cancel_running(struct broker_link *link)
+{
+	if (link->running && link->current != LINK_SIGN_OUT)
+		broker_client_cancel(link->client);
+}
+
 void broker_link_free(struct broker_link *link)
 {
 	if (!link)
@@ -124,8 +146,7 @@ void broker_link_free(struct broker_link *link)
 	pthread_mutex_lock(&link->mutex);
 	link->stopping = true;
 	pthread_cond_signal(&link->wake);
-	if (link->running)
-		broker_client_cancel(link->client);
+	cancel_running(link);
 	pthread_mutex_unlock(&link->mutex);
 	pthread_join(link->thread, NULL);
 
@@ -142,8 +163,7 @@ static unsigned submit(struct broker_link *link, struct link_request *request)
 	request->serial = ++link->serial;
 	link->request = *request;
 	link->waiting = true;
-	if (link->running)
-		broker_client_cancel(link->client);
+	cancel_running(link);
 	pthread_cond_signal(&link->wake);
 	pthread_mutex_unlock(&link->mutex);
 	memory_wipe(&request->password, sizeof(request->password));
@@ -166,6 +186,14 @@ unsigned broker_link_connect(struct broker_link *link, const char *id, const cha
 
 	snprintf(request.id, sizeof(request.id), "%s", id);
 	snprintf(request.seen, sizeof(request.seen), "%s", seen);
+	return submit(link, &request);
+}
+
+unsigned broker_link_serve(struct broker_link *link, enum link_kind kind, const char *id)
+{
+	struct link_request request = { .kind = kind };
+
+	snprintf(request.id, sizeof(request.id), "%s", id);
 	return submit(link, &request);
 }
 

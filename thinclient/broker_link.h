@@ -4,18 +4,18 @@
 #ifndef GENKAN_THINCLIENT_BROKER_LINK_H
 #define GENKAN_THINCLIENT_BROKER_LINK_H
 
-#include "thinclient/broker_api.h"
+#include "thinclient/notice_watch.h"
 
 struct broker_link;
 
-enum link_kind { LINK_SIGN_IN, LINK_CONNECT, LINK_SIGN_OUT };
+enum link_kind { LINK_SIGN_IN, LINK_CONNECT, LINK_RESTART, LINK_RESET, LINK_SIGN_OUT };
 
 struct link_result {
 	enum link_kind kind;
 	unsigned serial;		/* of the request that it answers */
 	bool failed;
 	struct problem problem;		/* failed */
-	struct sign_in_answer sign_in;	/* LINK_SIGN_IN; its token is not handed out */
+	struct sign_in_answer sign_in;	/* LINK_SIGN_IN; its token goes to the watch only */
 	struct connect_answer connect;	/* LINK_CONNECT */
 };
 void link_result_wipe(struct link_result *result);
@@ -24,8 +24,10 @@ DEFINE_OWNED_VALUE(link_result_wipe, struct link_result);
 /* Called on the link's thread. */
 typedef void link_notify_fn(void *arg);
 
-int broker_link_new(const char *address, const char *ca_file, link_notify_fn *notify, void *arg,
-		    struct broker_link **out, struct error *err) MUST_CHECK;
+/* `watch` is told who has signed in and out; it outlives the link. */
+int broker_link_new(const char *address, const char *ca_file, struct notice_watch *watch,
+		    link_notify_fn *notify, void *arg, struct broker_link **out,
+		    struct error *err) MUST_CHECK;
 /* Cancels what runs and waits for the thread, which takes moments. */
 void broker_link_free(struct broker_link *link);
 DEFINE_OWNED(broker_link_free, struct broker_link);
@@ -35,6 +37,8 @@ unsigned broker_link_sign_in(struct broker_link *link, const char *user,
 			     const struct secret *password);
 unsigned broker_link_connect(struct broker_link *link, const char *id, const char *seen,
 			     int64_t seen_position);
+/* LINK_RESTART or LINK_RESET of the user's own desktop. */
+unsigned broker_link_serve(struct broker_link *link, enum link_kind kind, const char *id);
 unsigned broker_link_sign_out(struct broker_link *link);
 
 bool broker_link_take(struct broker_link *link, struct link_result *out);

@@ -18,6 +18,7 @@ void desktop_view_init(struct desktop_view *view, SDL_Renderer *renderer,
 void desktop_view_detach(struct desktop_view *view)
 {
 	view->session = NULL;
+	view->paused = false;
 	view->stale = true;
 	view->resize_at_ms = 0;
 	view->reopen = false;
@@ -132,17 +133,21 @@ static struct frame_rect fit(const struct desktop_view *view)
 
 static void dim(struct desktop_view *view)
 {
+	SDL_BlendMode before = SDL_BLENDMODE_NONE;
+
+	SDL_GetRenderDrawBlendMode(view->renderer, &before);
 	SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_BLEND);
 	SDL_SetRenderDrawColor(view->renderer, 0, 0, 0, 150);
 	SDL_RenderFillRect(view->renderer, NULL);
-	SDL_SetRenderDrawBlendMode(view->renderer, SDL_BLENDMODE_NONE);
+	SDL_SetRenderDrawBlendMode(view->renderer, before);	/* canvas.c relies on its own */
 }
 
 void desktop_view_draw(struct desktop_view *view)
 {
 	if (view->session) {
 		upload(view);
-		update_pointer(view);
+		if (!view->paused)
+			update_pointer(view);
 	}
 	SDL_SetRenderDrawColor(view->renderer, 0, 0, 0, 0xFF);
 	SDL_RenderClear(view->renderer);
@@ -152,8 +157,25 @@ void desktop_view_draw(struct desktop_view *view)
 		SDL_RenderCopy(view->renderer, view->texture, NULL,
 			       &(SDL_Rect){ r.x, r.y, r.w, r.h });
 	}
-	if (view->stale)
+	if (view->stale || view->paused)
 		dim(view);
+}
+
+static void sync_locks(struct desktop_view *view);
+
+void desktop_view_pause(struct desktop_view *view, bool paused)
+{
+	if (view->paused == paused || !view->session)
+		return;
+	view->paused = paused;
+	if (paused) {
+		desktop_view_release_keys(view);
+		SDL_SetCursor(SDL_GetDefaultCursor());
+		SDL_ShowCursor(SDL_ENABLE);
+	} else {
+		view->pointer_serial = 0;	/* its shape again */
+		sync_locks(view);
+	}
 }
 
 /* --- input ----------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@ struct desktop_view {
 	SDL_Renderer *renderer;
 	struct rdp_session *session;	/* borrowed; NULL between two */
 	bool stale;			/* the picture is of the session before */
+	bool paused;			/* something lies over it */
 	bool reopen;			/* see desktop_view_wants_reopen() */
 	int asked_width, asked_height;	/* of this session */
 	SDL_Texture *texture;
@@ -28,6 +29,9 @@ void desktop_view_done(struct desktop_view *view);
 /* The session goes, or another comes: the last picture stays, dimmed, until there is a new one. */
 void desktop_view_detach(struct desktop_view *view);
 void desktop_view_attach(struct desktop_view *view, struct rdp_session *session);
+
+/* Something of ours takes keyboard and mouse, or gives them back. */
+void desktop_view_pause(struct desktop_view *view, bool paused);
 
 /* Takes what is new from the session and shows it. The caller presents it. */
 void desktop_view_draw(struct desktop_view *view);

@@ -45,6 +45,32 @@ static const struct rule rules[FLOW_STATES][FLOW_EVENTS] = {
 		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_CLOSE | FLOW_DO_SIGN_OUT),
 		[FLOW_EV_LOST] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_WAIT),
 		[FLOW_EV_RESIZED] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_CONNECT),
+		[FLOW_EV_MENU] = GO(FLOW_MENU, FLOW_DO_CLEAR_REASON),
+	},
+	[FLOW_MENU] = {
+		[FLOW_EV_BACK] = GO(FLOW_DESKTOP, 0),
+		[FLOW_EV_WISH] = GO(FLOW_CONFIRM, FLOW_DO_CLEAR_REASON),
+		[FLOW_EV_SESSION_ENDED] = GO(FLOW_FORM, FLOW_DO_SHOW_REASON | FLOW_DO_CLOSE |
+						       FLOW_DO_SIGN_OUT),
+		[FLOW_EV_LOST] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_WAIT),
+		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_CLOSE | FLOW_DO_SIGN_OUT),
+	},
+	[FLOW_CONFIRM] = {
+		[FLOW_EV_BACK] = GO(FLOW_MENU, 0),
+		[FLOW_EV_CONFIRM] = GO(FLOW_SERVING, FLOW_DO_SERVE),
+		[FLOW_EV_SESSION_ENDED] = GO(FLOW_FORM, FLOW_DO_SHOW_REASON | FLOW_DO_CLOSE |
+						       FLOW_DO_SIGN_OUT),
+		[FLOW_EV_LOST] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_WAIT),
+		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_CLOSE | FLOW_DO_SIGN_OUT),
+	},
+	[FLOW_SERVING] = {	/* the session may end before the broker's answer is here */
+		[FLOW_EV_RESTARTED] = GO(FLOW_RETURNING, FLOW_DO_CLOSE | FLOW_DO_WAIT),
+		[FLOW_EV_EXCHANGED] = GO(FLOW_PREPARING, FLOW_DO_CLOSE | FLOW_DO_DROP |
+							 FLOW_DO_CONNECT),
+		[FLOW_EV_FAILED] = GO(FLOW_MENU, 0),
+		[FLOW_EV_SESSION_ENDED] = GO(FLOW_SERVING, FLOW_DO_CLOSE),
+		[FLOW_EV_LOST] = GO(FLOW_SERVING, FLOW_DO_CLOSE),
+		[FLOW_EV_CANCEL] = GO(FLOW_FORM, FLOW_DO_CLOSE | FLOW_DO_SIGN_OUT),
 	},
 	[FLOW_RETURNING] = {
 		[FLOW_EV_RETRY] = GO(FLOW_RETURNING, FLOW_DO_CONNECT),
@@ -80,6 +106,8 @@ const char *flow_state_name(enum flow_state state)
 		[FLOW_FORM] = "form",		  [FLOW_SIGNING_IN] = "signing_in",
 		[FLOW_CHOOSING] = "choosing",	  [FLOW_PREPARING] = "preparing",
 		[FLOW_CONNECTING] = "connecting", [FLOW_DESKTOP] = "desktop",
+		[FLOW_MENU] = "menu",		  [FLOW_CONFIRM] = "confirm",
+		[FLOW_SERVING] = "serving",
 		[FLOW_RETURNING] = "returning",	  [FLOW_REOPENING] = "reopening",
 	};
 
@@ -101,6 +129,12 @@ const char *flow_event_name(enum flow_event event)
 		[FLOW_EV_RESIZED] = "resized",
 		[FLOW_EV_RETRY] = "retry",
 		[FLOW_EV_CANCEL] = "cancel",
+		[FLOW_EV_MENU] = "menu",
+		[FLOW_EV_BACK] = "back",
+		[FLOW_EV_WISH] = "wish",
+		[FLOW_EV_CONFIRM] = "confirm",
+		[FLOW_EV_RESTARTED] = "restarted",
+		[FLOW_EV_EXCHANGED] = "exchanged",
 	};
 
 	return names[event];

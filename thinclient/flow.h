@@ -14,6 +14,9 @@ enum flow_state {
 	FLOW_PREPARING,		/* the broker starts the desktop */
 	FLOW_CONNECTING,	/* to the relay */
 	FLOW_DESKTOP,
+	FLOW_MENU,		/* over the desktop: leave, restart, reset */
+	FLOW_CONFIRM,		/* restart or reset: is that meant? */
+	FLOW_SERVING,		/* the broker is asked for it */
 	FLOW_RETURNING,		/* the session was lost; on the way to another ticket */
 	FLOW_REOPENING,		/* the other session is being opened */
 	FLOW_STATES
@@ -32,6 +35,12 @@ enum flow_event {
 	FLOW_EV_RESIZED,	/* the desktop has to be opened anew for its new size */
 	FLOW_EV_RETRY,		/* the wait is over */
 	FLOW_EV_CANCEL,
+	FLOW_EV_MENU,		/* the hot key, or the handle */
+	FLOW_EV_BACK,
+	FLOW_EV_WISH,		/* to restart or reset the desktop */
+	FLOW_EV_CONFIRM,
+	FLOW_EV_RESTARTED,	/* the broker has ordered it */
+	FLOW_EV_EXCHANGED,
 	FLOW_EVENTS
 };
 
@@ -44,6 +53,8 @@ enum flow_effect {
 	FLOW_DO_SHOW_REASON = 1 << 5,	/* on the form */
 	FLOW_DO_CLEAR_REASON = 1 << 6,
 	FLOW_DO_WAIT = 1 << 7,		/* a while, then FLOW_EV_RETRY */
+	FLOW_DO_SERVE = 1 << 8,		/* ask the broker for the restart or reset */
+	FLOW_DO_DROP = 1 << 9,		/* the picture: it is of a desktop that is gone */
 };
 
 /* -EPROTO and no change when the event means nothing in this state. */

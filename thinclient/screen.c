@@ -110,6 +110,80 @@ static enum screen_action press_in_choice(struct screen *screen, enum screen_key
 	return SCREEN_NOTHING;
 }
 
+/* ---- the menu over the desktop ---- */
+
+size_t screen_menu(const struct screen *screen, enum screen_item out[ITEMS])
+{
+	size_t count = 0;
+
+	out[count++] = ITEM_BACK;
+	out[count++] = ITEM_LEAVE;
+	if (screen->may_restart)
+		out[count++] = ITEM_RESTART;
+	if (screen->may_reset)
+		out[count++] = ITEM_RESET;
+	return count;
+}
+
+void screen_open_menu(struct screen *screen)
+{
+	screen->item = ITEM_BACK;
+	screen->confirm_yes = false;
+}
+
+bool screen_is_over_desktop(enum flow_state state)
+{
+	return state == FLOW_MENU || state == FLOW_CONFIRM || state == FLOW_SERVING ||
+	       state == FLOW_RETURNING || state == FLOW_REOPENING;
+}
+
+static enum screen_action take_item(struct screen *screen)
+{
+	switch (screen->item) {
+	case ITEM_LEAVE:
+		return SCREEN_CANCEL;
+	case ITEM_RESTART:
+	case ITEM_RESET:
+		screen->confirm_yes = false;
+		return SCREEN_WISH;
+	case ITEM_BACK:
+	case ITEMS:
+		break;
+	}
+	return SCREEN_BACK;
+}
+
+static enum screen_action press_in_menu(struct screen *screen, enum screen_key key)
+{
+	enum screen_item items[ITEMS];
+	size_t count = screen_menu(screen, items), at = 0;
+
+	if (key == SCREEN_KEY_ESCAPE)
+		return SCREEN_BACK;
+	if (key == SCREEN_KEY_ENTER)
+		return take_item(screen);
+	for (size_t i = 0; i < count; i++)
+		if (items[i] == screen->item)
+			at = i;
+	if (key == SCREEN_KEY_DOWN || key == SCREEN_KEY_TAB)
+		screen->item = items[(at + 1) % count];
+	if (key == SCREEN_KEY_UP || key == SCREEN_KEY_BACKTAB)
+		screen->item = items[(at + count - 1) % count];
+	return SCREEN_NOTHING;
+}
+
+static enum screen_action press_in_question(struct screen *screen, enum screen_key key)
+{
+	if (key == SCREEN_KEY_ESCAPE)
+		return SCREEN_BACK;
+	if (key == SCREEN_KEY_ENTER)
+		return screen->confirm_yes ? SCREEN_CONFIRM : SCREEN_BACK;
+	if (key == SCREEN_KEY_TAB || key == SCREEN_KEY_BACKTAB || key == SCREEN_KEY_LEFT ||
+	    key == SCREEN_KEY_RIGHT)
+		screen->confirm_yes = !screen->confirm_yes;
+	return SCREEN_NOTHING;
+}
+
 enum screen_action screen_press(struct screen *screen, enum screen_key key)
 {
 	switch (screen->state) {
@@ -117,9 +191,14 @@ enum screen_action screen_press(struct screen *screen, enum screen_key key)
 		return press_in_form(screen, key);
 	case FLOW_CHOOSING:
 		return press_in_choice(screen, key);
+	case FLOW_MENU:
+		return press_in_menu(screen, key);
+	case FLOW_CONFIRM:
+		return press_in_question(screen, key);
 	case FLOW_SIGNING_IN:
 	case FLOW_PREPARING:
 	case FLOW_CONNECTING:
+	case FLOW_SERVING:
 	case FLOW_RETURNING:
 	case FLOW_REOPENING:
 		return key == SCREEN_KEY_ESCAPE ? SCREEN_CANCEL : SCREEN_NOTHING;
@@ -154,11 +233,32 @@ static enum screen_action click_in_form(struct screen *screen, const struct scre
 	return hit(layout->button, x, y) ? submit(screen) : SCREEN_NOTHING;
 }
 
+static enum screen_action click_in_menu(struct screen *screen, const struct screen_layout *layout,
+					int x, int y)
+{
+	enum screen_item items[ITEMS];
+	size_t count = screen_menu(screen, items);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!hit(layout->rows[i], x, y))
+			continue;
+		screen->item = items[i];
+		return take_item(screen);
+	}
+	return hit(layout->card, x, y) ? SCREEN_NOTHING : SCREEN_BACK;
+}
+
 enum screen_action screen_click(struct screen *screen, const struct screen_layout *layout, int x,
 				int y)
 {
 	if (screen->state == FLOW_FORM)
 		return click_in_form(screen, layout, x, y);
+	if (screen->state == FLOW_MENU)
+		return click_in_menu(screen, layout, x, y);
+	if (screen->state == FLOW_CONFIRM)
+		return hit(layout->yes, x, y)	  ? SCREEN_CONFIRM
+		       : hit(layout->cancel, x, y) ? SCREEN_BACK
+						   : SCREEN_NOTHING;
 	for (size_t i = 0; screen->state == FLOW_CHOOSING && i < screen->desktop_count; i++) {
 		if (!hit(layout->rows[i], x, y))
 			continue;
@@ -201,12 +301,43 @@ static int arrange_choice(const struct screen *screen, int left, int top,
 	return y + CANCEL_H;
 }
 
-static int arrange_progress(int left, int top, struct screen_layout *out)
+static int arrange_menu(const struct screen *screen, int left, int top, int message_h,
+			struct screen_layout *out)
+{
+	enum screen_item items[ITEMS];
+	size_t count = screen_menu(screen, items);
+	int width = CARD_W - 2 * PAD, y = top;
+
+	if (message_h > 0) {
+		out->message = (struct screen_rect){ left, y, width, message_h + 2 * MESSAGE_PAD };
+		y += out->message.h + FIELD_GAP;
+	}
+	for (size_t i = 0; i < count; i++) {
+		out->rows[i] = (struct screen_rect){ left, y, width, ROW_H };
+		y += ROW_H + ROW_GAP;
+	}
+	return y - ROW_GAP;
+}
+
+/* `message_h` is the height of the warning. */
+static int arrange_question(int left, int top, int message_h, struct screen_layout *out)
+{
+	int width = CARD_W - 2 * PAD, y = top, half = (width - ROW_GAP) / 2;
+
+	out->message = (struct screen_rect){ left, y, width, message_h + 2 * MESSAGE_PAD };
+	y += out->message.h + FIELD_GAP + 6;
+	out->cancel = (struct screen_rect){ left, y, half, BUTTON_H };
+	out->yes = (struct screen_rect){ left + width - half, y, half, BUTTON_H };
+	return y + BUTTON_H;
+}
+
+static int arrange_progress(const struct screen *screen, int left, int top,
+			    struct screen_layout *out)
 {
 	int width = CARD_W - 2 * PAD, y = top + PROGRESS_H;
 
 	out->bar = (struct screen_rect){ left, y, width, BAR_H };
-	y += BAR_H + 36;
+	y += BAR_H + (screen->position > 0 ? 58 : 36);	/* a note stands below the bar */
 	out->cancel = (struct screen_rect){ left + (width - CANCEL_W) / 2, y, CANCEL_W, CANCEL_H };
 	return y + CANCEL_H;
 }
@@ -220,15 +351,20 @@ static int arrange_content(const struct screen *screen, int left, int top, int m
 		return arrange_form(screen, left, top, message_h, out);
 	case FLOW_CHOOSING:
 		return arrange_choice(screen, left, top, out);
+	case FLOW_MENU:
+		return arrange_menu(screen, left, top, message_h, out);
+	case FLOW_CONFIRM:
+		return arrange_question(left, top, message_h, out);
 	case FLOW_PREPARING:
 	case FLOW_CONNECTING:
 	case FLOW_DESKTOP:
+	case FLOW_SERVING:
 	case FLOW_RETURNING:
 	case FLOW_REOPENING:
 	case FLOW_STATES:
 		break;
 	}
-	return arrange_progress(left, top, out);
+	return arrange_progress(screen, left, top, out);
 }
 
 void screen_arrange(const struct screen *screen, int width, int height, int message_h,
@@ -257,14 +393,32 @@ void screen_window_title(const struct screen *screen, char *out, size_t size)
 		snprintf(out, size, "Genkan: choose a desktop");
 		break;
 	case FLOW_PREPARING:
-		snprintf(out, size, "Genkan: preparing (%s, %d%%)", screen->stage, screen->percent);
+		if (screen->position > 0)
+			snprintf(out, size, "Genkan: waiting (number %lld)",
+				 (long long)screen->position);
+		else
+			snprintf(out, size, "Genkan: preparing (%s, %d%%)", screen->stage,
+				 screen->percent);
 		break;
 	case FLOW_CONNECTING:
 		snprintf(out, size, "Genkan: connecting");
 		break;
+	case FLOW_MENU:
+		snprintf(out, size, *screen->reason ? "Genkan: %s (menu, %s)" : "Genkan: %s (menu%s)",
+			 screen->title, screen->reason);
+		break;
+	case FLOW_CONFIRM:
+		snprintf(out, size, "Genkan: %s (%s?)", screen->title,
+			 screen->item == ITEM_RESET ? "reset" : "restart");
+		break;
+	case FLOW_SERVING:
+		snprintf(out, size, "Genkan: %s (%s)", screen->title,
+			 screen->item == ITEM_RESET ? "resetting" : "restarting");
+		break;
 	case FLOW_RETURNING:
 	case FLOW_REOPENING:
-		snprintf(out, size, "Genkan: %s (reconnecting)", screen->title);
+		snprintf(out, size, "Genkan: %s (%s)", screen->title,
+			 screen->why_return == RETURN_RESTARTED ? "restarting" : "reconnecting");
 		break;
 	case FLOW_DESKTOP:
 	case FLOW_STATES:

@@ -21,7 +21,12 @@ enum screen_key {
 	SCREEN_KEY_BACKSPACE, SCREEN_KEY_DELETE,
 };
 
-enum screen_action { SCREEN_NOTHING, SCREEN_SUBMIT, SCREEN_CHOOSE, SCREEN_CANCEL };
+enum screen_action { SCREEN_NOTHING, SCREEN_SUBMIT, SCREEN_CHOOSE, SCREEN_CANCEL, SCREEN_BACK,
+		     SCREEN_WISH, SCREEN_CONFIRM };
+
+/* Why another session has to be opened. */
+enum screen_return { RETURN_LOST, RETURN_RESTARTED, RETURN_RESIZED };
+enum screen_item { ITEM_BACK, ITEM_LEAVE, ITEM_RESTART, ITEM_RESET, ITEMS };
 
 struct screen {
 	enum language language;
@@ -37,6 +42,11 @@ struct screen {
 	/* choice */
 	struct desktop_entry desktops[BROKER_MAX_DESKTOPS];
 	size_t desktop_count, chosen;
+	/* menu over the desktop */
+	bool may_restart, may_reset;
+	enum screen_item item;		/* chosen; ITEM_RESTART or ITEM_RESET once it is a wish */
+	bool confirm_yes;		/* which of the two buttons has the focus */
+	enum screen_return why_return;
 	/* progress */
 	char title[320];		/* of the desktop, and what its user has to know of it */
 	char stage[32];
@@ -47,7 +57,7 @@ struct screen {
 
 /* Rectangles in logical pixels; those that the state does not have are empty. */
 struct screen_layout {
-	struct screen_rect card, message, fields[2], button, cancel, bar;
+	struct screen_rect card, message, fields[2], button, cancel, bar, yes;
 	struct screen_rect rows[BROKER_MAX_DESKTOPS];
 };
 
@@ -57,6 +67,13 @@ void screen_wipe(struct screen *screen);
 void screen_show_form(struct screen *screen, const char *reason, bool is_error,
 		      int64_t retry_at_ms);
 void screen_set_desktops(struct screen *screen, const struct desktop_entry *entries, size_t count);
+
+/* Opens the menu at its first line. */
+void screen_open_menu(struct screen *screen);
+/* The lines of the menu, as far as the pool allows them. */
+size_t screen_menu(const struct screen *screen, enum screen_item out[ITEMS]);
+/* Whether the desktop shows behind this screen. */
+bool screen_is_over_desktop(enum flow_state state);
 
 enum screen_action screen_press(struct screen *screen, enum screen_key key);
 void screen_type(struct screen *screen, const char *text);

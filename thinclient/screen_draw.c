@@ -85,11 +85,19 @@ static void reason_text(const struct screen *screen, int64_t now_ms, char *out, 
 	snprintf(out, size, "%s%s", sentence, wait);
 }
 
+static enum string_id warning_of(const struct screen *screen)
+{
+	return screen->item == ITEM_RESET ? STR_RESET_WARNING : STR_RESTART_WARNING;
+}
+
 static int message_height(const struct screen *screen, struct canvas *canvas, int64_t now_ms)
 {
 	char text[512];
 
-	if (!*screen->reason || screen->state != FLOW_FORM)
+	if (screen->state == FLOW_CONFIRM)
+		return canvas_paragraph(canvas, TEXT_BODY, INK, 0, 0, 360 - 2 * MESSAGE_PAD,
+					texts_get(screen->language, warning_of(screen)), false);
+	if (!*screen->reason || (screen->state != FLOW_FORM && screen->state != FLOW_MENU))
 		return 0;
 	reason_text(screen, now_ms, text, sizeof(text));
 	return canvas_paragraph(canvas, TEXT_BODY, INK, 0, 0, 360 - 2 * MESSAGE_PAD, text, false) +
@@ -216,13 +224,27 @@ static void draw_form(const struct painter *p)
 
 /* --- the other screens ----------------------------------------------------------------------- */
 
+static void draw_button(const struct painter *p, struct screen_rect box, enum string_id label,
+			bool focused)
+{
+	canvas_framed_box(p->canvas, sdl_rect(box), 8, focused ? 2 : 1, focused ? INDIGO : EDGE,
+			  focused ? INDIGO_PALE : CARD);
+	canvas_text(p->canvas, TEXT_BODY, INK, ALIGN_CENTER, box.x + box.w / 2,
+		    middle_y(p, box, TEXT_BODY), text_of(p, label));
+}
+
 static void draw_cancel(const struct painter *p)
 {
-	struct screen_rect box = p->layout->cancel;
+	draw_button(p, p->layout->cancel, STR_CANCEL, false);
+}
 
-	canvas_framed_box(p->canvas, sdl_rect(box), 8, 1, EDGE, CARD);
-	canvas_text(p->canvas, TEXT_BODY, INK, ALIGN_CENTER, box.x + box.w / 2,
-		    middle_y(p, box, TEXT_BODY), text_of(p, STR_CANCEL));
+static void draw_line(const struct painter *p, struct screen_rect box, bool chosen,
+		      const char *title, const char *note)
+{
+	canvas_framed_box(p->canvas, sdl_rect(box), 8, chosen ? 2 : 1, chosen ? INDIGO : EDGE,
+			  chosen ? INDIGO_PALE : FIELD);
+	canvas_text_fit(p->canvas, TEXT_BODY, INK, box.x + 16, box.y + 9, box.w - 32, title);
+	canvas_text_fit(p->canvas, TEXT_SMALL, FAINT, box.x + 16, box.y + 34, box.w - 32, note);
 }
 
 static void draw_row(const struct painter *p, size_t i)
@@ -234,14 +256,9 @@ static void draw_row(const struct painter *p, size_t i)
 		[DESKTOP_ERROR] = STR_STATE_ERROR,
 	};
 	const struct desktop_entry *entry = &p->screen->desktops[i];
-	struct screen_rect box = p->layout->rows[i];
-	bool chosen = i == p->screen->chosen;
 
-	canvas_framed_box(p->canvas, sdl_rect(box), 8, chosen ? 2 : 1, chosen ? INDIGO : EDGE,
-			  chosen ? INDIGO_PALE : FIELD);
-	canvas_text_fit(p->canvas, TEXT_BODY, INK, box.x + 16, box.y + 9, box.w - 32, entry->title);
-	canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_LEFT, box.x + 16, box.y + 34,
-		    text_of(p, states[entry->state]));
+	draw_line(p, p->layout->rows[i], i == p->screen->chosen, entry->title,
+		  text_of(p, states[entry->state]));
 }
 
 static void draw_choice(const struct painter *p)
@@ -260,6 +277,83 @@ static void draw_bar(const struct painter *p, int percent)
 	canvas_box(p->canvas, bar, bar.h / 2, INDIGO_PALE);
 	if (full.w >= bar.h)
 		canvas_box(p->canvas, full, bar.h / 2, INDIGO);
+}
+
+static void draw_menu(const struct painter *p)
+{
+	static const enum string_id titles[ITEMS] = { STR_MENU_BACK, STR_MENU_LEAVE,
+						      STR_MENU_RESTART, STR_MENU_RESET };
+	static const enum string_id notes[ITEMS] = { STR_MENU_BACK_NOTE, STR_MENU_LEAVE_NOTE,
+						     STR_MENU_RESTART_NOTE, STR_MENU_RESET_NOTE };
+	enum screen_item items[ITEMS];
+	size_t count = screen_menu(p->screen, items);
+
+	canvas_text_fit(p->canvas, TEXT_BODY, INK, p->layout->card.x + PAD,
+			p->layout->card.y + PAD + 60, 360, p->screen->title);
+	draw_message(p);
+	for (size_t i = 0; i < count; i++)
+		draw_line(p, p->layout->rows[i], items[i] == p->screen->item,
+			  text_of(p, titles[items[i]]), text_of(p, notes[items[i]]));
+}
+
+static void draw_question(const struct painter *p)
+{
+	bool reset = p->screen->item == ITEM_RESET, yes = p->screen->confirm_yes;
+	struct screen_rect box = p->layout->message, button = p->layout->yes;
+
+	draw_headline(p, reset ? STR_RESET_QUESTION : STR_RESTART_QUESTION);
+	canvas_framed_box(p->canvas, sdl_rect(box), 8, 1, RED_EDGE, RED_PALE);
+	canvas_paragraph(p->canvas, TEXT_BODY, RED, box.x + MESSAGE_PAD, box.y + MESSAGE_PAD,
+			 box.w - 2 * MESSAGE_PAD, text_of(p, warning_of(p->screen)), true);
+	draw_button(p, p->layout->cancel, STR_CANCEL, !yes);
+	if (yes)
+		canvas_box(p->canvas, (SDL_Rect){ button.x - 3, button.y - 3, button.w + 6,
+						  button.h + 6 }, 11, RED_EDGE);
+	canvas_box(p->canvas, sdl_rect(button), 8, RED);
+	canvas_text(p->canvas, TEXT_BODY, WHITE, ALIGN_CENTER, button.x + button.w / 2,
+		    middle_y(p, button, TEXT_BODY),
+		    text_of(p, reset ? STR_RESET_DO : STR_RESTART_DO));
+}
+
+/* On the way to another session. */
+static void draw_return(const struct painter *p)
+{
+	static const enum string_id whys[] = { [RETURN_LOST] = STR_LOST,
+					       [RETURN_RESTARTED] = STR_RESTARTING,
+					       [RETURN_RESIZED] = STR_OTHER_SIZE };
+	const struct screen *s = p->screen;
+	struct screen_rect bar = p->layout->bar;
+	bool serving = s->state == FLOW_SERVING;
+
+	draw_headline(p, !serving		  ? whys[s->why_return]
+			 : s->item == ITEM_RESET ? STR_RESETTING
+						 : STR_RESTARTING);
+	canvas_text_fit(p->canvas, TEXT_TITLE, INK, bar.x, bar.y - 76, bar.w, s->title);
+	if (!serving)
+		canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_LEFT, bar.x, bar.y - 26,
+			    *s->stage ? texts_stage(s->language, s->stage)
+				      : text_of(p, STR_CONNECTING_AGAIN));
+	draw_sweep(p, sdl_rect(bar));
+	draw_cancel(p);
+}
+
+/* The place counts, and how long it may take; a bar would pretend to know more. */
+static void draw_line_of_people(const struct painter *p)
+{
+	const struct screen *s = p->screen;
+	struct screen_rect bar = p->layout->bar;
+	char place[128], rest[96];
+
+	draw_headline(p, STR_IN_LINE);
+	canvas_text_fit(p->canvas, TEXT_TITLE, INK, bar.x, bar.y - 76, bar.w, s->title);
+	texts_progress(s->language, s->stage, s->position, place, sizeof(place));
+	texts_estimate(s->language, s->percent, s->position, s->estimate_ms, rest, sizeof(rest));
+	canvas_text(p->canvas, TEXT_BODY, INDIGO_DEEP, ALIGN_LEFT, bar.x, bar.y - 34, place);
+	canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_RIGHT, bar.x + bar.w, bar.y - 30, rest);
+	draw_sweep(p, sdl_rect(bar));
+	canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_LEFT, bar.x, bar.y + 14,
+		    text_of(p, STR_IN_LINE_NOTE));
+	draw_cancel(p);
 }
 
 static void draw_progress(const struct painter *p, bool connecting)
@@ -296,12 +390,24 @@ static void draw_content(const struct painter *p)
 		draw_choice(p);
 		break;
 	case FLOW_PREPARING:
-		draw_progress(p, false);
+		if (p->screen->position > 0)
+			draw_line_of_people(p);
+		else
+			draw_progress(p, false);
+		break;
+	case FLOW_MENU:
+		draw_menu(p);
+		break;
+	case FLOW_CONFIRM:
+		draw_question(p);
+		break;
+	case FLOW_SERVING:
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
+		draw_return(p);
 		break;
 	case FLOW_CONNECTING:
 	case FLOW_DESKTOP:
-	case FLOW_RETURNING:
-	case FLOW_REOPENING:
 	case FLOW_STATES:
 		draw_progress(p, true);
 		break;
@@ -314,10 +420,13 @@ void screen_draw(const struct screen *screen, struct canvas *canvas, int width, 
 	struct painter p = { screen, canvas, layout, now_ms };
 
 	screen_arrange(screen, width, height, message_height(screen, canvas, now_ms), layout);
-	canvas_clear(canvas, PAPER);
+	bool over = screen_is_over_desktop(screen->state);
+
+	if (!over)
+		canvas_clear(canvas, PAPER);
 	draw_card(&p);
 	draw_content(&p);
-	if (layout->card.y + layout->card.h + 40 < height)
+	if (!over && layout->card.y + layout->card.h + 40 < height)
 		canvas_text(canvas, TEXT_SMALL, FAINT, ALIGN_CENTER, width / 2, height - 34, footer);
 }
 
@@ -327,13 +436,18 @@ int screen_animation_ms(const struct screen *screen, int64_t now_ms)
 	case FLOW_SIGNING_IN:
 	case FLOW_CONNECTING:
 		return 33;
-	case FLOW_FORM:
-		return (int)(BLINK_MS - now_ms % BLINK_MS);
-	case FLOW_CHOOSING:
-	case FLOW_PREPARING:
-	case FLOW_DESKTOP:
+	case FLOW_SERVING:	/* all of the desktop is drawn again below these */
 	case FLOW_RETURNING:
 	case FLOW_REOPENING:
+		return 120;
+	case FLOW_FORM:
+		return (int)(BLINK_MS - now_ms % BLINK_MS);
+	case FLOW_PREPARING:
+		return screen->position > 0 ? 33 : -1;
+	case FLOW_CHOOSING:
+	case FLOW_DESKTOP:
+	case FLOW_MENU:
+	case FLOW_CONFIRM:
 	case FLOW_STATES:
 		break;
 	}
@@ -348,4 +462,65 @@ SDL_Rect screen_caret_rect(const struct screen *screen, struct canvas *canvas,
 	int caret = caret_offset(canvas, in_password ? &screen->password : &screen->user, "");
 
 	return (SDL_Rect){ box.x + FIELD_PAD + caret, box.y, 1, box.h };
+}
+
+/* --- above the desktop ----------------------------------------------------------------------- */
+
+enum { TOAST_W = 380, TOAST_PAD = 14, TOAST_GAP = 10, TOAST_TOP = 16 };
+
+static int toast_draw(const struct toast *toast, struct canvas *canvas, enum language language,
+		      SDL_Rect box)
+{
+	SDL_Color ink = toast->message ? INDIGO_DEEP : AMBER;
+	int left = box.x + TOAST_PAD + 8, width = box.w - 2 * TOAST_PAD - 8;
+	int head = toast->message ? canvas_line_height(canvas, TEXT_SMALL) + 4 : 0;
+	int text_h = canvas_paragraph(canvas, TEXT_BODY, INK, 0, 0, width, toast->text, false);
+
+	box.h = head + text_h + 2 * TOAST_PAD;
+	canvas_box(canvas, (SDL_Rect){ box.x - 3, box.y, box.w + 6, box.h + 4 }, 12, SHADOW);
+	canvas_framed_box(canvas, box, 10, 1, CARD_EDGE, CARD);
+	canvas_box(canvas, (SDL_Rect){ box.x + 8, box.y + 10, 4, box.h - 20 }, 2, ink);
+	if (head)
+		canvas_text(canvas, TEXT_SMALL, FAINT, ALIGN_LEFT, left, box.y + TOAST_PAD - 2,
+			    texts_get(language, STR_FROM_ADMIN));
+	canvas_paragraph(canvas, TEXT_BODY, INK, left, box.y + TOAST_PAD + head, width, toast->text,
+			 true);
+	return box.h;
+}
+
+void toasts_draw(const struct toasts *toasts, struct canvas *canvas, enum language language,
+		 int width, struct screen_rect boxes[TOASTS_MAX])
+{
+	int w = width - 32 < TOAST_W ? width - 32 : TOAST_W, y = TOAST_TOP;
+
+	for (size_t i = 0; i < toasts->count; i++) {
+		SDL_Rect box = { width - w - 16, y, w, 0 };	/* beside the card of a screen */
+
+		box.h = toast_draw(&toasts->items[i], canvas, language, box);
+		boxes[i] = (struct screen_rect){ box.x, box.y, box.w, box.h };
+		y += box.h + TOAST_GAP;
+	}
+}
+
+void badge_draw(struct canvas *canvas, const char *text, int width, int height)
+{
+	int w = canvas_text_width(canvas, TEXT_SMALL, text) + 28;
+	SDL_Rect box = { (width - w) / 2, height - 34, w, 26 };
+
+	canvas_box(canvas, box, 13, AMBER);
+	canvas_text(canvas, TEXT_SMALL, WHITE, ALIGN_CENTER, width / 2,
+		    box.y + (box.h - canvas_line_height(canvas, TEXT_SMALL)) / 2, text);
+}
+
+struct screen_rect handle_draw(struct canvas *canvas, enum language language, int width)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%s  (Ctrl+Alt+Home)", texts_get(language, STR_MENU));
+	int w = canvas_text_width(canvas, TEXT_SMALL, text) + 40;
+	SDL_Rect box = { (width - w) / 2, -8, w, 38 };
+
+	canvas_box(canvas, box, 10, INDIGO);
+	canvas_text(canvas, TEXT_SMALL, WHITE, ALIGN_CENTER, width / 2, 6, text);
+	return (struct screen_rect){ box.x, 0, box.w, box.y + box.h };
 }

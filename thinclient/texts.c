@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "common/base/cleanup.h"
 
 static const char *const table[STRINGS][LANGUAGES] = {
@@ -32,7 +33,38 @@ static const char *const table[STRINGS][LANGUAGES] = {
 	[STR_STATE_PREPARING] = { "being prepared", "準備中" },
 	[STR_STATE_READY] = { "ready", "準備完了" },
 	[STR_STATE_ERROR] = { "not available", "利用できません" },
-	[STR_HINT_FULLSCREEN] = { "Ctrl+Alt+Enter: full screen", "Ctrl+Alt+Enter: 全画面表示" },
+	[STR_HINT_FULLSCREEN] = { "Ctrl+Alt+Enter: full screen    Ctrl+Alt+Home: menu",
+				  "Ctrl+Alt+Enter: 全画面表示    Ctrl+Alt+Home: メニュー" },
+	[STR_MENU] = { "Menu", "メニュー" },
+	[STR_MENU_BACK] = { "Back to the desktop", "デスクトップに戻る" },
+	[STR_MENU_BACK_NOTE] = { "Esc", "Esc" },
+	[STR_MENU_LEAVE] = { "Leave the desktop", "デスクトップから離れる" },
+	[STR_MENU_LEAVE_NOTE] = { "Programs go on; come back from any seat.",
+				  "プログラムはそのまま動き続けます。" },
+	[STR_MENU_RESTART] = { "Restart…", "再起動…" },
+	[STR_MENU_RESTART_NOTE] = { "Like a reset button. Saved files stay.",
+				    "強制的に再起動します。保存したファイルは残ります。" },
+	[STR_MENU_RESET] = { "New desktop…", "新しいデスクトップ…" },
+	[STR_MENU_RESET_NOTE] = { "Exchanges this one for a fresh one.",
+				  "今のデスクトップを新しいものと交換します。" },
+	[STR_RESTART_QUESTION] = { "Restart your desktop?", "デスクトップを再起動しますか？" },
+	[STR_RESTART_WARNING] = { "All programs are closed at once. What you have not saved is lost.",
+				  "すべてのプログラムがすぐに終了します。保存していない内容は失われます。" },
+	[STR_RESTART_DO] = { "Restart", "再起動する" },
+	[STR_RESTARTING] = { "Restarting your desktop", "デスクトップを再起動しています" },
+	[STR_RESET_QUESTION] = { "Exchange your desktop for a new one?",
+				 "デスクトップを新しいものと交換しますか？" },
+	[STR_RESET_WARNING] = { "This desktop is destroyed, with everything that is kept on it.",
+				"このデスクトップは、その中に保存されているものと共に破棄されます。" },
+	[STR_RESET_DO] = { "Exchange", "交換する" },
+	[STR_RESETTING] = { "Making a new desktop", "新しいデスクトップを用意しています" },
+	[STR_LOST] = { "The connection was lost", "接続が切れました" },
+	[STR_CONNECTING_AGAIN] = { "Connecting again…", "再接続しています…" },
+	[STR_OTHER_SIZE] = { "Another size", "画面サイズの変更" },
+	[STR_FROM_ADMIN] = { "Your administrator", "管理者からのメッセージ" },
+	[STR_IN_LINE] = { "Waiting for a desktop", "デスクトップの空きを待っています" },
+	[STR_IN_LINE_NOTE] = { "You keep your place while this window is open.",
+			       "この画面を開いている間、順番は保たれます。" },
 };
 
 static const struct {
@@ -87,8 +119,35 @@ static const struct {
 	{ "session_disconnected", { "The session was closed.", "セッションが終了しました。" } },
 	{ "idle_timeout", { "The session was closed because nobody used it.",
 			    "操作がなかったため、セッションを終了しました。" } },
+	{ "exception_over", { "The permission to use removable storage has ended.",
+			      "記憶装置の使用許可が終了しました。" } },
+	{ "forbidden", { "Your department does not allow this.",
+			 "この操作は部署の設定で許可されていません。" } },
+	{ "not_found", { "There is no such desktop any more.", "このデスクトップはもうありません。" } },
 	{ "connection_lost", { "The connection to your desktop was lost.",
 			       "デスクトップとの接続が切れました。" } },
+};
+
+static const struct {
+	const char *what;
+	const char *text[LANGUAGES];
+} refusals[] = {
+	{ "storage", { "USB storage is not allowed on this desktop.",
+		       "このデスクトップでは USB メモリなどの記憶装置は使えません。" } },
+	{ "usb", { "USB devices are not allowed on this desktop.",
+		   "このデスクトップでは USB 機器は使えません。" } },
+	{ "printer", { "Local printers are not allowed on this desktop.",
+		       "このデスクトップでは手元のプリンターは使えません。" } },
+	{ "port", { "Serial and parallel ports are not allowed on this desktop.",
+		    "このデスクトップではシリアルポートは使えません。" } },
+	{ "smart_card", { "Smart cards are not allowed on this desktop.",
+			  "このデスクトップではスマートカードは使えません。" } },
+	{ "devices", { "USB sticks, printers and other devices are not available on this desktop.",
+		       "USB メモリやプリンターなどの機器は、このデスクトップでは使えません。" } },
+	{ "clipboard_files", { "Files cannot be copied through the clipboard.",
+			       "クリップボードでファイルをコピーすることはできません。" } },
+	{ "tunnel", { "Network tunnels are not allowed on this desktop.",
+		      "このデスクトップへの通信トンネルは許可されていません。" } },
 };
 
 static const char *const unknown_reason[LANGUAGES] = { "This did not work.",
@@ -145,6 +204,27 @@ void texts_progress(enum language language, const char *stage, int64_t position,
 		snprintf(out, size, "順番を待っています（%lld 番目）", (long long)position);
 	else
 		snprintf(out, size, "Waiting for a place: number %lld in line", (long long)position);
+}
+
+const char *texts_refused(enum language language, const char *what)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+		if (strcmp(what, refusals[i].what) == 0)
+			return refusals[i].text[language];
+	return NULL;
+}
+
+void texts_exception(enum language language, int64_t until_ms, char *out, size_t size)
+{
+	time_t seconds = (time_t)(until_ms / 1000);
+	struct tm tm;
+	char at[16] = "?";
+
+	if (localtime_r(&seconds, &tm))
+		strftime(at, sizeof(at), "%H:%M", &tm);
+	snprintf(out, size,
+		 language == LANGUAGE_JA ? "記憶装置の使用を %s まで許可"
+					 : "Removable storage is allowed until %s", at);
 }
 
 /* Rounded up, and coarser the longer it is: more would promise more than is known. */

@@ -32,6 +32,29 @@ enum string_id {
 	STR_STATE_READY,
 	STR_STATE_ERROR,
 	STR_HINT_FULLSCREEN,
+	STR_MENU,
+	STR_MENU_BACK,
+	STR_MENU_BACK_NOTE,
+	STR_MENU_LEAVE,
+	STR_MENU_LEAVE_NOTE,
+	STR_MENU_RESTART,
+	STR_MENU_RESTART_NOTE,
+	STR_MENU_RESET,
+	STR_MENU_RESET_NOTE,
+	STR_RESTART_QUESTION,
+	STR_RESTART_WARNING,
+	STR_RESTART_DO,
+	STR_RESTARTING,
+	STR_RESET_QUESTION,
+	STR_RESET_WARNING,
+	STR_RESET_DO,
+	STR_RESETTING,
+	STR_LOST,
+	STR_CONNECTING_AGAIN,
+	STR_OTHER_SIZE,
+	STR_FROM_ADMIN,
+	STR_IN_LINE,
+	STR_IN_LINE_NOTE,
 	STRINGS
 };
 
@@ -43,6 +66,10 @@ const char *texts_reason(enum language language, const char *code);
 /* The text of a preparation stage as the broker names it. */
 const char *texts_stage(enum language language, const char *stage);
 
+/* What was refused, for a kind of device; NULL for a kind that is not known. */
+const char *texts_refused(enum language language, const char *what);
+/* "Removable storage is allowed until 15:30"; local time. */
+void texts_exception(enum language language, int64_t until_ms, char *out, size_t size);
 /* The stage, or the place in line (position > 0). */
 void texts_progress(enum language language, const char *stage, int64_t position, char *out,
 		    size_t size);

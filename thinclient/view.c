@@ -15,7 +15,7 @@
 #include "thinclient/end_reason.h"
 #include "thinclient/screen_draw.h"
 
-enum { NOTICE_LINK, NOTICE_SESSION };
+enum { NOTICE_LINK, NOTICE_SESSION, NOTICE_NEWS };
 
 struct view {
 	const struct options *options;
@@ -25,6 +25,12 @@ struct view {
 	struct screen screen;
 	struct screen_layout layout;
 	struct broker_link *link;
+	struct notice_watch *watch;
+	struct toasts toasts;
+	struct screen_rect toast_boxes[TOASTS_MAX];
+	struct screen_rect handle;	/* w 0: not shown */
+	int64_t exception_until_ms;	/* wall clock */
+	char desktop_id[64];		/* of the session, or of the one that was lost */
 	unsigned serial;		/* of the request whose answer counts */
 	struct rdp_session *session;
 	struct desktop_view desktop;
@@ -53,6 +59,11 @@ static void on_link_notify(void *arg)
 	push_notice(arg, NOTICE_LINK);
 }
 
+static void on_news_notify(void *arg)
+{
+	push_notice(arg, NOTICE_NEWS);
+}
+
 static void on_session_notify(void *arg)
 {
 	struct view *view = arg;
@@ -76,8 +87,15 @@ static void sign_in(struct view *view)
 
 static void ask_for_desktop(struct view *view)
 {
-	view->serial = broker_link_connect(view->link, view->answer.desktop_id, view->answer.stage,
+	view->serial = broker_link_connect(view->link, view->desktop_id, view->answer.stage,
 					   view->answer.position);
+}
+
+static void ask_for_service(struct view *view)
+{
+	enum link_kind kind = view->screen.item == ITEM_RESET ? LINK_RESET : LINK_RESTART;
+
+	view->serial = broker_link_serve(view->link, kind, view->desktop_id);
 }
 
 static void open_session(struct view *view)
@@ -134,6 +152,8 @@ static void wait_a_while(struct view *view)
 
 	view->opened_at_ms = 0;
 	view->retry_at_ms = now_ms + delay_ms;
+	*view->screen.stage = '\0';
+	view->answer.stage[0] = '\0';
 	log_info("reconnecting", kv_str("code", view->problem.code), kv_int("delay_ms", delay_ms));
 }
 
@@ -157,6 +177,10 @@ static void carry_out(struct view *view, unsigned effects)
 		*view->screen.reason = '\0';
 	if (effects & FLOW_DO_SIGN_IN)
 		sign_in(view);
+	if (effects & FLOW_DO_DROP)
+		drop_picture(view);
+	if (effects & FLOW_DO_SERVE)
+		ask_for_service(view);
 	if (effects & FLOW_DO_CONNECT)
 		ask_for_desktop(view);
 	if (effects & FLOW_DO_OPEN)
@@ -182,6 +206,8 @@ static void enter_state(struct view *view, enum flow_state before)
 	if (now == before)
 		return;
 	if (now == FLOW_FORM) {
+		toasts_clear(&view->toasts);
+		view->exception_until_ms = 0;
 		drop_picture(view);
 		view->retry_at_ms = 0;
 		view->backoff = (struct backoff){ 0 };
@@ -190,6 +216,12 @@ static void enter_state(struct view *view, enum flow_state before)
 		screen_show_form(&view->screen, "", false, 0);
 	if (now != FLOW_FORM && now != FLOW_SIGNING_IN)
 		text_field_wipe(&view->screen.password);
+	view->handle.w = 0;
+	if (view->session)
+		desktop_view_pause(&view->desktop, now == FLOW_MENU || now == FLOW_CONFIRM ||
+							   now == FLOW_SERVING);
+	if (now == FLOW_DESKTOP)
+		view->screen.why_return = RETURN_LOST;
 	if (now == FLOW_DESKTOP)
 		SDL_StopTextInput();
 	else
@@ -224,9 +256,16 @@ static void take_connect(struct view *view, const struct connect_answer *answer)
 	struct screen *screen = &view->screen;
 
 	view->answer = *answer;
-	snprintf(screen->title, sizeof(screen->title), "%s%s%s", answer->title,
-		 *answer->notice ? " - " : "",
-		 *answer->notice ? texts_reason(screen->language, answer->notice) : "");
+	snprintf(view->desktop_id, sizeof(view->desktop_id), "%s", answer->desktop_id);
+	if (answer->ready) {
+		screen->may_restart = answer->may_restart;
+		screen->may_reset = answer->may_reset;
+		view->exception_until_ms = answer->exception_until_ms;
+	}
+	if (answer->ready && *answer->notice)
+		toasts_add(&view->toasts, true, texts_reason(screen->language, answer->notice),
+			   clock_monotonic_ms());
+	snprintf(screen->title, sizeof(screen->title), "%s", answer->title);
 	snprintf(screen->stage, sizeof(screen->stage), "%s", answer->stage);
 	screen->percent = answer->percent;
 	screen->position = answer->position;
@@ -240,7 +279,7 @@ static void choose(struct view *view, size_t i)
 	const struct desktop_entry *entry = &screen->desktops[i];
 
 	connect_answer_wipe(&view->answer);
-	snprintf(view->answer.desktop_id, sizeof(view->answer.desktop_id), "%s", entry->id);
+	snprintf(view->desktop_id, sizeof(view->desktop_id), "%s", entry->id);
 	snprintf(screen->title, sizeof(screen->title), "%s", entry->title);
 	snprintf(screen->stage, sizeof(screen->stage), "queued");
 	screen->percent = 0;
@@ -274,6 +313,43 @@ static void take_sign_in(struct view *view, const struct sign_in_answer *answer)
 		step(view, FLOW_EV_CHOICE_NEEDED);
 }
 
+/* Back in the menu, which says why; without a session there is nothing to go back to. */
+static void service_failed(struct view *view)
+{
+	log_info("service_refused", kv_str("code", view->problem.code));
+	snprintf(view->screen.reason, sizeof(view->screen.reason), "%s", view->problem.code);
+	view->screen.reason_is_error = true;
+	step(view, FLOW_EV_FAILED);
+	if (!view->session)
+		step(view, FLOW_EV_LOST);
+}
+
+static void take_service(struct view *view, bool reset)
+{
+	log_info("desktop_served", kv_str("deed", reset ? "reset" : "restart"));
+	*view->screen.stage = '\0';
+	memset(&view->answer, 0, sizeof(view->answer));
+	view->screen.position = 0;
+	view->screen.percent = 0;
+	view->screen.why_return = RETURN_RESTARTED;
+	if (reset)
+		view->screen.why_return = RETURN_LOST;
+	step(view, reset ? FLOW_EV_EXCHANGED : FLOW_EV_RESTARTED);
+}
+
+static void on_news(struct view *view)
+{
+	struct notice notice;
+
+	while (notice_watch_take(view->watch, &notice)) {
+		const char *known = texts_refused(view->screen.language, notice.what);
+
+		log_info("notice", kv_str("kind", notice.kind), kv_str("what", notice.what));
+		toasts_add(&view->toasts, strcmp(notice.kind, "message") == 0,
+			   known ? known : notice.text, clock_monotonic_ms());
+	}
+}
+
 static void on_link(struct view *view)
 {
 	OWNED(link_result_wipe) struct link_result result = { 0 };
@@ -282,6 +358,10 @@ static void on_link(struct view *view)
 		return;
 	if (result.failed) {
 		view->problem = result.problem;
+		if (view->screen.state == FLOW_SERVING) {
+			service_failed(view);
+			return;
+		}
 		step(view, view->screen.state == FLOW_RETURNING &&
 					   backoff_is_worth_it(result.problem.code)
 				   ? FLOW_EV_LOST
@@ -295,9 +375,18 @@ static void on_link(struct view *view)
 	case LINK_CONNECT:
 		take_connect(view, &result.connect);
 		break;
+	case LINK_RESTART:
+	case LINK_RESET:
+		take_service(view, result.kind == LINK_RESET);
+		break;
 	case LINK_SIGN_OUT:
 		break;
 	}
+}
+
+static bool awaits_session(enum flow_state state)
+{
+	return state == FLOW_CONNECTING || state == FLOW_REOPENING;
 }
 
 static void on_session(struct view *view)
@@ -316,7 +405,7 @@ static void on_session(struct view *view)
 				   : FLOW_EV_SESSION_ENDED);
 		return;
 	}
-	if (status.phase == RDP_ACTIVE && view->screen.state != FLOW_DESKTOP) {
+	if (status.phase == RDP_ACTIVE && awaits_session(view->screen.state)) {
 		view->opened_at_ms = clock_monotonic_ms();
 		step(view, FLOW_EV_SESSION_ACTIVE);
 		desktop_view_offer_text(&view->desktop);
@@ -338,22 +427,32 @@ static bool shows_desktop(const struct view *view)
 {
 	enum flow_state state = view->screen.state;
 
-	return state == FLOW_DESKTOP || state == FLOW_RETURNING || state == FLOW_REOPENING;
+	return state == FLOW_DESKTOP || screen_is_over_desktop(state);
 }
 
-/* Ctrl+Alt+Enter: full screen. Ctrl+Alt+End: leave the desktop as it is. */
+static void open_menu(struct view *view)
+{
+	screen_open_menu(&view->screen);
+	step(view, FLOW_EV_MENU);
+}
+
+/* Ctrl+Alt+Enter: full screen. Ctrl+Alt+End: leave the desktop as it is. Ctrl+Alt+Home: menu. */
 static bool on_hot_key(struct view *view, const SDL_KeyboardEvent *key)
 {
 	bool chord = (key->keysym.mod & KMOD_CTRL) && (key->keysym.mod & KMOD_ALT);
 	SDL_Scancode code = key->keysym.scancode;
 	bool leave = code == SDL_SCANCODE_END && shows_desktop(view);
 
-	if (!chord || (code != SDL_SCANCODE_RETURN && !leave))
+	bool menu = code == SDL_SCANCODE_HOME && view->screen.state == FLOW_DESKTOP;
+
+	if (!chord || (code != SDL_SCANCODE_RETURN && !leave && !menu))
 		return false;
 	if (view->screen.state == FLOW_DESKTOP)
 		desktop_view_release_keys(&view->desktop);
 	if (leave)
 		step(view, FLOW_EV_CANCEL);
+	else if (menu)
+		open_menu(view);
 	else if (!key->repeat)
 		toggle_fullscreen(view);
 	return true;
@@ -372,6 +471,15 @@ static void act(struct view *view, enum screen_action action)
 		break;
 	case SCREEN_CANCEL:
 		step(view, FLOW_EV_CANCEL);
+		break;
+	case SCREEN_BACK:
+		step(view, FLOW_EV_BACK);
+		break;
+	case SCREEN_WISH:
+		step(view, FLOW_EV_WISH);
+		break;
+	case SCREEN_CONFIRM:
+		step(view, FLOW_EV_CONFIRM);
 		break;
 	}
 }
@@ -428,15 +536,56 @@ static void on_screen_event(struct view *view, const SDL_Event *event)
 	}
 }
 
+static bool lies_in(struct screen_rect r, int x, int y)
+{
+	return r.w > 0 && x >= r.x && y >= r.y && x < r.x + r.w && y < r.y + r.h;
+}
+
+/* At the middle of the upper edge it comes, and goes as soon as the pointer leaves it. */
+static void show_handle(struct view *view, int x, int y)
+{
+	int w, h;
+
+	SDL_GetWindowSize(view->window, &w, &h);
+	if (y <= 1 && x > w / 3 && x < w - w / 3 && !view->handle.w)
+		view->handle = (struct screen_rect){ w / 3, 0, w / 3, 30 };
+	else if (!lies_in(view->handle, x, y))
+		view->handle.w = 0;
+}
+
+/* What lies above the desktop gets the mouse first. */
+static bool on_overlay(struct view *view, const SDL_Event *event)
+{
+	if (event->type == SDL_MOUSEMOTION && view->screen.state == FLOW_DESKTOP)
+		show_handle(view, event->motion.x, event->motion.y);
+	if (event->type != SDL_MOUSEBUTTONDOWN)
+		return false;
+	for (size_t i = 0; i < view->toasts.count; i++) {
+		if (!lies_in(view->toast_boxes[i], event->button.x, event->button.y))
+			continue;
+		toasts_remove(&view->toasts, i);
+		return true;
+	}
+	if (view->screen.state != FLOW_DESKTOP ||
+	    !lies_in(view->handle, event->button.x, event->button.y))
+		return false;
+	open_menu(view);
+	return true;
+}
+
 static void on_event(struct view *view, const SDL_Event *event)
 {
 	if (event->type == SDL_QUIT)
 		view->running = false;
 	else if (event->type == view->notice_event && event->user.code == NOTICE_LINK)
 		on_link(view);
+	else if (event->type == view->notice_event && event->user.code == NOTICE_NEWS)
+		on_news(view);
 	else if (event->type == view->notice_event)
 		on_session(view);
 	else if (event->type == SDL_KEYDOWN && on_hot_key(view, &event->key))
+		return;
+	else if (on_overlay(view, event))
 		return;
 	else if (view->screen.state == FLOW_DESKTOP)
 		desktop_view_event(&view->desktop, event, clock_monotonic_ms());
@@ -448,15 +597,23 @@ static void on_event(struct view *view, const SDL_Event *event)
 
 static void draw_desktop(struct view *view)
 {
+	enum language language = view->screen.language;
 	int w, h;
 
+	SDL_GetWindowSize(view->window, &w, &h);
 	desktop_view_draw(&view->desktop);
-	if (view->screen.state != FLOW_DESKTOP) {
-		SDL_GetWindowSize(view->window, &w, &h);
-		canvas_text(&view->canvas, TEXT_TITLE, (SDL_Color){ 255, 255, 255, 255 },
-			    ALIGN_CENTER, w / 2, h / 2,
-			    texts_get(view->screen.language, STR_RECONNECTING));
+	if (view->screen.state != FLOW_DESKTOP)
+		screen_draw(&view->screen, &view->canvas, w, h, "", clock_monotonic_ms(),
+			    &view->layout);
+	else if (view->handle.w)
+		view->handle = handle_draw(&view->canvas, language, w);
+	if (view->exception_until_ms > clock_wall_ms()) {
+		char text[128];
+
+		texts_exception(language, view->exception_until_ms, text, sizeof(text));
+		badge_draw(&view->canvas, text, w, h);
 	}
+	toasts_draw(&view->toasts, &view->canvas, language, w, view->toast_boxes);
 	SDL_RenderPresent(view->renderer);
 }
 
@@ -464,7 +621,7 @@ static void draw(struct view *view)
 {
 	int w, h;
 
-	if (shows_desktop(view)) {
+	if (view->shown && shows_desktop(view)) {
 		draw_desktop(view);
 		return;
 	}
@@ -487,6 +644,8 @@ static int desktop_timeout_ms(struct view *view, int64_t now_ms)
 
 	if (desktop_view_wants_reopen(&view->desktop)) {
 		problem_set(&view->problem, "resized", "");
+		view->screen.why_return = RETURN_RESIZED;
+		*view->screen.stage = '\0';
 		step(view, FLOW_EV_RESIZED);
 	}
 	return timeout_ms;
@@ -500,15 +659,22 @@ static void retry_when_due(struct view *view)
 	step(view, FLOW_EV_RETRY);
 }
 
+static int sooner(int a_ms, int b_ms)
+{
+	return a_ms < 0 ? b_ms : b_ms < 0 || a_ms < b_ms ? a_ms : b_ms;
+}
+
 static int next_timeout_ms(struct view *view)
 {
 	int64_t now_ms = clock_monotonic_ms();
+	int toasts_ms = toasts_tick(&view->toasts, now_ms);
 
 	if (view->screen.state == FLOW_DESKTOP)
-		return desktop_timeout_ms(view, now_ms);
+		return sooner(toasts_ms, desktop_timeout_ms(view, now_ms));
 	if (view->retry_at_ms)
-		return (int)(view->retry_at_ms > now_ms ? view->retry_at_ms - now_ms : 0);
-	return screen_animation_ms(&view->screen, now_ms);
+		toasts_ms = sooner(toasts_ms, (int)(view->retry_at_ms > now_ms ?
+							    view->retry_at_ms - now_ms : 0));
+	return sooner(toasts_ms, screen_animation_ms(&view->screen, now_ms));
 }
 
 static void run_loop(struct view *view)
@@ -591,6 +757,7 @@ static void view_done(struct view *view)
 	if (view->link)
 		broker_link_sign_out(view->link);
 	broker_link_free(view->link);
+	notice_watch_free(view->watch);
 	connect_answer_wipe(&view->answer);
 	screen_wipe(&view->screen);
 	canvas_done(&view->canvas);
@@ -614,7 +781,11 @@ int view_run(const struct options *options)
 	int rc = open_window(view, &err);
 
 	if (!rc)
-		rc = broker_link_new(options->broker, options->ca_file, on_link_notify, view,
+		rc = notice_watch_new(options->broker, options->ca_file, on_news_notify, view,
+				      &view->watch, &err);
+	if (!rc)
+		rc = broker_link_new(options->broker, options->ca_file, view->watch, on_link_notify,
+				     view,
 				     &view->link, &err);
 	if (!rc)
 		rc = begin(view, &err);

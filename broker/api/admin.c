@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/session/notices.h"
 #include "broker/session/session_watch.h"
 #include "common/base/text.h"
 
@@ -27,6 +28,8 @@ static void admin_done(struct state_job *job, int rc, const struct error *err)
 
 	if (rc == 0 && a->ended_sessions)
 		session_watch_changed(a->r->broker->watch, NULL);
+	if (rc == 0 && a->notice)
+		notices_deliver(a->r->broker->notices, a->notice);
 	if (rc < 0)
 		request_store_failed(a->r, rc, err);
 	else if (a->refused != REASON_OK)

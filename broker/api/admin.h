@@ -19,6 +19,7 @@ struct admin_job {
 	void (*free_input)(void *input);
 	json_t *answer;
 	bool ended_sessions;	/* relays are told at once */
+	const struct store_notice *notice;	/* inside `input`; clients are told at once */
 	enum reason refused;	/* REASON_OK: not */
 	char detail[320];
 };

@@ -6,6 +6,7 @@
 
 #include "broker/api/counters.h"
 #include "broker/audit/audit.h"
+#include "broker/session/notices.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 
@@ -33,6 +34,8 @@ struct telling {
 	struct state_job job;	/* first: jobs are cast back */
 	struct request *r;
 	size_t count;
+	struct store_notice *notices;	/* made by the job */
+	size_t notice_count;
 	struct event events[];
 };
 
@@ -79,6 +82,20 @@ static int read_event(const json_t *item, struct event *out, struct error *err)
 	return 0;
 }
 
+static int tell_user(struct store *store, struct telling *t, const struct store_session *session,
+		     const struct event *event, struct error *err)
+{
+	struct store_notice notice;
+	int rc = notices_refused(store, session, event->what, event->name, clock_wall_ms(), &notice,
+				 err);
+
+	if (rc < 0 || !notice.seq)
+		return rc;
+	t->notices = t->notices ? t->notices : xcalloc(t->count, sizeof(notice));
+	t->notices[t->notice_count++] = notice;
+	return 0;
+}
+
 /* The row says who by our own records: a relay names only the session. */
 static int append_row(struct store *store, struct telling *t, const struct event *event,
 		      struct error *err)
@@ -112,7 +129,9 @@ static int append_row(struct store *store, struct telling *t, const struct event
 	};
 	if (refusal)
 		json_object_set_new(row.details, "rule", json_string(rule ? rule : "never allowed"));
-	return audit_append(store, &row, err);
+	rc = audit_append(store, &row, err);
+	return rc < 0 || !known || event->kind != EVENT_DENIED ? rc
+							       : tell_user(store, t, &session, event, err);
 }
 
 static int apply(struct store *store, struct telling *t, const struct event *event,
@@ -152,17 +171,25 @@ static void count(const struct telling *t)
 	}
 }
 
+static void telling_free(struct telling *t)
+{
+	free(t->notices);
+	free(t);
+}
+
 static void events_done(struct state_job *job, int rc, const struct error *err)
 {
 	struct telling *t = (struct telling *)job;
 
+	for (size_t i = 0; rc == 0 && i < t->notice_count; i++)
+		notices_deliver(t->r->broker->notices, &t->notices[i]);
 	if (rc < 0) {
 		request_store_failed(t->r, rc, err);
 	} else {
 		count(t);
 		request_reply_empty(t->r);
 	}
-	free(t);
+	telling_free(t);
 }
 
 void agent_events(struct request *r)

@@ -6,6 +6,7 @@
 #include "broker/conductor/conductor.h"
 #include "broker/images/image_room.h"
 #include "broker/session/login.h"
+#include "broker/session/notices.h"
 #include "broker/session/password.h"
 #include "broker/session/reconnect.h"
 #include "broker/session/self_service.h"
@@ -41,6 +42,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/desktops/{id}/rdp", ACCESS_ANYBODY, reconnect_rdp_file, 0 },
 	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart, 0 },
 	{ "POST", "/v1/desktops/{id}/reset", ACCESS_ANYBODY, self_service_reset, 0 },
+	{ "GET", "/v1/notices", ACCESS_ANYBODY, notices_ask, 0 },
 	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami, 0 },
 	{ "DELETE", "/v1/session", ACCESS_ANYBODY, reconnect_logout, 0 },
 
@@ -57,6 +59,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/user-disks/{id}/set-aside", ACCESS_STAFF, admin_user_disk_set_aside, 0 },
 	{ "POST", "/v1/admin/desktops/{id}/inspect", ACCESS_STAFF, admin_desktop_inspect, 0 },
 	{ "POST", "/v1/admin/pools/{id}/probe", ACCESS_STAFF, admin_pool_probe, 0 },
+	{ "POST", "/v1/admin/desktops/{id}/logoff", ACCESS_STAFF, admin_desktop_log_off, HELPERS },
+	{ "POST", "/v1/admin/desktops/{id}/message", ACCESS_STAFF, admin_desktop_message, HELPERS },
 	{ "GET", "/v1/admin/hosts", ACCESS_STAFF, admin_hosts_list, ALL_POOLS },
 	{ "GET", "/v1/admin/templates", ACCESS_STAFF, admin_templates_list, ALL_POOLS },
 	{ "POST", "/v1/admin/host-tokens", ACCESS_STAFF, admin_host_token, 0 },
@@ -69,6 +73,9 @@ static const struct route client_routes[] = {
 	{ "PUT", "/v1/admin/image-uploads/{id}", ACCESS_STAFF, image_upload_part, 0 },
 	{ "GET", "/v1/admin/sessions", ACCESS_STAFF, admin_sessions_list, READERS },
 	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_STAFF, admin_session_end, HELPERS },
+	{ "POST", "/v1/admin/sessions/{id}/disconnect", ACCESS_STAFF, admin_session_disconnect, HELPERS },
+	{ "POST", "/v1/admin/sessions/{id}/logoff", ACCESS_STAFF, admin_session_log_off, HELPERS },
+	{ "POST", "/v1/admin/sessions/{id}/message", ACCESS_STAFF, admin_session_message, HELPERS },
 	{ "GET", "/v1/admin/audit", ACCESS_STAFF, admin_audit_list, ROLE_AUDITOR },
 	{ "GET", "/v1/admin/audit-export", ACCESS_STAFF, admin_audit_export, ROLE_AUDITOR },
 	{ "GET", "/v1/admin/exceptions", ACCESS_STAFF, admin_exceptions_list, ROLE_AUDITOR },

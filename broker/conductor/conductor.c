@@ -110,6 +110,7 @@ struct sync {
 	bool must_answer;	/* the wait is over, or a newer sync took its place */
 	struct store_report_result result;
 	struct store_desired desired;
+	struct store_orders orders;
 	bool fresh;		/* `desired` was read */
 };
 
@@ -119,6 +120,7 @@ static void sync_free(struct sync *s)
 	loop_timer_free(s->timer);
 	sync_report_done(&s->in);
 	store_desired_done(&s->desired);
+	store_orders_done(&s->orders);
 	free(s);
 }
 
@@ -129,6 +131,25 @@ static bool may_concern_others(const struct sync *s)
 	return s->result.changed || s->in.report.generation == 0 || s->in.wait_ms == 0;
 }
 
+/* What the report says of orders inside of desktops. */
+static int settle_orders(struct store *store, const struct sync *s, struct error *err)
+{
+	int rc = store_log_offs_settle(store, s->in.report.host, err);
+
+	for (size_t i = 0; i < s->in.shown_count && rc == 0; i++)
+		rc = store_notices_shown(store, s->in.shown[i].desktop, s->in.report.host,
+					 s->in.shown[i].seq, err);
+	return rc;
+}
+
+static int read_wanted(struct store *store, struct sync *s, struct error *err)
+{
+	const char *host = s->in.report.host;
+	int rc = store_desired_for_host(store, host, &s->desired, err);
+
+	return rc < 0 ? rc : store_orders_of_host(store, host, clock_wall_ms(), &s->orders, err);
+}
+
 static int sync_run(struct store *store, struct state_job *job, struct error *err)
 {
 	struct sync *s = (struct sync *)job;
@@ -137,6 +158,8 @@ static int sync_run(struct store *store, struct state_job *job, struct error *er
 
 	if (!s->reported) {
 		rc = store_host_report(store, &s->in.report, clock_wall_ms(), &s->result, err);
+		if (rc == 0)
+			rc = settle_orders(store, s, err);
 		s->reported = rc == 0;
 		job->touched = rc == 0 && may_concern_others(s);
 	}
@@ -145,7 +168,7 @@ static int sync_run(struct store *store, struct state_job *job, struct error *er
 	if (rc < 0)
 		return rc;
 	s->fresh = s->must_answer || generation > s->in.report.generation;
-	return s->fresh ? store_desired_for_host(store, s->in.report.host, &s->desired, err) : 0;
+	return s->fresh ? read_wanted(store, s, err) : 0;
 }
 
 static void sync_done(struct state_job *job, int rc, const struct error *err);
@@ -201,7 +224,7 @@ static void sync_done(struct state_job *job, int rc, const struct error *err)
 	if (s->fresh || !request_exchange(s->r)) {
 		const char *key = authority_guest_public_key(conductor->broker->authority);
 
-		json_t *answer = sync_answer_json(&s->desired, key);
+		json_t *answer = sync_answer_json(&s->desired, &s->orders, key);
 
 		inspections_add(conductor->broker->inspections, answer);
 		request_reply(s->r, 200, answer);

@@ -16,6 +16,7 @@ void sync_report_done(struct sync_report *report)
 	free(report->images);
 	free(report->desktops);
 	free(report->templates);
+	free(report->shown);
 	json_decref(report->body);
 	*report = (struct sync_report){ 0 };
 }
@@ -258,6 +259,28 @@ static int parse_templates(struct sync_report *out, struct error *err)
 	return rc;
 }
 
+/* Hosts that know nothing of notices leave it out. */
+static int parse_shown(const json_t *body, struct sync_report *out, struct error *err)
+{
+	const json_t *list = NULL, *item;
+	size_t i;
+	int rc;
+
+	if (!json_object_get(body, "notices_shown"))
+		return 0;
+	if ((rc = json_get_array(body, "notices_shown", DESKTOPS_MAX, &list, err)) < 0)
+		return rc;
+	out->shown = xcalloc(json_array_size(list) + 1, sizeof(out->shown[0]));
+	json_array_foreach(list, i, item) {
+		struct sync_shown *shown = &out->shown[out->shown_count++];
+
+		if ((rc = borrow_hex(item, "desktop", 8, &shown->desktop, err)) < 0 ||
+		    (rc = json_get_int(item, "seq", 0, INT64_MAX, &shown->seq, err)) < 0)
+			return rc;
+	}
+	return 0;
+}
+
 int sync_report_parse(const json_t *body, const char *host, struct sync_report *out,
 		      struct error *err)
 {
@@ -276,6 +299,8 @@ int sync_report_parse(const json_t *body, const char *host, struct sync_report *
 		rc = parse_lists(r.body, &r, err);
 	if (rc == 0)
 		rc = parse_templates(&r, err);
+	if (rc == 0)
+		rc = parse_shown(r.body, &r, err);
 	if (rc < 0)
 		return rc;
 	*out = r;
@@ -318,7 +343,27 @@ static json_t *desktop_json(const struct store_desktop *d)
 	return object;
 }
 
-json_t *sync_answer_json(const struct store_desired *desired, const char *guest_public_key)
+/* A desktop has as many elements as it has orders. */
+static json_t *orders_json(const struct store_orders *orders)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < orders->log_off_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:I}", "desktop",
+						      orders->log_offs[i].desktop, "log_off_stay",
+						      (json_int_t)orders->log_offs[i].stay));
+	for (size_t i = 0; i < orders->notices.count; i++) {
+		const struct store_notice *n = &orders->notices.items[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "desktop", n->desktop,
+						      "notice", (json_int_t)n->seq, "text",
+						      n->text));
+	}
+	return list;
+}
+
+json_t *sync_answer_json(const struct store_desired *desired, const struct store_orders *orders,
+			 const char *guest_public_key)
 {
 	json_t *images = json_array(), *desktops = json_array();
 
@@ -326,7 +371,7 @@ json_t *sync_answer_json(const struct store_desired *desired, const char *guest_
 		json_array_append_new(images, image_json(&desired->images[i]));
 	for (size_t i = 0; i < desired->desktop_count; i++)
 		json_array_append_new(desktops, desktop_json(&desired->desktops[i]));
-	return json_pack("{s:I, s:o, s:o, s:s}", "generation", (json_int_t)desired->generation,
-			 "images", images, "desktops", desktops, "guest_public_key",
-			 guest_public_key);
+	return json_pack("{s:I, s:o, s:o, s:o, s:s}", "generation",
+			 (json_int_t)desired->generation, "images", images, "desktops", desktops,
+			 "orders", orders_json(orders), "guest_public_key", guest_public_key);
 }

@@ -6,12 +6,19 @@
 #include "common/data/json.h"
 #include "db/store.h"
 
+struct sync_shown {
+	const char *desktop;
+	int64_t seq;
+};
+
 struct sync_report {	/* owns its texts */
 	struct store_report report;
 	int64_t wait_ms;
 	struct store_report_image *images;
 	struct store_report_desktop *desktops;
 	char *templates;	/* JSON */
+	struct sync_shown *shown;	/* how far desktops have shown their notices */
+	size_t shown_count;
 	json_t *body;	/* texts of the report point into it */
 };
 void sync_report_done(struct sync_report *report);
@@ -21,6 +28,7 @@ DEFINE_OWNED_VALUE(sync_report_done, struct sync_report);
 int sync_report_parse(const json_t *body, const char *host, struct sync_report *out,
 		      struct error *err) MUST_CHECK;
 /* What the host should have. A new reference. */
-json_t *sync_answer_json(const struct store_desired *desired, const char *guest_public_key);
+json_t *sync_answer_json(const struct store_desired *desired, const struct store_orders *orders,
+			 const char *guest_public_key);
 
 #endif

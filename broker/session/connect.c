@@ -112,16 +112,18 @@ static int see_pool(struct store *store, const char *name, struct store_pool_vie
 	return *out ? 0 : error_set(err, ENOENT, "pool %s: no such pool", name);
 }
 
-static int read_policy(struct store *store, const char *name, struct pool_policy *out,
-		       struct error *err)
+static int read_pool(struct store *store, struct connect_outcome *out, struct error *err)
 {
 	OWNED(store_pool_view_done) struct store_pool_view *view = NULL;
 	const struct pool *pool;
-	int rc = see_pool(store, name, &view, &pool, err);
+	int rc = see_pool(store, out->desktop.pool, &view, &pool, err);
 
-	if (rc == 0)
-		*out = pool->policy;
-	return rc;
+	if (rc < 0)
+		return rc;
+	out->policy = pool->policy;
+	out->self_restart = pool->self_restart;
+	out->self_reset = pool->self_reset;
+	return 0;
 }
 
 /* Before anything is taken or ordered. */
@@ -196,7 +198,7 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 	if (out->reason != REASON_OK)
 		return 0;
 
-	rc = read_policy(store, out->desktop.pool, &out->policy, err);
+	rc = read_pool(store, out, err);
 	if (rc == 0)
 		rc = find_exception(store, ask, now_ms, out, err);
 	if (rc == 0)
@@ -218,12 +220,14 @@ static json_t *desktop_json(const struct store_desktop *desktop)
 
 static json_t *ready_json(const struct connect_outcome *o)
 {
-	json_t *body = json_pack("{s:s, s:o, s:{s:s, s:I}, s:s, s:s, s:s, s:I, s:o}", "status", "ready",
+	json_t *body = json_pack("{s:s, s:o, s:{s:s, s:I}, s:s, s:s, s:s, s:I, s:o, "
+			 "s:{s:b, s:b}}", "status", "ready",
 			 "desktop", desktop_json(&o->desktop), "endpoint", "host",
 			 o->host.relay_host, "port", (json_int_t)o->host.relay_port, "locator",
 			 o->locator, "secret", o->secret.text, "certificate_sha256",
 			 o->host.relay_certificate_sha256, "expires_in_ms",
-			 (json_int_t)o->ticket_ms, "policy", policy_to_json(&o->policy));
+			 (json_int_t)o->ticket_ms, "policy", policy_to_json(&o->policy),
+			 "self_service", "restart", o->self_restart, "reset", o->self_reset);
 
 	if (*o->exception.id)
 		json_object_set_new(body, "exception", exceptions_for_client(&o->exception));

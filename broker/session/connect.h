@@ -27,6 +27,7 @@ struct connect_outcome {
 	struct store_place place;	/* WAITING */
 	struct store_host host;		/* of the desktop */
 	struct pool_policy policy;
+	bool self_restart, self_reset;	/* what the pool lets its users do */
 	struct store_exception exception;	/* in force now; id "" without one */
 	int64_t ticket_ms;
 	char locator[24];

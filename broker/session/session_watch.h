@@ -20,7 +20,7 @@ void session_watch_ask(struct request *r);
 /* Sessions of this host may have ended; NULL: of any host. */
 void session_watch_changed(struct session_watch *watch, const char *host);
 /* What relays last told of their sessions: {"<id>": {"idle_ms", "bytes_to_desktop",
- * "bytes_from_desktop", "rtt_us"}}. */
+ * "bytes_from_desktop", "rtt_us"}}; 0 where a relay does not tell. */
 json_t *session_watch_usage(const struct session_watch *watch);
 
 #endif

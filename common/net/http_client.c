@@ -140,6 +140,11 @@ void http_client_cancel(struct http_client *client)
 	atomic_store(&client->cancelled, true);
 }
 
+void http_client_arm(struct http_client *client)
+{
+	atomic_store(&client->cancelled, false);
+}
+
 static int curl_failure(struct http_client *client, CURLcode code, struct error *err)
 {
 	const char *why = client->why[0] ? client->why : curl_easy_strerror(code);
@@ -210,7 +215,8 @@ static int perform(struct http_client *client, const struct question *q, const c
 	CURL *curl = client->curl;
 	CURLcode code;
 
-	atomic_store(&client->cancelled, false);
+	if (atomic_load(&client->cancelled))
+		return error_set(err, ECANCELED, "%s: cancelled", client->base);
 	buf_printf(&url, "%s%s", client->base, q->path);
 	headers = curl_slist_append(headers, type);
 	headers = curl_slist_append(headers, "Expect:");

@@ -47,8 +47,12 @@ int http_request_bytes(struct http_client *client, const char *method, const cha
 void http_result_done(struct http_result *result);
 DEFINE_OWNED_VALUE(http_result_done, struct http_result);
 
-/* From another thread: makes a request in flight return -ECANCELED. */
+/* From another thread: the request in flight and every later one return -ECANCELED, until the next
+ * http_client_arm(). Who goes on using the client afterwards calls that in the moment in which it
+ * decides to make a request, under what also guards its cancels: so none of them is lost before
+ * the request begins, and none hits the next one. */
 void http_client_cancel(struct http_client *client);
+void http_client_arm(struct http_client *client);
 
 /* Fills err from a problem+json answer: "detail (code)"; returns -EREMOTEIO. */
 int http_result_problem(const struct http_result *result, struct error *err);

@@ -12,7 +12,7 @@ struct guest_link {
 	void *arg;
 	int64_t last_id;
 	int64_t ping_id, identity_id, freeze_id, home_id, release_id,
-		inspect_id;	/* what is waited for; 0 = nothing */
+		inspect_id, order_id;	/* what is waited for; 0 = nothing */
 	int64_t ready_at_ms, user_at_ms;
 };
 
@@ -54,6 +54,9 @@ static void handle_answer(struct guest_link *link, const struct guest_message *a
 	} else if (answer->id == link->inspect_id && link->inspect_id) {
 		link->inspect_id = 0;
 		link->handler->inspected(link->arg, line);
+	} else if (answer->id == link->order_id && link->order_id) {
+		link->order_id = 0;
+		link->handler->ordered(link->arg, answer);
 	}
 }
 
@@ -135,6 +138,24 @@ int guest_link_inspect(struct guest_link *link)
 
 	link->inspect_id = ++link->last_id;
 	guest_inspect_write(link->inspect_id, &line);
+	return line_socket_send(link->socket, buf_text(&line));
+}
+
+int guest_link_show(struct guest_link *link, const char *user, int64_t seq, const char *text)
+{
+	OWNED(buf_done) struct buf line = { 0 };
+
+	link->order_id = ++link->last_id;
+	guest_show_write(link->order_id, user, seq, text, &line);
+	return line_socket_send(link->socket, buf_text(&line));
+}
+
+int guest_link_log_off(struct guest_link *link, const char *user)
+{
+	OWNED(buf_done) struct buf line = { 0 };
+
+	link->order_id = ++link->last_id;
+	guest_log_off_write(link->order_id, user, &line);
 	return line_socket_send(link->socket, buf_text(&line));
 }
 

@@ -20,6 +20,7 @@ struct guest_link_handler {
 	/* The whole line, since the answer has a shape of its own; may be NULL. */
 	void (*inspected)(void *arg, struct span line);
 	void (*user)(void *arg, const struct guest_message *event);	/* logon, logoff */
+	void (*ordered)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*closed)(void *arg, const struct error *reason);
 };
 
@@ -38,5 +39,10 @@ int guest_link_inspect(struct guest_link *link) MUST_CHECK;
 /* Only the answer to the newest identity counts. */
 int guest_link_send_identity(struct guest_link *link,
 			     const struct guest_identity *identity) MUST_CHECK;
+
+/* One of these at a time; `ordered` is the answer. */
+int guest_link_show(struct guest_link *link, const char *user, int64_t seq,
+		    const char *text) MUST_CHECK;
+int guest_link_log_off(struct guest_link *link, const char *user) MUST_CHECK;
 
 #endif

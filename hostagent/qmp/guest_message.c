@@ -129,6 +129,23 @@ void guest_inspect_write(int64_t id, struct buf *out)
 	command_write("inspect", id, out);
 }
 
+void guest_show_write(int64_t id, const char *user, int64_t seq, const char *text, struct buf *out)
+{
+	OWNED(json_decref) json_t *message =
+		json_pack("{s:s, s:I, s:s, s:I, s:s}", "cmd", "show", "id", (json_int_t)id, "user",
+			  user, "seq", (json_int_t)seq, "text", text);
+
+	json_write(message, out);
+}
+
+void guest_log_off_write(int64_t id, const char *user, struct buf *out)
+{
+	OWNED(json_decref) json_t *message = json_pack("{s:s, s:I, s:s}", "cmd", "log_off", "id",
+						       (json_int_t)id, "user", user);
+
+	json_write(message, out);
+}
+
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)
 {
 	OWNED(buf_done) struct buf seed = { 0 };

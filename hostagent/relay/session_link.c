@@ -104,6 +104,7 @@ static void ask(struct session_link *link)
 	}
 	link->body = json_pack("{s:o, s:i}", "sessions", sessions, "wait_ms", WAIT_MS);
 	link->busy = true;
+	http_client_arm(link->client);
 	link->result = (struct http_result){ .status = 0 };
 	int n = work_submit(link->work, 0, run_request, on_answer, link);
 	if (n < 0)

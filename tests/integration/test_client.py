@@ -14,7 +14,7 @@ import time
 import pytest
 import relay_site
 from certificates import Ca
-from fake_client_broker import PASSWORD, FakeClientBroker, nowhere
+from fake_client_broker import DESKTOP, PASSWORD, FakeClientBroker, nowhere
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('GENKAN_BUILD', TOP / 'build-tests'))
@@ -288,6 +288,19 @@ def test_progress_moves_and_can_be_cancelled(setup, display):
         relay_site.wait_until(lambda: 'DELETE /v1/session' in broker.paths(), what='sign out')
 
 
+def test_place_in_line_moves(setup, display):
+    with setup.broker() as broker, window(setup, display, broker.address, 'queue', '--language', 'ja'):
+        display.type(PASSWORD)
+        display.keys('Return')
+        display.wait_title(r'Genkan: waiting \(number 2\)')
+        second = display.shot()
+        broker.release()
+        display.wait_title(r'Genkan: waiting \(number 1\)')
+        assert differing_pixels(second, display.shot()) > 30
+        broker.release()
+        display.wait_title(r'Genkan: sign in \(relay_unreachable\)')     # it was our turn
+
+
 def test_a_choice_of_desktops(setup, display):
     with setup.broker() as broker, window(setup, display, broker.address, 'choice'):
         display.type(PASSWORD)
@@ -435,6 +448,74 @@ def test_lost_session_is_opened_again_by_itself(setup, site, display):
         assert len(made) == 2 and made[1].used
         display.keys('ctrl+alt+End')
         display.wait_title('Genkan: sign in$')
+
+
+@contextlib.contextmanager
+def desktop_shown(setup, site, display, made, *options):
+    with setup.broker(tickets(site, made=made)) as broker, \
+            window(setup, display, broker.address, 'alice', *options):
+        display.type(PASSWORD)
+        display.keys('Return')
+        display.wait_title('Genkan: Office$', 30)
+        relay_site.wait_until(lambda: shows_the_guest(display.shot()), 20, 'the guest in the window')
+        yield broker
+
+
+@with_relay
+@pytest.mark.parametrize('language', ['en', 'ja'])
+def test_own_desktop_is_restarted_with_the_keyboard(setup, site, display, language):
+    made = []
+    with desktop_shown(setup, site, display, made, '--language', language) as broker:
+        display.keys('ctrl+alt+Home')
+        display.wait_title(r'Genkan: Office \(menu\)')
+        display.keys('Down', 'Down', 'Return')
+        display.wait_title(r'Genkan: Office \(restart\?\)')
+        display.keys('Return')      # the careful answer is the one that is offered
+        display.wait_title(r'Genkan: Office \(menu\)')
+        broker.refuse = 'busy'
+        display.keys('Return', 'Tab', 'Return')
+        display.wait_title(r'Genkan: Office \(menu, busy\)')
+        broker.refuse = None
+        display.keys('Return', 'Tab', 'Return')
+        display.wait_title(r'Genkan: Office \(restarting\)')
+        display.wait_title('Genkan: Office$')
+        assert broker.paths().count(f'POST /v1/desktops/{DESKTOP}/restart') == 2
+        assert len(made) == 2 and made[1].used
+        display.keys('ctrl+alt+Home')
+        display.wait_title(r'Genkan: Office \(menu\)')
+        display.keys('Up', 'Return', 'Right', 'Return')     # the last line: another desktop
+        display.wait_title('Genkan: Office$')
+        assert f'POST /v1/desktops/{DESKTOP}/reset' in broker.paths()
+        display.keys('ctrl+alt+Home')
+        display.wait_title(r'Genkan: Office \(menu\)')
+        display.keys('Escape')
+        display.wait_title('Genkan: Office$')
+
+
+@with_relay
+def test_menu_has_only_what_the_pool_allows(setup, site, display):
+    with setup.broker(tickets(site)) as broker, window(setup, display, broker.address, 'alice'):
+        broker.may = {'restart': False, 'reset': False}
+        display.type(PASSWORD)
+        display.keys('Return')
+        display.wait_title('Genkan: Office$', 30)
+        display.keys('ctrl+alt+Home')
+        display.wait_title(r'Genkan: Office \(menu\)')
+        display.keys('Down', 'Down', 'Return')       # back at the first line
+        display.wait_title('Genkan: Office$')
+
+
+@with_relay
+def test_what_the_user_is_told_lies_over_the_desktop(setup, site, display):
+    with desktop_shown(setup, site, display, []) as broker:
+        before = display.shot()
+        broker.notify('refused', 'storage', 'unused: the client has its own words')
+        broker.notify('message', '', '昼休みに再起動します。\nPlease save your work.')
+        relay_site.wait_until(lambda: differing_pixels(before, display.shot()) > 20000,
+                              what='two notices on the screen')
+        display.run('xdotool', 'mousemove', '1100', '40', 'click', '1', 'click', '1')   # read
+        relay_site.wait_until(lambda: differing_pixels(before, display.shot()) < 20000,
+                              what='the notices have gone')
 
 
 @with_relay

@@ -6,6 +6,7 @@ depends on the user name:
   slow     one desktop, prepared in stages, each of them held until release() or step_s passed
   choice   two desktops to choose from
   none     no desktop
+  queue    one desktop, after two in the line before them went, release() by release()
   hurry    throttled        dark     directory_unreachable        full   pool_full
   odd      an answer that is no problem document
 
@@ -20,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 PASSWORD = "secret"
 LOCATOR = base64.urlsafe_b64encode(bytes(range(16))).rstrip(b"=").decode()
 SECRET = base64.urlsafe_b64encode(bytes(range(100, 132))).rstrip(b"=").decode()
+DESKTOP = "00000000000000aa"
+KNOWN = ("office", "0123456789abcdef", DESKTOP)
 STAGES = [("queued", 5), ("starting", 25), ("booting", 60), ("identity", 90)]
 
 PROBLEMS = {
@@ -45,6 +48,11 @@ class FakeClientBroker:
         self._gate = threading.Semaphore(0)
         self._closing = False
         self.expired = False    # nobody's sign-in is good any more
+        self.may = {"restart": True, "reset": True}
+        self.refuse = None      # a reason code for restart and reset
+        self.exception = None   # goes along with the ticket
+        self.notices = []
+        self._news = threading.Condition()
         fake = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,12 +106,21 @@ class FakeClientBroker:
         self._closing = True
         for _ in range(16):
             self._gate.release()
+        with self._news:
+            self._news.notify_all()
         self._server.shutdown()
         self._server.server_close()
 
     def release(self):
         """Lets a desktop that is being prepared reach its next stage."""
         self._gate.release()
+
+    def notify(self, kind, what="", text=""):
+        """Something the user is to be told."""
+        with self._news:
+            self.notices.append({"seq": len(self.notices) + 1, "desktop": DESKTOP, "kind": kind,
+                                 "what": what, "text": text, "at_ms": 0})
+            self._news.notify_all()
 
     def paths(self):
         return [f"{m} {p}" for m, p, _, _ in self.requests]
@@ -123,9 +140,22 @@ class FakeClientBroker:
             return self.problem(401, "session_expired")
         if method == "DELETE" and path == "/v1/session":
             return 204, None
-        if method == "POST" and path.endswith("/connect"):
-            return self.connect(user, path.split("/")[3], body)
+        if method == "GET" and path.startswith("/v1/notices?"):
+            return self.news(int(path.split("after=")[1].split("&")[0]))
+        parts = path.split("/")
+        if method == "POST" and len(parts) == 5 and parts[3] in KNOWN:
+            if parts[4] == "connect":
+                return self.connect(user, parts[3], body)
+            if parts[4] in self.may and not self.may[parts[4]]:
+                return self.problem(403, "forbidden")
+            if parts[4] in self.may:
+                return self.problem(503, self.refuse) if self.refuse else (204, None)
         return self.problem(404, "not_found")
+
+    def news(self, after):
+        with self._news:
+            self._news.wait_for(lambda: len(self.notices) > after or self._closing, 20)
+            return 200, {"seq": len(self.notices), "notices": self.notices[after:]}
 
     def login(self, body):
         user = body.get("user")
@@ -133,7 +163,7 @@ class FakeClientBroker:
             return self.problem(*PROBLEMS[user])
         if user == "odd":
             return 502, b"<html>Bad gateway</html>"
-        if user not in ("alice", "slow", "choice", "none") or body.get("password") != PASSWORD:
+        if user not in ("alice", "slow", "queue", "choice", "none") or body.get("password") != PASSWORD:
             return self.problem(401, "wrong_credentials")
         answer = {"token": f"token-of-{user}", "user": user, "display_name": user.title(),
                   "desktops": []}
@@ -149,7 +179,7 @@ class FakeClientBroker:
         return 200, answer
 
     def connect(self, user, wanted, body):
-        desktop = {"id": "00000000000000aa", "name": "office-001",
+        desktop = {"id": DESKTOP, "name": "office-001",
                    "pool": "cad" if wanted == "0123456789abcdef" else "office",
                    "title": "Drawing 設計" if wanted == "0123456789abcdef" else "Office"}
         if user == "slow":
@@ -162,9 +192,21 @@ class FakeClientBroker:
                 return 202, {"status": "preparing", "desktop": desktop, "stage": stage,
                              "percent": percent, "code": "desktop_starting", "detail": "",
                              "retry_after_ms": 100}
+        if user == "queue":
+            step = self.stage.setdefault(user, 0)
+            if body.get("seen_position") == 2 - step:
+                self._gate.acquire(timeout=self.step_s)
+                step = self.stage[user] = step + 1
+            if step < 2 and not self._closing:
+                return 202, {"status": "preparing", "desktop": {**desktop, "id": "office"},
+                             "stage": "waiting", "percent": 0, "position": 2 - step,
+                             "estimate_ms": 90000 - 60000 * step, "why": "pool_full",
+                             "code": "waiting_for_desktop", "detail": "", "retry_after_ms": 100}
         host, port, pin, locator, secret = self.ticket()
+        more = {"exception": self.exception} if self.exception else {}
         return 200, {"status": "ready", "desktop": desktop,
                      "endpoint": {"host": host, "port": port},
                      "locator": locator, "secret": secret, "certificate_sha256": pin,
                      "expires_in_ms": 30000,
-                     "policy": {"sound": "allow", "clipboard": "deny"}}
+                     "policy": {"sound": "allow", "clipboard": "deny"},
+                     "self_service": self.may, **more}

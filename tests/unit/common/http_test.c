@@ -231,6 +231,28 @@ static void garbage_story(struct world *w)
 	http_result_done(&r);
 }
 
+/* One that comes before its request begins is not lost, and none reaches beyond http_client_arm(). */
+static void cancel_story(struct world *w)
+{
+	OWNED(http_client_free) struct http_client *client = client_of(w, false);
+	struct http_result r;
+	struct error err;
+
+	http_client_arm(client);
+	http_client_cancel(client);
+	assert_int_equal(http_request(client, "GET", "/empty", NULL, 5000, &r, &err), -ECANCELED);
+	assert_int_equal(http_request(client, "GET", "/empty", NULL, 5000, &r, &err), -ECANCELED);
+	http_client_arm(client);
+	assert_int_equal(http_request(client, "DELETE", "/empty", NULL, 5000, &r, &err), 0);
+	assert_int_equal(r.status, 204);
+	http_result_done(&r);
+}
+
+static void cancels_hit_what_they_are_for(void **state)
+{
+	run_world(cancel_story, 50);
+}
+
 static void requests_and_answers(void **state)
 {
 	run_world(echo_story, 50);
@@ -255,6 +277,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_and_answers), cmocka_unit_test(refusals),
+		cmocka_unit_test(cancels_hit_what_they_are_for),
 		cmocka_unit_test(half_open_connections_are_cut),
 		cmocka_unit_test(garbage_is_survived),
 	};

@@ -187,6 +187,31 @@ static void answers_are_single_lines(void **state)
 			    "{\"event\":\"sessions\",\"user\":\"tanaka\",\"logoffs\":2,\"boot\":\"b1\"}\n");
 }
 
+static void orders_name_the_user(void **state)
+{
+	OWNED(json_decref) json_t *show =
+		json_pack("{s:s, s:i, s:s, s:i, s:s}", "cmd", "show", "id", 8, "user", "tanaka",
+			  "seq", 12, "text", "昼休みに\n再起動します");
+	OWNED(json_decref) json_t *log_off = json_pack("{s:s, s:i, s:s}", "cmd", "log_off", "id", 9,
+						       "user", "tanaka");
+	struct link_request request;
+	struct error err;
+
+	assert_int_equal(parse(show, &request, NULL), 0);
+	assert_int_equal(request.command, LINK_SHOW);
+	assert_true(request.seq == 12);
+	assert_string_equal(request.user, "tanaka");
+	assert_string_equal(request.text, "昼休みに\n再起動します");
+	assert_int_equal(parse(log_off, &request, NULL), 0);
+	assert_int_equal(request.command, LINK_LOG_OFF);
+	assert_string_equal(request.user, "tanaka");
+
+	json_object_set_new(show, "seq", json_integer(0));
+	assert_int_equal(parse(show, &request, &err), -EINVAL);
+	json_object_set_new(log_off, "user", json_string("root; reboot"));
+	assert_int_equal(parse(log_off, &request, &err), -EINVAL);
+}
+
 static void record_remembers_who_we_are(void **state)
 {
 	OWNED(json_decref) json_t *line = identity_line();
@@ -229,6 +254,7 @@ int main(void)
 		cmocka_unit_test(a_card_address_may_come_along),
 		cmocka_unit_test(a_key_comes_whole_or_not_at_all),
 		cmocka_unit_test(each_bad_member_is_named),
+		cmocka_unit_test(orders_name_the_user),
 		cmocka_unit_test(id_survives_a_bad_command),
 		cmocka_unit_test(answers_are_single_lines),
 		cmocka_unit_test(record_remembers_who_we_are),

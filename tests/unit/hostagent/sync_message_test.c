@@ -41,6 +41,35 @@ static void answers_become_values(void **state)
 	assert_int_equal(answer.guest_key[31], 31);
 }
 
+#define WITH_ORDERS(orders)                                                                        \
+	"{\"generation\":9,\"images\":[],\"desktops\":[],\"orders\":[" orders                      \
+	"],\"guest_public_key\":\"" KEY "\"}"
+
+static void orders_are_read(void **state)
+{
+	static const char *const bad[] = {
+		WITH_ORDERS("{\"desktop\":\"nobody\",\"log_off_stay\":3}"),
+		WITH_ORDERS("{\"desktop\":\"00c0ffee00c0ffee\"}"),
+		WITH_ORDERS("{\"desktop\":\"00c0ffee00c0ffee\",\"notice\":0,\"text\":\"\"}"),
+		WITH_ORDERS("{\"desktop\":\"00c0ffee00c0ffee\",\"notice\":1}"),
+	};
+	OWNED(sync_answer_done) struct sync_answer answer = { 0 };
+	struct error err;
+
+	assert_int_equal(parse(WITH_ORDERS("{\"desktop\":\"00c0ffee00c0ffee\",\"log_off_stay\":3},"
+					   "{\"desktop\":\"00c0ffee00c0ffee\",\"notice\":7,"
+					   "\"text\":\"昼\"}"), &answer, &err), 0);
+	assert_int_equal(answer.order_count, 2);
+	assert_int_equal(answer.orders[0].log_off_stay, 3);
+	assert_int_equal(answer.orders[1].notice.seq, 7);
+	assert_string_equal(answer.orders[1].notice.text, "昼");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct sync_answer refused = { 0 };
+
+		assert_int_equal(parse(bad[i], &refused, &err), -EINVAL);
+	}
+}
+
 static void empty_answers_are_answers(void **state)
 {
 	OWNED(sync_answer_done) struct sync_answer answer = { 0 };
@@ -91,6 +120,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_become_values),
+		cmocka_unit_test(orders_are_read),
 		cmocka_unit_test(empty_answers_are_answers),
 		cmocka_unit_test(one_bad_element_spoils_the_answer),
 		cmocka_unit_test(the_pause_grows_within_its_bounds),

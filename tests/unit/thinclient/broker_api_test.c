@@ -159,6 +159,31 @@ static void problems_carry_codes(void **state)
 	assert_int_equal(p.retry_after_ms, -1);
 }
 
+static void notices_are_read_in_order(void **state)
+{
+	static const char *const bad[] = {
+		"{\"seq\":1}", "{\"notices\":[]}", "{\"seq\":1,\"notices\":[7]}",
+		"{\"seq\":1,\"notices\":[{\"seq\":0,\"kind\":\"message\"}]}",
+		"{\"seq\":1,\"notices\":[{\"seq\":1,\"kind\":\"a kind that is far too long\"}]}",
+	};
+	OWNED(json_decref) json_t *good = parse(
+		"{\"seq\":9,\"notices\":[{\"seq\":8,\"kind\":\"refused\",\"what\":\"storage\"},"
+		"{\"seq\":9,\"kind\":\"message\",\"text\":\"昼\"}]}");
+	struct notice notices[BROKER_MAX_NOTICES];
+	int64_t seq = -1;
+
+	assert_int_equal(broker_read_notices(good, notices, &seq, NULL), 2);
+	assert_true(seq == 9);
+	assert_string_equal(notices[0].what, "storage");
+	assert_string_equal(notices[1].text, "昼");
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		OWNED(json_decref) json_t *body = parse(bad[i]);
+
+		assert_true(broker_read_notices(body, notices, &seq, NULL) < 0);
+		assert_true(seq == 9);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +195,7 @@ int main(void)
 		cmocka_unit_test(a_sign_in_lists_desktops),
 		cmocka_unit_test(a_sign_in_may_bring_the_ticket_along),
 		cmocka_unit_test(problems_carry_codes),
+		cmocka_unit_test(notices_are_read_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,50 @@ static void a_desktop_is_chosen_with_keys_or_mouse(void **state)
 	assert_int_equal(screen_press(&s, SCREEN_KEY_ESCAPE), SCREEN_CANCEL);
 }
 
+static void the_menu_has_what_the_pool_allows(void **state)
+{
+	struct screen s = form("mary");
+	enum screen_item items[ITEMS];
+	struct screen_layout l;
+
+	s.state = FLOW_MENU;
+	assert_int_equal(screen_menu(&s, items), 2);
+	s.may_reset = true;
+	assert_int_equal(screen_menu(&s, items), 3);
+	assert_int_equal(items[2], ITEM_RESET);
+	screen_open_menu(&s);
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_BACK);
+	screen_press(&s, SCREEN_KEY_UP);
+	assert_int_equal(s.item, ITEM_RESET);
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_WISH);
+	screen_arrange(&s, 1280, 800, 0, &l);
+	assert_int_equal(screen_click(&s, &l, l.rows[1].x + 2, l.rows[1].y + 2), SCREEN_CANCEL);
+	assert_int_equal(l.rows[3].w, 0);
+	assert_int_equal(screen_click(&s, &l, 1, 1), SCREEN_BACK);
+}
+
+static void the_careful_answer_comes_first(void **state)
+{
+	struct screen s = form("mary");
+	struct screen_layout l;
+	char title[96];
+
+	s.state = FLOW_CONFIRM;
+	s.item = ITEM_RESTART;
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_BACK);
+	screen_press(&s, SCREEN_KEY_RIGHT);
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_CONFIRM);
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ESCAPE), SCREEN_BACK);
+	screen_arrange(&s, 1280, 800, 60, &l);
+	assert_true(inside(l.message, l.card) && inside(l.cancel, l.card) && inside(l.yes, l.card));
+	assert_true(l.cancel.x + l.cancel.w < l.yes.x && l.message.y + l.message.h < l.yes.y);
+	assert_int_equal(screen_click(&s, &l, l.yes.x + 1, l.yes.y + 1), SCREEN_CONFIRM);
+	assert_int_equal(screen_click(&s, &l, l.cancel.x + 1, l.cancel.y + 1), SCREEN_BACK);
+	snprintf(s.title, sizeof(s.title), "Office");
+	screen_window_title(&s, title, sizeof(title));
+	assert_string_equal(title, "Genkan: Office (restart?)");
+}
+
 static void waiting_can_be_cancelled(void **state)
 {
 	struct screen s = form("mary");
@@ -130,6 +174,8 @@ int main(void)
 		cmocka_unit_test(the_mouse_finds_fields_and_button),
 		cmocka_unit_test(everything_lies_in_the_card_and_apart),
 		cmocka_unit_test(a_desktop_is_chosen_with_keys_or_mouse),
+		cmocka_unit_test(the_menu_has_what_the_pool_allows),
+		cmocka_unit_test(the_careful_answer_comes_first),
 		cmocka_unit_test(waiting_can_be_cancelled),
 	};
 

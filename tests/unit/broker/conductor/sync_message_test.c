@@ -12,7 +12,8 @@ static const char good[] =
 	"\"abababababababababababababababababababababababababababababababab\","
 	"\"state\":\"ready\",\"reason\":null}],"
 	"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":2,\"state\":\"starting\","
-	"\"stage\":\"booting\",\"percent\":40,\"reason\":null,\"address\":\"\"}]}";
+	"\"stage\":\"booting\",\"percent\":40,\"reason\":null,\"address\":\"\"}],"
+	"\"notices_shown\":[{\"desktop\":\"8899aabbccddeeff\",\"seq\":12}]}";
 
 static int parse(const char *text, struct sync_report *out, struct error *err)
 {
@@ -38,6 +39,9 @@ static void a_report_is_read(void **state)
 	assert_int_equal(r.report.desktops[0].state, DESKTOP_STARTING);
 	assert_int_equal(r.report.desktops[0].stage, DESKTOP_STAGE_BOOTING);
 	assert_string_equal(r.report.desktops[0].reason, "");
+	assert_int_equal(r.shown_count, 1);
+	assert_string_equal(r.shown[0].desktop, "8899aabbccddeeff");
+	assert_int_equal(r.shown[0].seq, 12);
 }
 
 /* The good report with one place changed must be refused, and name the place. */
@@ -66,6 +70,8 @@ static void each_field_is_checked(void **state)
 		{ "\"percent\":40", "\"percent\":40,\"resets\":\"x\"", "resets" },
 		{ "\"percent\":40", "\"percent\":40,\"logged_on\":7", "logged_on" },
 		{ "\"address\":\"\"", "\"address\":7", "address" },
+		{ "\"seq\":12", "\"seq\":-12", "seq" },
+		{ "8899aabbccddeeff", "8899", "desktop" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -94,7 +100,11 @@ static void the_answer_lists_all(void **state)
 	};
 	struct store_desired desired = { .generation = 4, .images = &image, .image_count = 1,
 					 .desktops = desktops, .desktop_count = 2 };
-	OWNED(json_decref) json_t *json = sync_answer_json(&desired, "key");
+	struct store_notice notice = { .seq = 7, .desktop = "8899aabbccddeeff", .text = "昼休み" };
+	struct store_log_off log_off = { "0011223344556677", 3 };
+	struct store_orders orders = { .notices = { &notice, 1 }, .log_offs = &log_off,
+				       .log_off_count = 1 };
+	OWNED(json_decref) json_t *json = sync_answer_json(&desired, &orders, "key");
 	OWNED(buf_done) struct buf text = { 0 };
 
 	json_write(json, &text);
@@ -106,6 +116,8 @@ static void the_answer_lists_all(void **state)
 		"\"image_sha256\":\"\",\"cpus\":2,\"memory_bytes\":3,\"want\":\"running\"},"
 		"{\"id\":\"8899aabbccddeeff\",\"epoch\":0,\"incarnation\":0,\"name\":\"\",\"image_sha256\":\"\","
 		"\"cpus\":0,\"memory_bytes\":0,\"want\":\"absent\"}],"
+		"\"orders\":[{\"desktop\":\"0011223344556677\",\"log_off_stay\":3},"
+		"{\"desktop\":\"8899aabbccddeeff\",\"notice\":7,\"text\":\"昼休み\"}],"
 		"\"guest_public_key\":\"key\"}");
 }
 
