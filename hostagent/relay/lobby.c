@@ -9,6 +9,8 @@
 #include "common/sys/clock.h"
 
 #define SWEEP_MS 500
+/* Awaited of one that is no RDP client: no request is that long. */
+#define TOO_MUCH 4096
 
 struct visitor {
 	struct list link;
@@ -70,11 +72,11 @@ static void go_on(struct visitor *v)
 	lobby->events.ready(lobby->arg, leave(v), &from);
 }
 
-/* Whoever is sent away at once comes back at once. */
+/* Whoever is sent away at once comes back at once: it stays until it leaves or goes on talking. */
 static void let_wait(struct visitor *v)
 {
 	v->why = "not_rdp";
-	loop_fd_set(v->watch, 0);
+	await_bytes(v, TOO_MUCH);
 }
 
 static void on_bytes(void *arg, int fd, unsigned events)
@@ -83,8 +85,8 @@ static void on_bytes(void *arg, int fd, unsigned events)
 	uint8_t header[LOBBY_HEADER_LEN];
 	int there = 0;
 
-	if (ioctl(fd, FIONREAD, &there) < 0 || there < (int)v->awaited) {
-		send_away(v, "no_request");	/* its end is what woke us */
+	if (ioctl(fd, FIONREAD, &there) < 0 || there < (int)v->awaited || v->awaited == TOO_MUCH) {
+		send_away(v, v->why);	/* mostly its end is what woke us */
 		return;
 	}
 	if (v->awaited > LOBBY_HEADER_LEN) {
