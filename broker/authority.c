@@ -159,7 +159,7 @@ static size_t split_names(char *text, const char **names, size_t max)
 }
 
 static int make_broker_leaf(const struct broker_config *config,
-			    const struct authority_paths *paths, struct buf *made,
+			    const struct authority_paths *paths, bool renew, struct buf *made,
 			    struct error *err)
 {
 	OWNED(free) char *text = xstrdup(config->names);
@@ -177,9 +177,17 @@ static int make_broker_leaf(const struct broker_config *config,
 	if (split_names(text, names, NAMES_MAX) == 0)
 		return error_set(err, EINVAL, "broker.names: no name is given");
 	subject.cn = names[0];
-	if (exists(paths->broker_key) && certificate_covers(paths->broker_crt, names))
+	if (!renew && exists(paths->broker_key) && certificate_covers(paths->broker_crt, names))
 		return 0;
 	return make_leaf(paths, &subject, paths->broker_crt, paths->broker_key, made, err);
+}
+
+int authority_renew_broker(const struct broker_config *config, struct buf *made, struct error *err)
+{
+	struct authority_paths paths;
+	int rc = authority_paths(config, &paths, err);
+
+	return rc < 0 ? rc : make_broker_leaf(config, &paths, true, made, err);
 }
 
 static struct tls_subject admin_subject(const char *name)
@@ -259,7 +267,7 @@ int authority_init(const struct broker_config *config, struct buf *made, struct 
 	if (rc == 0)
 		rc = make_ca(&paths, made, err);
 	if (rc == 0)
-		rc = make_broker_leaf(config, &paths, made, err);
+		rc = make_broker_leaf(config, &paths, false, made, err);
 	if (rc == 0)
 		rc = make_admin_leaf(&paths, made, err);
 	if (rc == 0)

@@ -28,6 +28,10 @@ int authority_init(const struct broker_config *config, struct buf *made,
 int authority_make_admin(const struct broker_config *config, const char *name, struct buf *made,
 			 struct error *err) MUST_CHECK;
 
+/* The broker's own certificate anew, with a new key; the site's is not touched. */
+int authority_renew_broker(const struct broker_config *config, struct buf *made,
+			   struct error *err) MUST_CHECK;
+
 struct authority;
 
 int authority_open(const struct broker_config *config, struct authority **out,

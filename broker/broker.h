@@ -9,6 +9,7 @@
 #include "broker/state_queue.h"
 #include "common/net/http_server.h"
 
+struct certificates;
 struct conductor;
 struct image_room;
 struct login_gate;
@@ -29,6 +30,7 @@ struct broker {
 	struct inspections *inspections;
 	struct metrics *metrics;
 	struct notices *notices;
+	struct certificates *certificates;
 	struct login_gate *gate;
 	struct throttle *throttle;
 	struct authority *authority;

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "broker/api/api.h"
+#include "broker/certificates.h"
 #include "broker/conductor/conductor.h"
 #include "broker/conductor/inspections.h"
 #include "broker/directory/ldap_link.h"
@@ -120,6 +121,7 @@ static int make_admin(const struct broker_config *config, const char *name)
 
 static void broker_close(struct broker *broker)
 {
+	certificates_free(STEAL(broker->certificates));
 	http_server_free(STEAL(broker->clients));
 	http_server_free(STEAL(broker->agents));
 	image_room_free(STEAL(broker->images));
@@ -209,15 +211,23 @@ static void on_stop(void *arg, int signum)
 	loop_stop(broker->loop);
 }
 
-/* SIGHUP: the level of the log is the one setting that changes while we run. */
+struct reload {
+	const struct flags *flags;
+	struct broker *broker;
+};
+
+/* SIGHUP: the level of the log is the one setting that changes while we run, and the certificate
+ * is looked at. */
 static void on_reload(void *arg, int signum)
 {
-	const struct flags *flags = arg;
+	const struct reload *reload = arg;
+	const struct flags *flags = reload->flags;
 	OWNED(broker_config_done) struct broker_config config = { 0 };
 	OWNED(buf_done) struct buf problems = { 0 };
 	enum log_level level = LOG_LEVEL_INFO;
 
 	(void)signum;
+	certificates_look(reload->broker->certificates);
 	if (broker_config_load(flags->config, &config, &problems) < 0) {
 		log_error("reload_failed", kv_str("problems", buf_text(&problems)));
 		return;
@@ -235,6 +245,9 @@ static int serve(const struct broker_config *config, struct flags *flags)
 
 	if (rc < 0)
 		return fail(&err);
+	rc = certificates_new(&broker, &broker.certificates, &err);
+	if (rc < 0)
+		return fail(&err);
 	if (flags->check)
 		return 0;
 
@@ -249,9 +262,10 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	if (rc < 0)
 		return fail(&err);
 
+	struct reload reload = { flags, &broker };
 	struct loop_signal *term = loop_signal_new(broker.loop, SIGTERM, on_stop, &broker);
 	struct loop_signal *intr = loop_signal_new(broker.loop, SIGINT, on_stop, &broker);
-	struct loop_signal *hup = loop_signal_new(broker.loop, SIGHUP, on_reload, flags);
+	struct loop_signal *hup = loop_signal_new(broker.loop, SIGHUP, on_reload, &reload);
 	log_info("started", kv_str("version", GENKAN_VERSION), kv_str("listen", config->listen),
 		 kv_str("agent_listen", config->agent_listen));
 	loop_run(broker.loop);

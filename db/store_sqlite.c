@@ -206,6 +206,22 @@ static int open_db(struct store *store, int flags, struct error *err)
 	return execute(store, "PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;", err);
 }
 
+/* SQLite fills a last page that is cut with zeros. With a log beside it, which has the page whole,
+ * that is right; without one, something is missing. */
+static int refuse_cut(struct store *store, int64_t size, struct error *err)
+{
+	OWNED(buf_done) struct buf log = BUF_LIMIT(4096);
+	int64_t page_size = 0;
+	struct stat st;
+	int rc = scalar(store, "PRAGMA page_size", &page_size, err);
+
+	buf_printf(&log, "%s-wal", store->path);
+	if (rc < 0 || page_size <= 0 || size % page_size == 0 ||
+	    (stat(buf_text(&log), &st) == 0 && st.st_size > 0))
+		return rc;
+	return error_set(err, EBADMSG, "store %s: is damaged: it has been cut off", store->path);
+}
+
 /* A damaged, foreign or newer file is recognised through a handle that cannot write. */
 static int refuse_unfit(const char *path, struct error *err)
 {
@@ -219,6 +235,8 @@ static int refuse_unfit(const char *path, struct error *err)
 	probe->path = xstrdup(path);
 	if ((rc = open_db(probe, SQLITE_OPEN_READONLY, err)) < 0 ||
 	    (rc = look_at_schema(probe, &version, err)) < 0)
+		return rc;
+	if ((rc = refuse_cut(probe, (int64_t)st.st_size, err)) < 0)
 		return rc;
 	return version ? quick_check(probe, err) : 0;
 }

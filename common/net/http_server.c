@@ -65,6 +65,7 @@ struct http_server {
 	struct loop *loop;
 	struct http_server_config config;
 	SSL_CTX *tls;
+	char *ca_file;
 	struct evhttp *http;
 	struct evconnlistener *listener;
 	http_handler_fn *handler;
@@ -303,6 +304,21 @@ static int listen_on(struct http_server *server, struct error *err)
 	return 0;
 }
 
+int http_server_set_certificate(struct http_server *server, const char *certificate_file,
+				const char *key_file, struct error *err)
+{
+	SSL_CTX *fresh = NULL;
+	int rc = tls_server_new(certificate_file, key_file, *server->ca_file ? server->ca_file : NULL,
+				server->config.client_certificate, 0, &fresh, err);
+
+	if (rc < 0)
+		return rc;
+	SSL_CTX_set_info_callback(fresh, on_tls_info);
+	SSL_CTX_free(server->tls);	/* open connections hold their own reference */
+	server->tls = fresh;
+	return 0;
+}
+
 int http_server_new(struct loop *loop, const struct http_server_config *config,
 		    http_handler_fn *handler, void *arg, struct http_server **out,
 		    struct error *err)
@@ -317,11 +333,11 @@ int http_server_new(struct loop *loop, const struct http_server_config *config,
 	server->handler = handler;
 	server->arg = arg;
 	list_init(&server->peers);
-	result = tls_server_new(config->certificate_file, config->key_file, config->ca_file,
-				config->client_certificate, 0, &server->tls, err);
+	server->ca_file = xstrdup(config->ca_file ? config->ca_file : "");
+	result = http_server_set_certificate(server, config->certificate_file, config->key_file,
+					     err);
 	if (result < 0)
 		return result;
-	SSL_CTX_set_info_callback(server->tls, on_tls_info);
 	server->http = evhttp_new(loop_base(loop));
 	if (!server->http)
 		abort();
@@ -364,6 +380,7 @@ void http_server_free(struct http_server *server)
 		free(source);
 	}
 	SSL_CTX_free(server->tls);
+	free(server->ca_file);
 	free(server);
 }
 

@@ -32,6 +32,9 @@ int http_server_new(struct loop *loop, const struct http_server_config *config,
 /* Open exchanges are dropped; later http_reply_* calls on them do nothing. */
 void http_server_free(struct http_server *server);
 DEFINE_OWNED(http_server_free, struct http_server);
+/* For connections from now on; those that are open keep theirs. When it fails nothing changes. */
+int http_server_set_certificate(struct http_server *server, const char *certificate_file,
+				const char *key_file, struct error *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *server);
 unsigned http_server_connections(const struct http_server *server);
 

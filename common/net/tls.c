@@ -119,6 +119,34 @@ int tls_certificate_file_sha256(const char *path, char *out, struct error *err)
 	return result < 0 ? result : tls_certificate_sha256(certificate, out);
 }
 
+static int say_expired(const char *path, X509 *certificate, struct error *err)
+{
+	OWNED(BIO_free_all) BIO *text = BIO_new(BIO_s_mem());
+	char *date = NULL, cn[128] = "", ou[64];
+
+	ASN1_TIME_print(text, X509_get0_notAfter(certificate));
+	long len = BIO_get_mem_data(text, &date);
+	(void)!tls_subject(certificate, cn, sizeof(cn), ou, sizeof(ou));
+	return error_set(err, EKEYEXPIRED, "certificate %s (%s) has expired on %.*s", path, cn,
+			 (int)len, date ? date : "");
+}
+
+int tls_certificate_days(const char *path, int64_t *days, struct error *err)
+{
+	OWNED(X509_free) X509 *certificate = NULL;
+	int whole = 0, seconds = 0;
+	int rc = tls_certificate_load(path, &certificate, err);
+
+	if (rc < 0)
+		return rc;
+	if (ASN1_TIME_diff(&whole, &seconds, NULL, X509_get0_notAfter(certificate)) != 1)
+		return error_set(err, EINVAL, "certificate %s: the date is not valid", path);
+	if (whole < 0 || seconds < 0)
+		return say_expired(path, certificate, err);
+	*days = whole;
+	return 0;
+}
+
 static int subject_part(const X509 *certificate, int nid, char *out, size_t size)
 {
 	const X509_NAME *name = X509_get_subject_name(certificate);

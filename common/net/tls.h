@@ -31,6 +31,8 @@ int tls_certificate_sha256(const X509 *certificate, char *out);
 int tls_certificate_file_sha256(const char *path, char *out, struct error *err) MUST_CHECK;
 /* Lowercase hex SHA-256 of the public key (SubjectPublicKeyInfo); `out` holds 65 bytes. */
 int tls_key_sha256(const X509 *certificate, char *out);
+/* Whole days until it ends. -EKEYEXPIRED when it has: the text names it and the date. */
+int tls_certificate_days(const char *path, int64_t *days, struct error *err) MUST_CHECK;
 /* CN and first OU of the subject, "" when absent; -ENAMETOOLONG when they do not fit. */
 int tls_subject(const X509 *certificate, char *cn, size_t cn_size, char *ou, size_t ou_size);
 
