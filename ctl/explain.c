@@ -123,9 +123,17 @@ static void print_hosts(const json_t *hosts, const char *title)
 	const json_t *host;
 	size_t i;
 
-	json_array_foreach(hosts, i, host)
+	json_array_foreach(hosts, i, host) {
 		printf("    %s %s: %s: %s\n", title, ctl_text(host, "host"), ctl_text(host, "code"),
 		       meaning(ctl_text(host, "code")));
+		printf("      memory to give: %lld MiB of which %lld are needed; disk: %lld MiB, %lld; "
+		       "processors: %lld given, %lld real\n",
+		       (long long)ctl_int(host, "memory_free_bytes") >> 20,
+		       (long long)ctl_int(host, "memory_needed_bytes") >> 20,
+		       (long long)ctl_int(host, "disk_free_bytes") >> 20,
+		       (long long)ctl_int(host, "disk_needed_bytes") >> 20,
+		       (long long)ctl_int(host, "cpus_used"), (long long)ctl_int(host, "cpus"));
+	}
 }
 
 static void print_trouble(const json_t *t)

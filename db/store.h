@@ -111,21 +111,6 @@ DEFINE_OWNED_VALUE(store_pool_changes_done, struct store_pool_changes);
 int store_pools_apply(struct store *store, const struct pool *pools, size_t count, bool dry_run,
 		      int64_t now_ms, struct store_pool_changes *out, struct error *err) MUST_CHECK;
 int store_pools(struct store *store, struct store_pool_list *out, struct error *err) MUST_CHECK;
-/* Why the pool's next desktop of this content would not come to each host, by name; REASON_OK: it
- * could. */
-struct store_host_verdict {
-	char host[STORE_NAME_SIZE];
-	enum reason reason;
-};
-struct store_verdict_list {
-	struct store_host_verdict *items;
-	size_t count;
-};
-void store_verdict_list_done(struct store_verdict_list *list);
-DEFINE_OWNED_VALUE(store_verdict_list_done, struct store_verdict_list);
-int store_pool_hosts(struct store *store, const struct pool *pool, const char *image_sha256,
-		     int64_t silent_before_ms, int64_t now_ms, struct store_verdict_list *out,
-		     struct error *err) MUST_CHECK;
 int store_pool_find(struct store *store, const char *name, struct pool *out,
 		    struct error *err) MUST_CHECK;
 /* For logins: the pools as they are now, read again only when one has changed. Inside a group.
@@ -387,8 +372,9 @@ struct store_room_list {
 };
 void store_room_list_done(struct store_room_list *list);
 DEFINE_OWNED_VALUE(store_room_list_done, struct store_room_list);
-int store_pool_room(struct store *store, const char *pool, int64_t silent_before_ms, int64_t now_ms,
-		    struct store_room_list *out, struct error *err) MUST_CHECK;
+int store_pool_room(struct store *store, const struct pool *pool, const char *image_sha256,
+		    int64_t silent_before_ms, int64_t now_ms, struct store_room_list *out,
+		    struct error *err) MUST_CHECK;
 
 struct store_desktop_list {
 	struct store_desktop *items;	/* by name */

@@ -267,19 +267,15 @@ static void add_room(struct store_room_list *list, const struct placement_host *
 	snprintf(room->host, sizeof(room->host), "%s", h->name);
 }
 
-int store_pool_room(struct store *store, const char *name, int64_t silent_before_ms, int64_t now_ms,
-		    struct store_room_list *out, struct error *err)
+int store_pool_room(struct store *store, const struct pool *pool, const char *image_sha256,
+		    int64_t silent_before_ms, int64_t now_ms, struct store_room_list *out,
+		    struct error *err)
 {
 	OWNED(candidates_done) struct candidates hosts = { 0 };
-	OWNED(free) struct pool *pool = xnew(struct pool);
 	struct placement_need need;
-	char image[STORE_SHA256_SIZE] = "";
 	int rc;
 
-	if ((rc = store_pool_find(store, name, pool, err)) < 0 ||
-	    (rc = store_image_of_pool(store, name, image, err)) < 0)
-		return rc == -ENOENT && pool->name[0] ? 0 : rc;	/* nothing is published yet */
-	if ((rc = read_candidates(store, image, silent_before_ms, now_ms, &hosts, err)) < 0 ||
+	if ((rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err)) < 0 ||
 	    (rc = read_need(store, pool, &need, err)) < 0)
 		return rc;
 	for (size_t i = 0; i < hosts.count; i++)
@@ -397,35 +393,6 @@ int store_desktop_order(struct store *store, const struct pool *pool, const char
 	}
 	*reason = REASON_OK;
 	return put_desktop(store, pool, hosts.names[best], image_sha256, now_ms, id, err);
-}
-
-void store_verdict_list_done(struct store_verdict_list *list)
-{
-	free(list->items);
-	*list = (struct store_verdict_list){ 0 };
-}
-
-int store_pool_hosts(struct store *store, const struct pool *pool, const char *image_sha256,
-		     int64_t silent_before_ms, int64_t now_ms, struct store_verdict_list *out,
-		     struct error *err)
-{
-	OWNED(candidates_done) struct candidates hosts = { 0 };
-	struct store_verdict_list list = { 0 };
-	struct placement_need need;
-	int rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err);
-
-	if (rc == 0)
-		rc = read_need(store, pool, &need, err);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < hosts.count; i++) {
-		struct store_host_verdict *verdict = STORE_APPEND(&list);
-
-		memcpy(verdict->host, hosts.names[i], sizeof(verdict->host));
-		verdict->reason = placement_fits(&hosts.items[i], &need);
-	}
-	*out = list;
-	return 0;
 }
 
 int store_hosts_room(struct store *store, const struct pool *pool, const char *image_sha256,

@@ -13,21 +13,31 @@ struct pool_input {
 	int64_t host_silent_ms;
 };
 
+static json_t *room_json(const struct store_room *room)
+{
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "host", room->host, "code",
+			 reason_word(room->reason), "memory_free_bytes",
+			 (json_int_t)room->memory_free_bytes, "memory_needed_bytes",
+			 (json_int_t)room->memory_needed_bytes, "disk_free_bytes",
+			 (json_int_t)room->disk_free_bytes, "disk_needed_bytes",
+			 (json_int_t)room->disk_needed_bytes, "cpus", (json_int_t)room->cpus,
+			 "cpus_used", (json_int_t)room->cpus_used);
+}
+
 /* Hosts, and why the next desktop of this publication would not come to each. */
 static int hosts_json(struct store *store, const struct pool_input *input, const struct pool *pool,
 		      const char *sha256, bool *any, json_t **out, struct error *err)
 {
-	OWNED(store_verdict_list_done) struct store_verdict_list list = { 0 };
+	OWNED(store_room_list_done) struct store_room_list list = { 0 };
 	int64_t now_ms = clock_wall_ms();
 	json_t *hosts = json_array();
-	int rc = store_pool_hosts(store, pool, sha256, now_ms - input->host_silent_ms, now_ms, &list,
-				  err);
+	int rc = store_pool_room(store, pool, sha256, now_ms - input->host_silent_ms, now_ms, &list,
+				 err);
 
 	*any = false;
 	for (size_t i = 0; i < list.count; i++) {
 		*any |= list.items[i].reason == REASON_OK;
-		json_array_append_new(hosts, json_pack("{s:s, s:s}", "host", list.items[i].host,
-						       "code", reason_word(list.items[i].reason)));
+		json_array_append_new(hosts, room_json(&list.items[i]));
 	}
 	*out = hosts;
 	return rc;

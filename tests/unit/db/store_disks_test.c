@@ -181,7 +181,9 @@ static struct store_room room_of(struct site *site)
 {
 	OWNED(store_room_list_done) struct store_room_list list = { 0 };
 
-	must(store_pool_room(site->store, "sales", 0, NOW, &list, &err));
+	struct pool pool = site_pool("sales", POOL_FLOATING, 5, 0);
+
+	must(store_pool_room(site->store, &pool, IMAGE_SHA, 0, NOW, &list, &err));
 	assert_int_equal(list.count, 1);
 	return list.items[0];
 }
