@@ -2,7 +2,7 @@
 """The matrix of leaks: everything that could carry data past a desktop's screen, by every trick there
 is to bring it, through real relay processes. A lawless client offers, a lawless guest asks; each cell
 looks at what reached the other side, at the audit rows, and at what the policy allows, which must go
-on in the same session. The same against a real xrdp: test_matrix_xrdp.py."""
+on in the same session."""
 import contextlib
 import itertools
 import os
