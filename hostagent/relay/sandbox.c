@@ -139,7 +139,8 @@ static int allow_data_memory(scmp_filter_ctx filter)
 static int allow_round_trip(scmp_filter_ctx filter)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 2,
-				SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP), SCMP_A2(SCMP_CMP_EQ, TCP_INFO));
+				SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP, 0),
+				SCMP_A2(SCMP_CMP_EQ, TCP_INFO, 0));
 }
 
 /* Translating takes a millisecond, ten times as long as a fork: not once a session. */
