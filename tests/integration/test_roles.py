@@ -72,6 +72,10 @@ EXPECTED = {
     'POST desktops/{id}/restart': {'helper', 'seller', 'boss'},
     'POST desktops/{id}/reset': {'helper', 'seller', 'boss'},
     'GET hosts': {'helper', 'watcher', 'boss'}, 'GET images': EVERY, 'GET images/{id}': EVERY,
+    **{f'POST {what}': {'helper', 'seller', 'boss'} for what in (
+        'desktops/{id}/logoff', 'desktops/{id}/message', 'sessions/{id}/disconnect',
+        'sessions/{id}/logoff', 'sessions/{id}/message')},
+    'GET templates': {'helper', 'watcher', 'boss'},
     'GET sessions': EVERY, 'POST sessions/{id}/end': {'helper', 'seller', 'boss'},
     'GET audit': {'watcher', 'boss'}, 'GET audit-export': {'watcher', 'boss'}, 'GET exceptions': {'watcher', 'boss'},
     'GET exceptions/{id}': {'watcher', 'boss'}, 'GET explain': EVERY,
