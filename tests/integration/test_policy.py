@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one way to a drive: an exception, in a whole site."""
+"""What an auditor runs, and the one way to a drive: policy verify and exceptions in a whole site."""
 import json
+import os
 import shutil
+import subprocess
 
 import pytest
 
 import genkan_site
 import standard_clients
-from genkan_site import BROKER
+from genkan_site import BROKER, BUILD
 from netns import wait_until
 
 pytestmark = [
@@ -15,6 +17,7 @@ pytestmark = [
     pytest.mark.skipif(genkan_site.why_not() is not None, reason=str(genkan_site.why_not())),
 ]
 USER = 'hanako'
+PROBE = BUILD / 'thinclient/probe/genkan-probe'
 
 
 @pytest.fixture(scope='module')
@@ -32,6 +35,48 @@ def nobody_crashed(site):
     for daemon in (site.broker, site.agent, site.relay):
         assert daemon.alive(), daemon.tail()
         assert 'Sanitizer' not in daemon.text() and 'runtime error' not in daemon.text(), daemon.tail()
+
+
+def verify(site, *options, probe=PROBE):
+    state = site.dirs['broker']
+    done = subprocess.run(
+        site.client_ns.command(
+            genkan_site.program('genkanctl'), '--broker', f'{BROKER}:8443', '--ca', state / 'ca.crt',
+            '--certificate', state / 'admin.crt', '--key', state / 'admin.key', 'policy', 'verify',
+            'sales', '--probe', probe, *options),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400,
+        env=dict(os.environ, HOME=str(site.root / 'client')))
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_policy_verify_proves_that_nothing_arrives(site):
+    report_file = site.root / 'report.json'
+    status, out, err = verify(site, '--out', report_file)
+    report = json.loads(report_file.read_text()) if report_file.exists() else {}
+    assert status == 0, f'{out}\n{err}\n{json.dumps(report.get("seen_by_desktop"))}\n{site.relay.tail()}'
+    assert report['result'] == 'pass' and report['pool'] == 'sales' and len(report['policy_sha256']) == 64
+    ways = {way['way']: way for way in report['ways']}
+    assert ways['drive']['refused'] == ['drive GKPROBE'] and ways['drive']['arrived'] == []
+    assert any('rdp2tcp' in name for name in ways['tunnel']['refused'])
+    assert report['seen_by_desktop']['clipboard_asked'] is True, 'the desktop itself was asked'
+    assert report['seen_by_desktop']['user'] == 'genkan-probe'
+    assert 'result   pass' in out and report['policy_sha256'] in out
+    wait_until('the probe\'s desktop is gone', lambda: not site.desktops(), 60, 0.5)
+    shown = site.ctl('policy', 'show', 'sales')
+    assert report['policy_sha256'] in shown and 'removable_storage' in shown
+    assert any(row['what'] == 'policy_probe' for row in site.audit())
+
+
+def test_policy_verify_is_not_content_with_nothing(site):
+    """A probe that offers no drive proves nothing about drives."""
+    tame = site.root / 'tame-probe'
+    tame.write_text('#!/bin/sh\nfor a in "$@"; do shift; case $a in /drive:*|/rdp2tcp:*) ;; '
+                    f'*) set -- "$@" "$a" ;; esac; done\nexec {PROBE} "$@"\n')
+    tame.chmod(0o755)
+    status, out, err = verify(site, '--json', probe=tame)
+    assert status == 1 and 'does not hold' in err, out + err
+    failed = {way['way']: way['why'] for way in json.loads(out)['ways'] if way['result'] == 'fail'}
+    assert set(failed) == {'drive', 'tunnel'} and 'nothing shows that it was offered' in failed['drive']
 
 
 def admin(site, name):
