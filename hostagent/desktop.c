@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
@@ -157,6 +158,12 @@ void desktop_create(struct desktop_host *host, const struct vm_spec *spec)
 	desktop_event(desktop_new(host, spec), VM_EV_WANTED);
 }
 
+/* The pid file is there before QEMU is, and goes with the last boot of the host. */
+static bool was_cut_off(const struct hostagent_config *config, const char *id)
+{
+	return access(desktop_path(config, id, DESKTOP_PID).text, F_OK) != 0;
+}
+
 void desktop_adopt(struct desktop_host *host, const char *id)
 {
 	struct spec_note note = { 0 };
@@ -175,6 +182,11 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 	desktop->resets = note.resets;
 	desktop->guest_logoffs = note.guest_logoffs;
 	memcpy(desktop->guest_boot, note.guest_boot, sizeof(desktop->guest_boot));
+	if (pidfd < 0 && was_cut_off(host->config, id)) {
+		log_info("desktop_cut_off", kv_str("desktop", id));
+		desktop_event(desktop, VM_EV_CUT_OFF);
+		return;
+	}
 	if (pidfd < 0) {
 		desktop_set_reason(desktop, "QEMU was gone when the agent started");
 		desktop_event(desktop, VM_EV_FOUND_DEAD);

@@ -81,8 +81,8 @@ static void on_status(void *arg, const json_t *result, const struct error *err)
 		desktop_found_status(desktop, status);
 	if (!status || strcmp(status, "inmigrate") != 0 || desktop->resumed)
 		return;
-	desktop_set_reason(desktop, "a clone that was never woken up");
-	desktop_event(desktop, VM_EV_FAILED);
+	log_info("desktop_cut_off", kv_str("desktop", desktop->spec.id));
+	desktop_event(desktop, VM_EV_CUT_OFF);
 }
 
 static void wake_up(struct desktop *desktop)

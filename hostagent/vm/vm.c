@@ -16,6 +16,7 @@ struct vm_rule {
 /* The ways that are the same from most states. */
 #define FAIL GO(ERROR, FX(DISCONNECT) | FX(KILL) | FX(RETRY) | FX(SAVE) | FX(REPORT))
 #define DIED GO(ERROR, FX(DISCONNECT) | FX(RETRY) | FX(SAVE) | FX(REPORT))
+#define AGAIN GO(QUEUED, FX(DISCONNECT) | FX(KILL) | FX(RETRY) | FX(SAVE) | FX(REPORT))
 #define STOP GO(STOPPING, FX(DISCONNECT) | FX(KILL) | FX(REPORT))
 #define REBOOT GO(BOOTING, FX(SAVE) | FX(REPORT))
 #define ASK_IDENTITY GO(IDENTITY, FX(IDENTITY) | FX(SAVE) | FX(REPORT))
@@ -27,6 +28,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_FOUND_READY] = GO(READY, FX(CONNECT)),
 		[VM_EV_FOUND_RUNNING] = GO(STARTING, FX(CONNECT)),
 		[VM_EV_FOUND_DEAD] = GO(ERROR, FX(RETRY)),
+		[VM_EV_CUT_OFF] = GO(QUEUED, FX(RETRY)),
 	},
 	[VM_QUEUED] = {
 		[VM_EV_WANTED] = STAY(QUEUED),
@@ -35,6 +37,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_IMAGE_READY] = GO(CLONING, FX(CLONE) | FX(REPORT)),
 		[VM_EV_EXITED] = STAY(QUEUED),
 		[VM_EV_FAILED] = GO(ERROR, FX(RETRY) | FX(REPORT)),
+		[VM_EV_RETRY] = GO(QUEUED, FX(CHECK_IMAGE)),
 	},
 	[VM_CLONING] = {
 		[VM_EV_WANTED] = STAY(CLONING),
@@ -52,6 +55,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_UNWANTED] = STOP,
 		[VM_EV_SPAWNED] = GO(STARTING, FX(CONNECT)),
 		[VM_EV_QMP_READY] = GO(BOOTING, FX(REPORT)),
+		[VM_EV_CUT_OFF] = AGAIN,
 		[VM_EV_RESUMED] = ASK_IDENTITY,
 		[VM_EV_EXITED] = DIED,
 		[VM_EV_FAILED] = FAIL,
@@ -62,6 +66,7 @@ static const struct vm_rule vm_rules[VM_STATES][VM_EVENTS] = {
 		[VM_EV_NEW_EPOCH] = GO(BOOTING, FX(SAVE)),
 		[VM_EV_UNWANTED] = STOP,
 		[VM_EV_QMP_READY] = STAY(BOOTING),
+		[VM_EV_CUT_OFF] = AGAIN,
 		[VM_EV_GUEST_READY] = ASK_IDENTITY,
 		[VM_EV_RESET] = STAY(BOOTING),
 		[VM_EV_EXITED] = DIED,
@@ -156,7 +161,8 @@ const char *vm_event_name(enum vm_event event)
 	static const char *const names[VM_EVENTS] = {
 		[VM_EV_WANTED] = "wanted", [VM_EV_UNWANTED] = "unwanted",
 		[VM_EV_FOUND_READY] = "found_ready", [VM_EV_FOUND_RUNNING] = "found_running",
-		[VM_EV_FOUND_DEAD] = "found_dead", [VM_EV_IMAGE_READY] = "image_ready",
+		[VM_EV_FOUND_DEAD] = "found_dead",
+		[VM_EV_CUT_OFF] = "cut_off", [VM_EV_IMAGE_READY] = "image_ready",
 		[VM_EV_CLONED] = "cloned", [VM_EV_SPAWNED] = "spawned",
 		[VM_EV_QMP_READY] = "qmp_ready", [VM_EV_RESUMED] = "resumed",
 		[VM_EV_GUEST_READY] = "guest_ready", [VM_EV_RESET] = "reset", [VM_EV_IDENTIFIED] = "identified",

@@ -35,7 +35,8 @@ enum vm_event {
 	VM_EV_UNWANTED,		/* the broker does not list it or wants it absent */
 	VM_EV_FOUND_READY,	/* after a restart of the agent: QEMU runs, it had been ready */
 	VM_EV_FOUND_RUNNING,	/* QEMU runs, it had not been ready */
-	VM_EV_FOUND_DEAD,	/* only files are left */
+	VM_EV_FOUND_DEAD,	/* only files are left of one that ran */
+	VM_EV_CUT_OFF,		/* the agent ended in the middle of its start: nothing has failed */
 	VM_EV_IMAGE_READY,
 	VM_EV_CLONED,
 	VM_EV_SPAWNED,		/* QEMU is a process */

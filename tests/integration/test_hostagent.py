@@ -94,8 +94,9 @@ class Host:
         done = self.run('--join', '--token-file', token)
         assert done.returncode == 0, done.stdout
 
-    def start(self):
-        self.agent = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log)
+    def start(self, **env):
+        self.agent = subprocess.Popen(self.command(), stdout=self.log, stderr=self.log,
+                                      env=dict(os.environ, **env))
 
     def kill(self, how=signal.SIGKILL):
         self.agent.send_signal(how)
@@ -262,6 +263,20 @@ def test_desktop_survives_agent_and_is_taken_up(booting):
     assert booting.pid() == pid and alive(pid)
     assert booting.kill(signal.SIGTERM) == 0
     assert alive(pid), 'the end of the agent is not the end of its desktops'
+
+
+@pytest.mark.parametrize('point', ['clone_folder', 'clone_overlay'])
+def test_start_cut_off_by_the_agents_end_is_no_failure(joined, point):
+    if b'GENKAN_FAULT' not in AGENT.read_bytes():
+        pytest.skip('built without points to be killed at')
+    image = joined.empty_image()
+    joined.broker.want(desktop(image), images=[image])
+    joined.start(GENKAN_FAULT=f'{point}:1')
+    assert joined.agent.wait(60) == -signal.SIGKILL
+    joined.start()
+    joined.broker.wait_desktop(DESKTOP, stage='booting')
+    log = (joined.folder / 'agent.log').read_text()
+    assert 'event=desktop_cut_off' in log and 'event=desktop_failed' not in log
 
 
 def test_unlisted_desktop_leaves_nothing(booting):

@@ -93,6 +93,28 @@ static void a_restarted_agent_takes_it_up(void **state)
 		     VM_EV_FOUND_DEAD, VM_EV_UNWANTED);
 }
 
+/* The agent's own end is no failure of the desktop or its image: none of these is an error. */
+static void a_start_that_was_cut_off_begins_again(void **state)
+{
+	EXPECT_TRACE(VM_ABSENT,
+		     "cut_off: queued retry\n"
+		     "retry: queued check_image\n"
+		     "image_ready: cloning clone report\n",
+		     VM_EV_CUT_OFF, VM_EV_RETRY, VM_EV_IMAGE_READY);
+	EXPECT_TRACE(VM_ABSENT,
+		     "cut_off: queued retry\n"
+		     "unwanted: stopping disconnect kill report\n",
+		     VM_EV_CUT_OFF, VM_EV_UNWANTED);
+	EXPECT_TRACE(VM_ABSENT,
+		     "found_running: starting connect\n"
+		     "qmp_ready: booting report\n"
+		     "cut_off: queued disconnect kill retry save report\n"
+		     "exited: queued\n"
+		     "retry: queued check_image\n",
+		     VM_EV_FOUND_RUNNING, VM_EV_QMP_READY, VM_EV_CUT_OFF, VM_EV_EXITED,
+		     VM_EV_RETRY);
+}
+
 static void a_reboot_and_a_newer_epoch_ask_for_identity(void **state)
 {
 	EXPECT_TRACE(VM_READY,
@@ -197,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_clone_does_not_boot),
 		cmocka_unit_test(a_dead_qemu_is_started_again),
 		cmocka_unit_test(a_restarted_agent_takes_it_up),
+		cmocka_unit_test(a_start_that_was_cut_off_begins_again),
 		cmocka_unit_test(a_reboot_and_a_newer_epoch_ask_for_identity),
 		cmocka_unit_test(a_guest_that_is_slow_is_asked_again),
 		cmocka_unit_test(late_results_of_a_stopped_one_do_nothing),
