@@ -370,10 +370,9 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	agent->host.image_jobs = work_new(loop, "images", 1, JOBS_MAX);
 	agent->host.checks = work_new(loop, "checks", CHECK_THREADS, JOBS_MAX);
 	agent->again = loop_timer_new(loop, reconcile, agent);
+	agent->images = images_new(loop, agent->host.image_jobs, config, on_changed, agent);
 	if ((rc = rdp_check_start(err)) < 0 || (rc = load_relay(agent, config, err)) < 0 ||
 	    (rc = make_folders(config, err)) < 0 ||
-	    (rc = images_new(loop, agent->host.image_jobs, config, on_changed, agent,
-			     &agent->images, err)) < 0 ||
 	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0)
 		return rc;
 	if ((rc = loop_child_new(loop, priv_pid(priv), on_helper_gone, agent, &agent->helper)) < 0)

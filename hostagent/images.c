@@ -43,7 +43,6 @@ struct images {
 	struct list all;
 	struct loop *loop;
 	struct work *jobs, *fetches;
-	struct http_client *client;	/* of the fetching thread */
 	const struct hostagent_config *config;
 	struct loop_timer *progress;
 	bool swept;
@@ -235,6 +234,32 @@ static void finish_fetch(struct image *image, const struct fetch_job *job)
 	look_at(image);
 }
 
+/* Each has a client of its own: one that is cancelled stays so, and takes no other with it. */
+static struct fetch_job *job_new(struct images *images, const char *sha256, bool only_look)
+{
+	const struct hostagent_config *config = images->config;
+	struct path certificate = host_path(config, HOST_CERTIFICATE);
+	struct path key = host_path(config, HOST_KEY);
+	const struct http_client_config to = {
+		.address = config->broker, .ca_file = config->ca_file,
+		.certificate_file = certificate.text, .key_file = key.text,
+	};
+	struct fetch_job *job = xnew(struct fetch_job);
+
+	job->images = images;
+	job->fetch.config = config;
+	job->fetch.only_look = only_look;
+	memcpy(job->fetch.sha256, sha256, sizeof(job->fetch.sha256));
+	job->result = http_client_new(&to, &job->fetch.client, &job->err);
+	return job;
+}
+
+static void job_free(struct fetch_job *job)
+{
+	http_client_free(job->fetch.client);
+	free(job);
+}
+
 static void fetch_done(void *arg, int status)
 {
 	struct fetch_job *job = arg;
@@ -244,7 +269,7 @@ static void fetch_done(void *arg, int status)
 		job->result = error_set(&job->err, -status, "not fetched");
 	if (image && image->fetch == job && status != -ECANCELED)
 		finish_fetch(image, job);
-	free(job);
+	job_free(job);
 }
 
 /* Whether a damaged copy is replaced: so many times, then it is left to people. */
@@ -274,16 +299,13 @@ static void fetch(struct image *image)
 	if (!whole && (!bad || image->located))
 		return;
 	image->located = !whole;
-	struct fetch_job *job = xnew(struct fetch_job);
+	struct fetch_job *job = job_new(images, image->sha256, !whole);
 
-	job->images = images;
-	job->fetch.config = images->config;
-	job->fetch.client = images->client;
-	job->fetch.only_look = !whole;
-	memcpy(job->fetch.sha256, image->sha256, sizeof(image->sha256));
 	image->told_percent = -1;
-	if (work_submit(images->fetches, 0, run_fetch, fetch_done, job) < 0) {
-		free(job);
+	if (job->result < 0)
+		fetch_failed(image, job);
+	if (job->result < 0 || work_submit(images->fetches, 0, run_fetch, fetch_done, job) < 0) {
+		job_free(job);
 		return;
 	}
 	image->fetch = job;
@@ -411,29 +433,17 @@ json_t *images_report(const struct images *images)
 
 /* --- all of them --- */
 
-int images_new(struct loop *loop, struct work *jobs, const struct hostagent_config *config,
-	       images_changed_fn *changed, void *arg, struct images **out, struct error *err)
+struct images *images_new(struct loop *loop, struct work *jobs,
+			  const struct hostagent_config *config, images_changed_fn *changed, void *arg)
 {
-	struct path certificate = host_path(config, HOST_CERTIFICATE);
-	struct path key = host_path(config, HOST_KEY);
-	const struct http_client_config to = {
-		.address = config->broker, .ca_file = config->ca_file,
-		.certificate_file = certificate.text, .key_file = key.text,
-	};
 	struct images *images = xnew(struct images);
 
 	*images = (struct images){ .loop = loop, .jobs = jobs, .config = config,
 				   .changed = changed, .arg = arg };
 	list_init(&images->all);
-	int rc = http_client_new(&to, &images->client, err);
-	if (rc < 0) {
-		free(images);
-		return rc;
-	}
 	images->fetches = work_new(loop, "fetch", 1, FETCHES_MAX);
 	images->progress = loop_timer_new(loop, on_progress, images);
-	*out = images;
-	return 0;
+	return images;
 }
 
 void images_stop(struct images *images)
@@ -456,6 +466,5 @@ void images_free(struct images *images)
 		image_free(LIST_OF(it, struct image, node));
 	}
 	loop_timer_free(images->progress);
-	http_client_free(images->client);
 	free(images);
 }

@@ -13,8 +13,8 @@ struct images;
 
 typedef void images_changed_fn(void *arg);
 /* `jobs` is the queue on which files are looked at; it ends before images_free(). */
-int images_new(struct loop *loop, struct work *jobs, const struct hostagent_config *config,
-	       images_changed_fn *changed, void *arg, struct images **out, struct error *err) MUST_CHECK;
+struct images *images_new(struct loop *loop, struct work *jobs,
+			  const struct hostagent_config *config, images_changed_fn *changed, void *arg);
 /* Ends what is being fetched; it goes on after the next start. */
 void images_stop(struct images *images);
 void images_free(struct images *images);

@@ -261,6 +261,26 @@ def test_a_broker_with_a_damaged_copy_is_told_with_the_place(fetching):
     wait_until('the host has it', lambda: site.host_image('rotten')['state'] == 'ready', 90, 0.2)
 
 
+def test_a_publication_overtaken_while_it_is_fetched_stops_no_later_one(fetching):
+    site = fetching
+    site.broker.stop()
+    site.broker.write_config(images__rate='4M')
+    site.broker.start(init=False)
+    try:
+        first = make_image(site.folder / 'first.qcow2', 40, b'first')
+        site.ctl('image', 'publish', 'overtaken', first)
+        site.broker.apply(small_site.gold_pool(), small_site.gold_pool(
+            'overtaken', image={'name': 'overtaken', 'channel': 'stable'}))
+        wait_until('it is under way', lambda: site.host_image('overtaken')['state'] == 'fetching', 40, 0.05)
+        site.ctl('image', 'publish', 'overtaken', make_image(site.folder / 'second.qcow2', 2, b'second'))
+        wait_until('the next is there', lambda: site.host_image('overtaken')['state'] == 'ready', 40, 0.1)
+        assert not (site.images / f'{sha256(first)}.qcow2').exists()
+    finally:
+        site.broker.stop()
+        site.broker.write_config(images__rate='0')
+        site.broker.start(init=False)
+
+
 def test_files_of_images_are_for_hosts_only(site):
     path = f'/agent/v1/images/{sha256(site.folder / "a.qcow2")}'
     for certificate in (None, site.broker.admin_certificate):
