@@ -190,3 +190,43 @@ def test_killed_while_attached_the_journal_brings_it_back(host):
     assert host.inside(7, f'cat {HOME}/last') == 'kept\n'
     host.want_disks()
     host.broker.wait_gone(ident(7))
+
+
+def change_inside(file, change):
+    """Damages what is on a disk: `change` gets it as a raw file. Only tests ever look at one."""
+    raw, made = file.with_suffix('.raw'), file.with_suffix('.made')
+    subprocess.run(['qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', file, raw], check=True)
+    with open(raw, 'r+b') as content:
+        change(content)
+        content.seek(0)
+        all_of_it = content.read()
+    subprocess.run(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, made], check=True)
+    raw.unlink()
+    os.replace(made, file)
+    return all_of_it
+
+
+def test_a_broken_file_system_is_told_kept_and_replaced_for_the_day(host):
+    file = host.disks / f'{OTHER_DISK}.qcow2'
+
+    def damage(content):    # not closed cleanly; group descriptors, bitmaps and inodes are gone
+        for place, byte, count in ((1082, 0, 2), (2048, 0x5a, 1 << 20)):
+            content.seek(place)
+            content.write(bytes([byte]) * count)
+    host.want_disks()
+    host.broker.wait_gone(ident(7))
+    before = change_inside(file, damage)
+    host.want_disks(d8=disk(2, ident=OTHER_DISK))
+    told = host.disk_state(8, 'broken')
+    assert 'damaged' in told['reason'], told
+    host.login(8)
+    assert f' {HOME} ' not in host.inside(8, 'cat /proc/mounts')
+    assert host.as_user(8, 'echo x > y && stat -c "%U %a" . && ls -A').startswith(f'{USER} 700\n')
+    assert 'could not be opened' in host.inside(8, 'cat /run/genkan/notice')
+    host.want_disks()
+    host.broker.wait_gone(ident(8))
+    assert change_inside(file, lambda content: None)[2048:] == before[2048:], 'nobody has touched it'
+    # One that was in use is never formatted, even when nothing of it is left.
+    change_inside(file, lambda content: content.write(bytes(64 << 20)))
+    host.want_disks(d9=disk(3, ident=OTHER_DISK))
+    assert 'no file system' in host.disk_state(9, 'broken')['reason']
