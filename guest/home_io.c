@@ -30,6 +30,7 @@ enum {
 	INCOMPAT = SUPERBLOCK + 0x60, STATE_VALID = 1, INCOMPAT_RECOVER = 4,
 };
 #define SKELETON "/etc/skel/."
+#define UNDO_FILE "/var/tmp/genkan-home.e2undo"
 
 DEFINE_OWNED(closedir, DIR);
 
@@ -185,15 +186,31 @@ static int look_at(const char *device, enum home_content *content, struct error 
 	return 0;
 }
 
-/* The journal is replayed, and what can be repaired without a decision is repaired. */
-static int check_file_system(const char *device, struct error *err)
+/* A check that failed has perhaps changed something already. */
+static void undo_check(const char *device)
 {
-	const char *const check[] = { "/sbin/e2fsck", "-p", device, NULL };
+	const char *const undo[] = { "/sbin/e2undo", UNDO_FILE, device, NULL };
+	struct error err;
+
+	if (access(UNDO_FILE, F_OK) == 0 && command_run(undo, CHECK_TIMEOUT_MS, &err) < 0)
+		log_error("home_check_not_undone", kv_str("device", device),
+			  kv_str("reason", err.text));
+}
+
+/* The journal is replayed, and what can be repaired without a decision is repaired: all or nothing.
+ * Not `whole`: what calls itself clean is believed. */
+static int check_file_system(const char *device, bool whole, struct error *err)
+{
+	const char *const check[] = { "/sbin/e2fsck", whole ? "-fp" : "-p", "-z", UNDO_FILE,
+				      device, NULL };
 	int status = 0;
+
+	unlink(UNDO_FILE);
 	int rc = command_status(check, CHECK_TIMEOUT_MS, &status, err);
 
 	if (rc < 0 || status <= 1)	/* 1: errors were corrected */
 		return rc;
+	undo_check(device);
 	return error_set(err, EUCLEAN,
 			 "its file system is damaged beyond automatic repair (e2fsck: status %d)",
 			 status);
@@ -220,19 +237,37 @@ static int mount_on(const char *device, const char *place, struct error *err)
 	return 0;
 }
 
-/* A disk that was never used is formatted; one that was is never, whatever it looks like. */
-static int open_file_system(const char *device, bool fresh, struct error *err)
+/* A clean file system is looked through only when it cannot be mounted: a login waits for this. */
+static int check_and_mount(const char *device, const char *place, struct error *err)
 {
 	enum home_content content = HOME_TO_CHECK;
 	int rc = look_at(device, &content, err);
 
 	if (rc < 0)
 		return rc;
-	if (content == HOME_TO_CHECK)
-		rc = check_file_system(device, err);
-	else if (content == HOME_NO_FILE_SYSTEM)
-		rc = error_set(err, EUCLEAN, "it holds no file system any more");
-	return rc == -EUCLEAN && fresh ? format(device, err) : rc;
+	if (content == HOME_NO_FILE_SYSTEM)
+		return error_set(err, EUCLEAN, "it holds no file system any more");
+	if (content == HOME_TO_CHECK && (rc = check_file_system(device, false, err)) < 0)
+		return rc;
+	if ((rc = mount_on(device, place, err)) != -EUCLEAN)
+		return rc;
+	log_warn("home_checked_whole", kv_str("device", device), kv_str("reason", err->text));
+	if ((rc = check_file_system(device, true, err)) < 0)
+		return rc;
+	if ((rc = mount_on(device, place, err)) == -EUCLEAN)
+		undo_check(device);
+	return rc;
+}
+
+/* A disk that was never used is formatted; one that was is never, whatever it looks like. */
+static int open_file_system(const char *device, const char *place, bool fresh, struct error *err)
+{
+	int rc = check_and_mount(device, place, err);
+
+	if (rc != -EUCLEAN || !fresh)
+		return rc;
+	rc = format(device, err);
+	return rc < 0 ? rc : mount_on(device, place, err);
 }
 
 /* The group of the account, or, as long as there is none, the one it will have. */
@@ -304,8 +339,7 @@ static int mount_disk(const struct home_order *order, int64_t *there_ms, struct 
 	if ((rc = wait_for_device(order->serial, &device, err)) < 0)
 		return rc;
 	*there_ms = clock_monotonic_ms();
-	if ((rc = open_file_system(device.text, order->fresh, err)) < 0 ||
-	    (rc = mount_on(device.text, place.text, err)) < 0)
+	if ((rc = open_file_system(device.text, place.text, order->fresh, err)) < 0)
 		return rc;
 	rc = order->fresh ? fill(place.text, order, err) : own(place.text, order, err);
 	if (rc < 0)

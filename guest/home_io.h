@@ -15,7 +15,7 @@ struct home {
 	bool broken;	/* it cannot be used: the home is a temporary one */
 };
 
-/* Waits for the disk, checks it (e2fsck -p), formats it when it is fresh, mounts it. The same order
+/* Waits for the disk, checks it if need be, formats it when it is fresh, mounts it. The same order
  * again changes nothing. -EUCLEAN: its file system is broken, and nothing was changed. */
 int home_mount(struct home *home, const struct home_order *order, struct error *err) MUST_CHECK;
 /* Before a session of the user begins: whatever the host said before is true again. */

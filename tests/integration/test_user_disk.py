@@ -206,27 +206,41 @@ def change_inside(file, change):
     return all_of_it
 
 
+def test_a_clean_one_that_cannot_be_mounted_is_repaired(host):
+    file = host.disks / f'{OTHER_DISK}.qcow2'
+
+    def damage(content):    # the checksum of the first group; a check of what calls itself clean skips it
+        content.seek(2048 + 0x1e)
+        content.write(b'\x12\x34')
+    host.want_disks()
+    host.broker.wait_gone(ident(7))
+    change_inside(file, damage)
+    host.want_disks(d8=disk(2, ident=OTHER_DISK))
+    host.disk_state(8, 'mounted')
+    assert 'home_checked_whole' in host.inside(8, 'journalctl -o cat -u genkan-guest')
+    assert '.bashrc' in host.inside(8, f'ls -A {HOME}')
+
+
 def test_a_broken_file_system_is_told_kept_and_replaced_for_the_day(host):
     file = host.disks / f'{OTHER_DISK}.qcow2'
 
-    def damage(content):    # not closed cleanly; group descriptors, bitmaps and inodes are gone
-        for place, byte, count in ((1082, 0, 2), (2048, 0x5a, 1 << 20)):
-            content.seek(place)
-            content.write(bytes([byte]) * count)
-    host.want_disks()
-    host.broker.wait_gone(ident(7))
-    before = change_inside(file, damage)
-    host.want_disks(d8=disk(2, ident=OTHER_DISK))
-    told = host.disk_state(8, 'broken')
-    assert 'damaged' in told['reason'], told
-    host.login(8)
-    assert f' {HOME} ' not in host.inside(8, 'cat /proc/mounts')
-    assert host.as_user(8, 'echo x > y && stat -c "%U %a" . && ls -A').startswith(f'{USER} 700\n')
-    assert 'could not be opened' in host.inside(8, 'cat /run/genkan/notice')
+    def damage(content):    # group descriptors, bitmaps and inodes are gone; a check repairs some of it
+        content.seek(2048)
+        content.write(b'\x5a' * (1 << 20))
     host.want_disks()
     host.broker.wait_gone(ident(8))
-    assert change_inside(file, lambda content: None)[2048:] == before[2048:], 'nobody has touched it'
+    before = change_inside(file, damage)
+    host.want_disks(d9=disk(3, ident=OTHER_DISK))
+    told = host.disk_state(9, 'broken')
+    assert 'damaged' in told['reason'], told
+    host.login(9)
+    assert f' {HOME} ' not in host.inside(9, 'cat /proc/mounts')
+    assert host.as_user(9, 'echo x > y && stat -c "%U %a" . && ls -A').startswith(f'{USER} 700\n')
+    assert 'could not be opened' in host.inside(9, 'cat /run/genkan/notice')
+    host.want_disks()
+    host.broker.wait_gone(ident(9))
+    assert change_inside(file, lambda content: None) == before, 'what was tried is undone'
     # One that was in use is never formatted, even when nothing of it is left.
     change_inside(file, lambda content: content.write(bytes(64 << 20)))
-    host.want_disks(d9=disk(3, ident=OTHER_DISK))
-    assert 'no file system' in host.disk_state(9, 'broken')['reason']
+    host.want_disks(d10=disk(4, ident=OTHER_DISK))
+    assert 'no file system' in host.disk_state(10, 'broken')['reason']
