@@ -126,9 +126,9 @@ struct identify {
 	const void *arg;
 };
 
-static void identified(struct request *r, struct bearer *bearer, void *arg)
+static void identified(struct request *r, struct bearer *taken, void *arg)
 {
-	OWNED(bearer_free) struct bearer *owned = bearer;
+	OWNED(bearer_free) struct bearer *bearer = taken;
 	OWNED(free) struct identify *i = arg;
 
 	/* Not by what was so yesterday: without the directory's word there are no rights. */
