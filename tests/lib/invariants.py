@@ -45,6 +45,7 @@ def cgroups():
 def of_store(site):
     path = site.broker.state / 'broker.db'
     with contextlib.closing(sqlite3.connect(f'file:{path}?mode=ro', uri=True, timeout=10)) as db:
+        db.execute('BEGIN')     # all of it is read as it was at one moment
         wrong = [f'I5 {row}' for row in db.execute('PRAGMA integrity_check') if row != ('ok',)]
         wrong += [f'I5 foreign key {row}' for row in db.execute('PRAGMA foreign_key_check')]
         rows = {i: (want, state) for i, want, state in
