@@ -81,17 +81,36 @@ static int look_whether_idle(struct store *store, struct asking *a, const char *
 	return audit_append(store, &row, err);
 }
 
+/* Nothing of it runs any more: its desktop is not its user's now, for they have logged off. */
+static int has_lost_desktop(struct store *store, const char *id, bool *out, struct error *err)
+{
+	struct store_session session;
+	struct store_desktop d;
+	int rc = store_session_find(store, id, &session, err);
+
+	*out = false;
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	rc = store_desktop_find(store, session.desktop, &d, err);
+	*out = rc == -ENOENT || (rc == 0 && (d.want != DESKTOP_WANT_RUNNING ||
+					     strcmp(d.user_name, session.user_name) != 0));
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int look_at(struct store *store, struct asking *a, const char *id, int64_t idle_ms,
 		   struct error *err)
 {
 	enum store_session_verdict verdict;
+	bool left = false;
 	int rc = store_session_verdict(store, id, a->r->peer, &verdict, err);
 
 	if (rc == 0 && verdict == STORE_SESSION_GOES_ON)
 		return look_whether_idle(store, a, id, idle_ms, err);
+	if (rc == 0 && verdict == STORE_SESSION_OVER)
+		rc = has_lost_desktop(store, id, &left, err);
 	if (rc < 0)
 		return rc;
-	add_end(a, id, end_words[verdict]);
+	add_end(a, id, left ? "session_ended" : end_words[verdict]);
 	return 0;
 }
 

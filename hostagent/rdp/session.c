@@ -816,6 +816,7 @@ int rdp_session_guest_connected(struct rdp_session *s, struct rdp_output *out)
 
 /* What the client is told with Set Error Info (2.2.5.1.1). */
 static const uint32_t error_infos[] = {
+	[RDP_END_GUEST_LEFT] = ERRINFO_LOGOFF_BY_USER,
 	[RDP_END_REVOKED] = 1,	/* ERRINFO_RPC_INITIATED_DISCONNECT */
 	[RDP_END_MOVED] = 5,	/* ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION */
 	[RDP_END_IDLE] = 3,	/* ERRINFO_IDLE_TIMEOUT */

@@ -328,6 +328,8 @@ static void end_session(struct connection *c, const char *reason)
 		m.end = RDP_END_IDLE;
 	else if (strcmp(reason, "exception_over") == 0)
 		m.end = RDP_END_EXCEPTION;
+	else if (strcmp(reason, "session_ended") == 0)	/* a logoff that the guest did not get to tell */
+		m.end = RDP_END_GUEST_LEFT;
 	if (c->end_told_ms && now_ms > c->end_told_ms + END_LIMIT_MS) {
 		connection_kill(c, "does not end");
 	} else if (!c->end_told_ms) {

@@ -128,6 +128,7 @@ def test_a_refused_device_is_told_where_the_user_looks(site):
 def test_a_logoff_is_one(site):
     with site.session('hanako') as session:
         desktop = session.row['desktop']
+        wait_until('the guest says who is there', lambda: desktop_of(site, 'hanako')['logged_on'], 60)
         site.ctl('session', 'logoff', session.row['id'], '--reason', '退職')
         assert 'session_ended' in ended(session), 'the client tells a logoff from a disconnect'
     # A real logoff: the pool's on_logoff follows, a floating desktop is refreshed.
