@@ -5,6 +5,7 @@ memory running out at every allocation of a login: what was promised is kept, an
 After each: one owner a desktop and one desktop a user (I1), what was acknowledged exists (I2), the
 store passes its integrity check (I5), the audit chain verifies (I6)."""
 import contextlib
+import http.client
 import json
 import mmap
 import os
@@ -142,7 +143,7 @@ def try_login(broker, user, may=(200, 500, 503)):
     """The desktop that was promised, or None when nobody promised anything."""
     try:
         answer = broker.login(user, seconds=15)
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return None
     assert answer.status in may, answer
     desktop = answer.body['desktops'][0]['id'] if answer.status == 200 else None

@@ -143,7 +143,10 @@ def test_an_overlay_at_its_quota_pauses_until_there_is_more(host):
     report = host.broker.wait_desktop(ident(2), seconds=60, state='suspended')
     assert 'its quota of' in report['reason'], report
     file = host.overlays / f'{ident(2)}.qcow2'
-    at_quota = file.stat().st_size
+    sizes = [-1]
+    wait_until('what was on its way is written', lambda: (
+        sizes.append(file.stat().st_size) or sizes[-1] == sizes[-2]), 30, every=1)
+    at_quota = sizes[-1]
     assert at_quota < quota + (8 << 20), 'it was stopped there'
     # The agent's restart does not let it go on.
     host.kill(signal.SIGTERM)
