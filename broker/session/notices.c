@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "broker/session/bearer.h"
+#include "broker/session/held_question.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
@@ -18,15 +19,9 @@ struct notices {
 };
 
 struct asking {
-	struct state_job job;	/* first: jobs are cast back */
-	struct list link;
-	struct notices *notices;
-	struct request *r;
+	struct held_question held;	/* first: questions are cast back */
 	struct bearer *bearer;	/* NULL until known */
-	struct loop_timer *timer;
 	int64_t after, wait_ms;
-	bool running, again;	/* a job is under way; something changed meanwhile */
-	bool must_answer;	/* the wait is over */
 	struct store_notice_list found;
 };
 
@@ -34,8 +29,7 @@ static void asking_free(void *arg)
 {
 	struct asking *a = arg;
 
-	list_remove(&a->link);
-	loop_timer_free(a->timer);
+	held_question_done(&a->held);
 	bearer_free(a->bearer);
 	store_notice_list_done(&a->found);
 	free(a);
@@ -53,8 +47,14 @@ static int asking_run(struct store *store, struct state_job *job, struct error *
 				     a->bearer->login.created_at_ms, clock_wall_ms(), &a->found, err);
 }
 
-static json_t *answer_json(const struct asking *a)
+static bool has_news(const struct held_question *question)
 {
+	return ((const struct asking *)question)->found.count > 0;
+}
+
+static json_t *answer_json(const struct held_question *question)
+{
+	const struct asking *a = (const struct asking *)question;
 	json_t *list = json_array();
 	int64_t seq = a->after;
 
@@ -71,46 +71,12 @@ static json_t *answer_json(const struct asking *a)
 	return json_pack("{s:I, s:o}", "seq", (json_int_t)seq, "notices", list);
 }
 
-static void asking_done(struct state_job *job, int rc, const struct error *err);
-
-static void asking_look(struct asking *a)
+static void free_question(struct held_question *question)
 {
-	a->running = true;
-	a->again = false;
-	state_submit_always(a->notices->broker->state, &a->job, asking_run, asking_done);
+	asking_free(question);
 }
 
-static void asking_poke(struct asking *a)
-{
-	if (a->running)
-		a->again = true;
-	else
-		asking_look(a);
-}
-
-static void asking_over(void *arg)
-{
-	struct asking *a = arg;
-
-	a->must_answer = true;
-	asking_poke(a);
-}
-
-static void asking_done(struct state_job *job, int rc, const struct error *err)
-{
-	struct asking *a = (struct asking *)job;
-
-	a->running = false;
-	if (rc < 0) {
-		request_store_failed(a->r, rc, err);
-		asking_free(a);
-	} else if (a->found.count || a->must_answer || !request_exchange(a->r)) {
-		request_reply(a->r, 200, answer_json(a));
-		asking_free(a);
-	} else if (a->again) {
-		asking_look(a);
-	}
-}
+static const struct held_kind question_kind = { asking_run, has_news, answer_json, free_question };
 
 /* ---- doors ---- */
 
@@ -127,11 +93,7 @@ static void ask_for(struct request *r, struct bearer *bearer, void *arg)
 	struct asking *a = arg;
 
 	a->bearer = bearer;
-	a->must_answer = a->wait_ms == 0;
-	list_append(&a->notices->asking, &a->link);
-	a->timer = loop_timer_new(r->broker->loop, asking_over, a);
-	loop_timer_start(a->timer, a->wait_ms);
-	asking_look(a);
+	held_question_begin(&a->held, &r->broker->notices->asking, a->wait_ms);
 }
 
 void notices_ask(struct request *r)
@@ -139,9 +101,7 @@ void notices_ask(struct request *r)
 	struct http_exchange *x = request_exchange(r);
 	struct asking *a = xnew(struct asking);
 
-	list_init(&a->link);
-	a->notices = r->broker->notices;
-	a->r = r;
+	held_question_init(&a->held, &question_kind, r);
 	a->after = read_number(x, "after", INT64_MAX);
 	a->wait_ms = read_number(x, "wait_ms", WAIT_MAX_MS);
 	bearer_find(r, false, ask_for, asking_free, a);
@@ -194,18 +154,17 @@ static void handover_done(struct state_job *job, int rc, const struct error *err
 	free(job);
 }
 
-/* asking_poke only starts a job, so nobody goes away inside the loop. */
 void notices_deliver(struct notices *notices, const struct store_notice *notice)
 {
 	bool heard = false;
 
 	LIST_EACH_SAFE(it, &notices->asking) {
-		struct asking *a = LIST_OF(it, struct asking, link);
+		struct asking *a = LIST_OF(it, struct asking, held.link);
 
 		if (strcmp(a->bearer->user.key, notice->user_key) != 0)
 			continue;
 		heard = true;
-		asking_poke(a);
+		held_question_poke(&a->held);
 	}
 	if (heard || notice->in_desktop)
 		return;
@@ -228,15 +187,8 @@ struct notices *notices_new(struct broker *broker)
 
 void notices_free(struct notices *notices)
 {
-	struct error gone = { .code = ECANCELED, .text = "the broker is stopping" };
-
 	if (!notices)
 		return;
-	LIST_EACH_SAFE(it, &notices->asking) {
-		struct asking *a = LIST_OF(it, struct asking, link);
-
-		request_store_failed(a->r, -ECANCELED, &gone);
-		asking_free(a);
-	}
+	held_questions_refuse(&notices->asking);
 	free(notices);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "broker/audit/audit.h"
+#include "broker/session/held_question.h"
 #include "common/sys/clock.h"
 
 #define SESSIONS_MAX 4096
@@ -22,22 +23,17 @@ struct session_watch {
 };
 
 struct asking {
-	struct state_job job;	/* first: jobs are cast back */
-	struct list link;
-	struct session_watch *watch;
-	struct request *r;
-	struct loop_timer *timer;
+	struct held_question held;	/* first: questions are cast back */
 	json_t *sessions;
-	bool running, again;	/* a job is under way; something changed meanwhile */
 	bool judged;		/* the times without input that came with the question */
-	bool must_answer;	/* the wait is over, or a newer question took its place */
 	json_t *ends;
 };
 
-static void asking_free(struct asking *a)
+static void asking_free(struct held_question *question)
 {
-	list_remove(&a->link);
-	loop_timer_free(a->timer);
+	struct asking *a = (struct asking *)question;
+
+	held_question_done(question);
 	json_decref(a->sessions);
 	json_decref(a->ends);
 	free(a);
@@ -67,14 +63,14 @@ static int look_whether_idle(struct store *store, struct asking *a, const char *
 
 	if (a->judged || idle_ms < POOL_IDLE_MIN_MS)
 		return 0;
-	rc = store_session_idle(store, id, a->r->peer, idle_ms, clock_wall_ms(), &over, user, err);
+	rc = store_session_idle(store, id, a->held.r->peer, idle_ms, clock_wall_ms(), &over, user, err);
 	if (rc < 0 || !over)
 		return rc;
-	a->job.touched = true;
+	a->held.job.touched = true;
 	add_end(a, id, "idle_timeout");
 
 	struct audit row = {
-		.who = user, .source = a->r->peer, .what = "session_idle", .subject = id,
+		.who = user, .source = a->held.r->peer, .what = "session_idle", .subject = id,
 		.reason = REASON_OK,
 		.details = json_pack("{s:I}", "idle_ms", (json_int_t)idle_ms),
 	};
@@ -102,7 +98,7 @@ static int look_at(struct store *store, struct asking *a, const char *id, int64_
 {
 	enum store_session_verdict verdict;
 	bool left = false;
-	int rc = store_session_verdict(store, id, a->r->peer, &verdict, err);
+	int rc = store_session_verdict(store, id, a->held.r->peer, &verdict, err);
 
 	if (rc == 0 && verdict == STORE_SESSION_GOES_ON)
 		return look_whether_idle(store, a, id, idle_ms, err);
@@ -132,47 +128,17 @@ static int asking_run(struct store *store, struct state_job *job, struct error *
 	return rc;
 }
 
-static void asking_done(struct state_job *job, int rc, const struct error *err);
-
-static void asking_look(struct asking *a)
+static bool has_news(const struct held_question *question)
 {
-	a->running = true;
-	a->again = false;
-	a->job.touched = false;
-	state_submit_always(a->watch->broker->state, &a->job, asking_run, asking_done);
+	return json_array_size(((const struct asking *)question)->ends) > 0;
 }
 
-static void asking_poke(struct asking *a)
+static json_t *answer_json(const struct held_question *question)
 {
-	if (a->running)
-		a->again = true;
-	else
-		asking_look(a);
+	return json_pack("{s:O}", "end", ((const struct asking *)question)->ends);
 }
 
-static void asking_over(void *arg)
-{
-	struct asking *a = arg;
-
-	a->must_answer = true;
-	asking_poke(a);
-}
-
-static void asking_done(struct state_job *job, int rc, const struct error *err)
-{
-	struct asking *a = (struct asking *)job;
-
-	a->running = false;
-	if (rc < 0) {
-		request_store_failed(a->r, rc, err);
-		asking_free(a);
-	} else if (json_array_size(a->ends) || a->must_answer || !request_exchange(a->r)) {
-		request_reply(a->r, 200, json_pack("{s:O}", "end", a->ends));
-		asking_free(a);
-	} else if (a->again) {
-		asking_look(a);
-	}
-}
+static const struct held_kind question_kind = { asking_run, has_news, answer_json, asking_free };
 
 /* ---- What relays tell ---- */
 
@@ -250,10 +216,10 @@ static int read_sessions(const json_t *body, const json_t **sessions, struct err
 static void replace_older(struct session_watch *watch, const char *host)
 {
 	LIST_EACH_SAFE(it, &watch->asking) {
-		struct asking *a = LIST_OF(it, struct asking, link);
+		struct held_question *older = LIST_OF(it, struct held_question, link);
 
-		if (strcmp(a->r->peer, host) == 0)
-			asking_over(a);
+		if (strcmp(older->r->peer, host) == 0)
+			held_question_end(older);
 	}
 }
 
@@ -273,26 +239,20 @@ void session_watch_ask(struct request *r)
 	}
 	struct asking *a = xnew(struct asking);
 
-	a->watch = watch;
-	a->r = r;
+	held_question_init(&a->held, &question_kind, r);
 	a->sessions = json_deep_copy(sessions);
-	a->must_answer = wait_ms == 0;
 	carried_note(watch, r->peer, a->sessions);
 	replace_older(watch, r->peer);
-	list_append(&watch->asking, &a->link);
-	a->timer = loop_timer_new(r->broker->loop, asking_over, a);
-	loop_timer_start(a->timer, wait_ms);
-	asking_look(a);
+	held_question_begin(&a->held, &watch->asking, wait_ms);
 }
 
-/* asking_poke only starts a job, so nobody goes away inside the loop. */
 void session_watch_changed(struct session_watch *watch, const char *host)
 {
 	LIST_EACH_SAFE(it, &watch->asking) {
-		struct asking *a = LIST_OF(it, struct asking, link);
+		struct held_question *q = LIST_OF(it, struct held_question, link);
 
-		if (!host || strcmp(a->r->peer, host) == 0)
-			asking_poke(a);
+		if (!host || strcmp(q->r->peer, host) == 0)
+			held_question_poke(q);
 	}
 }
 
@@ -308,16 +268,9 @@ struct session_watch *session_watch_new(struct broker *broker)
 
 void session_watch_free(struct session_watch *watch)
 {
-	struct error gone = { .code = ECANCELED, .text = "the broker is stopping" };
-
 	if (!watch)
 		return;
-	LIST_EACH_SAFE(it, &watch->asking) {
-		struct asking *a = LIST_OF(it, struct asking, link);
-
-		request_store_failed(a->r, -ECANCELED, &gone);
-		asking_free(a);
-	}
+	held_questions_refuse(&watch->asking);
 	LIST_EACH_SAFE(it, &watch->carried) {
 		struct carried *c = LIST_OF(it, struct carried, link);
 
