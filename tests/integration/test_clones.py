@@ -100,29 +100,43 @@ class CloneHost(host_test.Host):
         return sorted(p.name for p in self.ram.glob('*'))
 
 
-@pytest.fixture(scope='module')
-def host():
-    """One host for all: a template costs a boot."""
-    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-clones')
+@contextlib.contextmanager
+def host_folders(name):
+    """For one host: its files, and the RAM disk of its templates."""
+    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-{name}')
     short.mkdir(mode=0o755)
     ram = pathlib.Path('/dev/shm') / short.name
     ram.mkdir()
-    made = CloneHost(short, ram)
     try:
-        made.join()
-        made.image = made.add_image(golden_image())
-        made.want_numbers(1)
-        made.start()
-        made.ready(1, seconds=180)
-        made.wait_template('ready')
-        yield made
+        yield short, ram
     finally:
-        done = made.close()
-        print((short / 'agent.log').read_text()[-8000:])
-        left = list(ram.glob('*'))
         subprocess.run(['rm', '-rf', short, ram], check=True)
+
+
+@contextlib.contextmanager
+def forking(host, want_first):
+    """Runs the host until desktop 1, which want_first(host) orders, has come up and been frozen."""
+    try:
+        host.join()
+        host.image = host.add_image(golden_image())
+        want_first(host)
+        host.start()
+        host.ready(1, seconds=180)
+        host.wait_template('ready')
+        yield host
+    finally:
+        done = host.close()
+        print((host.folder / 'agent.log').read_text()[-8000:])
         assert done.returncode == 0, done.stdout
-        assert left == [], 'the end of everything leaves no memory file'
+
+
+@pytest.fixture(scope='module')
+def host():
+    """One host for all: a template costs a boot."""
+    with host_folders('clones') as (short, ram):
+        with forking(CloneHost(short, ram), lambda host: host.want_numbers(1)) as made:
+            yield made
+        assert list(ram.glob('*')) == [], 'the end of everything leaves no memory file'
 
 
 def clone_of(host, number):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A host whose disk runs full, desktops at their quota, and what is told of both: a small file system,
 real agents, QEMU and a golden image."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -10,8 +11,8 @@ import pytest
 
 import test_clones as clone_test
 from netns import wait_until
-from test_clones import CloneHost, entry, ident
-from test_hostagent import golden_image, qemus
+from test_clones import CloneHost, entry, forking, host_folders, ident
+from test_hostagent import qemus
 
 pytestmark = clone_test.pytestmark
 
@@ -45,30 +46,22 @@ class SmallHost(CloneHost):
                             f'conv=fsync && echo done > /root/{then or "ended"}" < /dev/null > /dev/null 2>&1 &')
 
 
+@contextlib.contextmanager
+def small_disk(folder):
+    folder.mkdir()
+    subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={DISK_MIB}M,mode=711', 'tmpfs', folder],
+                   check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(['umount', folder], check=True)
+
+
 @pytest.fixture(scope='module')
 def host():
-    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-full')
-    short.mkdir(mode=0o755)
-    ram = pathlib.Path('/dev/shm') / short.name
-    ram.mkdir()
-    (short / 'overlays').mkdir()
-    subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={DISK_MIB}M,mode=711', 'tmpfs', short / 'overlays'],
-                   check=True)
-    made = SmallHost(short, ram)
-    try:
-        made.join()
-        made.image = made.add_image(golden_image())
-        made.want_all()
-        made.start()
-        made.ready(1, seconds=180)
-        made.wait_template('ready')
+    with host_folders('full') as (short, ram), small_disk(short / 'overlays'), \
+            forking(SmallHost(short, ram), lambda host: host.want_all()) as made:
         yield made
-    finally:
-        done = made.close()
-        print((short / 'agent.log').read_text()[-8000:])
-        subprocess.run(['umount', short / 'overlays'], check=True)
-        subprocess.run(['rm', '-rf', short, ram], check=True)
-        assert done.returncode == 0, done.stdout
 
 
 def test_what_desktops_take_is_measured(host):

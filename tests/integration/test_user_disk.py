@@ -2,15 +2,13 @@
 """A user's own disk beside forked desktops: real agents, QEMU, golden image and file systems."""
 import contextlib
 import os
-import pathlib
 import signal
 import subprocess
 
 import pytest
 
 import test_clones as clone_test
-from test_clones import CloneHost, entry, ident
-from test_hostagent import golden_image
+from test_clones import CloneHost, entry, forking, host_folders, ident
 
 pytestmark = clone_test.pytestmark
 
@@ -69,24 +67,9 @@ class DiskHost(CloneHost):
 @pytest.fixture(scope='module')
 def host():
     """One host for all: a template costs a boot."""
-    short = pathlib.Path(f'/tmp/gk-{os.getpid()}-disks')
-    short.mkdir(mode=0o755)
-    ram = pathlib.Path('/dev/shm') / short.name
-    ram.mkdir()
-    made = DiskHost(short, ram)
-    try:
-        made.join()
-        made.image = made.add_image(golden_image())
-        made.want_disks()
-        made.start()
-        made.ready(1, seconds=180)
-        made.wait_template('ready')
+    with host_folders('disks') as (short, ram), \
+            forking(DiskHost(short, ram), lambda host: host.want_disks()) as made:
         yield made
-    finally:
-        done = made.close()
-        print((short / 'agent.log').read_text()[-8000:])
-        subprocess.run(['rm', '-rf', short, ram], check=True)
-        assert done.returncode == 0, done.stdout
 
 
 def test_first_login_makes_the_disk_and_the_next_desktop_has_the_file(host):
