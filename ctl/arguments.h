@@ -17,7 +17,7 @@ struct arguments {
 	/* for some */
 	const char *image_dir, *channel, *publication;
 	const char *limit, *password_file;
-	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since;
+	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since, *seen;
 	bool all, denied, banner;
 	/* the rest */
 	const char *const *values;

@@ -5,10 +5,18 @@
 #define MANY 1000
 
 const struct command commands[] = {
-	{ "apply", NULL, "FILE|FOLDER...", "", 1, MANY,
+	{ "apply", NULL, "FILE|FOLDER...", "reason,seen", 1, MANY,
 	  "make the site's pools be exactly these", pool_apply },
 	{ "diff", NULL, "FILE|FOLDER...", "", 1, MANY, "show what apply would change", pool_diff },
 	{ "pool", "list", "", "", 0, 0, "pools and how many desktops they have", pool_list },
+	{ "pool", "apply", "FILE|FOLDER...", "reason,seen", 1, MANY, "the same as apply", pool_apply },
+	{ "pool", "diff", "FILE|FOLDER...", "", 1, MANY, "the same as diff", pool_diff },
+	{ "pool", "check", "FILE|FOLDER...", "", 1, MANY, "whether files are valid, without a broker",
+	  pool_check_files },
+	{ "pool", "edit", "NAME", "reason", 1, 1, "change one pool in an editor", pool_edit },
+	{ "pool", "export", "[NAME...]", "out", 0, MANY, "pools as files that apply to no change",
+	  pool_export },
+	{ "pool", "schema", "", "", 0, 0, "JSON schema of pool files, for editors", pool_print_schema },
 	{ "desktop", "list", "", "", 0, 0, "desktops, their state and user", desktop_list },
 	{ "desktop", "delete", "ID|NAME", "", 1, 1, "take it from its user and destroy it",
 	  desktop_delete },

@@ -62,6 +62,10 @@ int ctl_message(const struct ctl *ctl, json_t **out, struct error *err) MUST_CHE
 /* The commands. */
 int pool_apply(struct ctl *ctl, struct error *err);
 int pool_diff(struct ctl *ctl, struct error *err);
+int pool_check_files(struct ctl *ctl, struct error *err);
+int pool_edit(struct ctl *ctl, struct error *err);
+int pool_export(struct ctl *ctl, struct error *err);
+int pool_print_schema(struct ctl *ctl, struct error *err);
 int pool_list(struct ctl *ctl, struct error *err);
 int desktop_list(struct ctl *ctl, struct error *err);
 int desktop_delete(struct ctl *ctl, struct error *err);

@@ -11,14 +11,14 @@ _genkanctl() {
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
 	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
 	--out | --probe) _filedir; return ;;
-	--broker | --limit | --since | --publication | --to | --user | --pool | --hours | --reason) return ;;
+	--broker | --limit | --since | --publication | --to | --user | --pool | --hours | --reason | --seen) return ;;
 	esac
 
 	local i noun='' verb=''
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
 		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | --publication | --to | \
-			--user | --pool | --hours | --reason | --device | --password-file | --out | --probe | --since)
+			--user | --pool | --hours | --reason | --device | --password-file | --out | --probe | --since | --seen)
 			((i++)) ;;
 		-*) ;;
 		*)
@@ -29,7 +29,14 @@ _genkanctl() {
 	local next=''
 	case $noun in
 	'') next='apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login logout whoami' ;;
-	pool) [ -n "$verb" ] || next='list' ;;
+	pool)
+		[ -n "$verb" ] || next='list apply diff check edit export schema'
+		case $verb in
+		apply) common+=' --reason --seen' ;;
+		edit) common+=' --reason' ;;
+		export) common+=' --out' ;;
+		esac ;;
+	apply) common+=' --reason --seen' ;;
 	user-disk) [ -n "$verb" ] || next='list show set-aside' ;;
 	desktop)
 		[ -n "$verb" ] || next='list delete restart reset logoff message'
@@ -76,6 +83,7 @@ _genkanctl() {
 	-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	*)
 		if [ "$noun" = apply ] || [ "$noun" = diff ] ||
+		   [[ "$noun $verb" == pool\ @(apply|diff|check) ]] ||
 		   { [ "$noun" = image ] && [ "$verb" = publish ]; }; then
 			_filedir
 		else

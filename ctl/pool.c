@@ -5,7 +5,7 @@
 #include "ctl/ctl.h"
 #include "ctl/pool_diff.h"
 #include "ctl/pool_file.h"
-#include "pool/pool_json.h"
+#include "ctl/pool_set.h"
 
 static void row(struct table *table, const json_t *p)
 {
@@ -21,7 +21,8 @@ static void row(struct table *table, const json_t *p)
 	else if (publication)
 		buf_printf(&image_text, "%s/%lld", ctl_text(image, "name"), (long long)publication);
 	else
-		buf_printf(&image_text, "%s/%s", ctl_text(image, "name"), ctl_text(image, "channel"));
+		buf_printf(&image_text, "%s/%s", ctl_text(image, "name"),
+			   ctl_text(image, "channel"));
 	table_text(table, ctl_text(p, "pool"));
 	table_text(table, ctl_text(p, "title"));
 	table_text(table, ctl_text(p, "assignment"));
@@ -36,8 +37,9 @@ static void row(struct table *table, const json_t *p)
 
 int pool_list(struct ctl *ctl, struct error *err)
 {
-	static const char *const titles[] = { "POOL",  "TITLE",	   "ASSIGNMENT", "IMAGE", "ASSIGNED",
-					      "READY", "COMING", "WAITING", "FAILED",	"MAX", NULL };
+	static const char *const titles[] = { "POOL",     "TITLE", "ASSIGNMENT", "IMAGE",
+					      "ASSIGNED", "READY", "COMING",     "WAITING",
+					      "FAILED",   "MAX",   NULL };
 
 	return ctl_list(ctl, "/v1/admin/pools", "pools", titles, row, err);
 }
@@ -54,15 +56,30 @@ static int load(struct ctl *ctl, struct pool_files *files, struct error *err)
 	return 0;
 }
 
-static int put(struct ctl *ctl, const struct pool_files *files, bool dry_run, json_t **answer,
-	       struct error *err)
+/* What `genkanctl diff` looked at is still what there is. */
+static int check_seen(const struct ctl *ctl, struct error *err)
 {
-	json_t *pools = json_array();
+	if (!ctl->args.seen || strlen(ctl->args.seen) == 16)
+		return 0;
+	return error_set(err, EINVAL, "--seen: takes the 16 characters that genkanctl diff prints");
+}
 
-	for (size_t i = 0; i < files->count; i++)
-		json_array_append_new(pools, pool_to_json(&files->pools[i]));
-	return ctl_request(ctl, "PUT", "/v1/admin/pools",
-			   json_pack("{s:o, s:b}", "pools", pools, "dry_run", dry_run), answer, err);
+int pool_apply(struct ctl *ctl, struct error *err)
+{
+	OWNED(pool_files_done) struct pool_files files = { 0 };
+	OWNED(json_decref) json_t *answer = NULL;
+
+	if (check_seen(ctl, err) < 0 || load(ctl, &files, err) < 0)
+		return -EINVAL;
+	int rc = pool_set_put(ctl, files.pools, files.count, ctl->args.seen ? ctl->args.seen : "",
+			      false, &answer, err);
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json)
+		ctl_print_json(answer);
+	else
+		pool_set_print_changes(json_object_get(answer, "changes"), "nothing to change");
+	return 0;
 }
 
 static const struct pool *named(const struct pool_files *files, const char *name)
@@ -73,85 +90,48 @@ static const struct pool *named(const struct pool_files *files, const char *name
 	return NULL;
 }
 
-static json_t *present(const json_t *answer, const char *name)
-{
-	json_t *pool;
-	size_t i;
-
-	json_array_foreach(json_object_get(answer, "pools"), i, pool)
-		if (strcmp(ctl_text(pool, "pool"), name) == 0)
-			return pool;
-	return NULL;
-}
-
-static void print_changes(const json_t *changes, const char *none)
+static void print_keys(const struct pool_set *now, const struct pool_files *files,
+		       const json_t *changes)
 {
 	const json_t *change;
-	size_t i, count = 0;
+	size_t i;
 
-	json_array_foreach(changes, i, change) {
-		if (strcmp(ctl_text(change, "action"), "none") == 0)
+	json_array_foreach(changes, i, change)
+	{
+		OWNED(buf_done) struct buf lines = { 0 };
+		const char *name = ctl_text(change, "pool");
+		int at = pool_set_find(now, name);
+
+		if (strcmp(ctl_text(change, "action"), "update") != 0 || at < 0 ||
+		    !named(files, name))
 			continue;
-		printf("%s %s\n", ctl_text(change, "action"), ctl_text(change, "pool"));
-		count++;
+		pool_diff_lines(&now->pools[at], named(files, name), &lines);
+		printf("\n%s:\n%s", name, buf_text(&lines));
 	}
-	if (count == 0)
-		puts(none);
-}
-
-int pool_apply(struct ctl *ctl, struct error *err)
-{
-	OWNED(pool_files_done) struct pool_files files = { 0 };
-	OWNED(json_decref) json_t *answer = NULL;
-
-	if (load(ctl, &files, err) < 0)
-		return -EINVAL;
-	int rc = put(ctl, &files, false, &answer, err);
-	if (rc < 0)
-		return rc;
-	if (ctl->args.json)
-		ctl_print_json(answer);
-	else
-		print_changes(json_object_get(answer, "changes"), "nothing to change");
-	return 0;
-}
-
-/* Which keys of a pool would change, one line each. */
-static void print_keys(const json_t *before, const struct pool *after)
-{
-	OWNED(json_decref) json_t *wanted = pool_to_json(after);
-	OWNED(buf_done) struct buf lines = { 0 };
-
-	pool_diff_lines(before, wanted, &lines);
-	fputs(buf_text(&lines), stdout);
 }
 
 int pool_diff(struct ctl *ctl, struct error *err)
 {
 	OWNED(pool_files_done) struct pool_files files = { 0 };
-	OWNED(json_decref) json_t *now = NULL;
+	OWNED(pool_set_done) struct pool_set now = { 0 };
 	OWNED(json_decref) json_t *answer = NULL;
-	const json_t *change;
-	size_t i;
 	int rc;
 
 	if (load(ctl, &files, err) < 0)
 		return -EINVAL;
-	if ((rc = ctl_request(ctl, "GET", "/v1/admin/pools", NULL, &now, err)) < 0 ||
-	    (rc = put(ctl, &files, true, &answer, err)) < 0)
+	if ((rc = pool_set_load(ctl, &now, err)) < 0 ||
+	    (rc = pool_set_put(ctl, files.pools, files.count, "", true, &answer, err)) < 0)
 		return rc;
 	if (ctl->args.json) {
+		json_object_set_new(answer, "seen", json_string(now.version));
 		ctl_print_json(answer);
 		return 0;
 	}
-	print_changes(json_object_get(answer, "changes"), "no differences");
-	json_array_foreach(json_object_get(answer, "changes"), i, change) {
-		const char *name = ctl_text(change, "pool");
-
-		if (strcmp(ctl_text(change, "action"), "update") != 0 || !named(&files, name))
-			continue;
-		printf("\n%s:\n", name);
-		print_keys(present(now, name), named(&files, name));
-	}
+	const json_t *changes = json_object_get(answer, "changes");
+	pool_set_print_changes(changes, "no differences");
+	print_keys(&now, &files, changes);
+	printf("\nTo apply this only as long as nobody changes a pool: "
+	       "genkanctl apply --seen %s ...\n",
+	       now.version);
 	return 0;
 }

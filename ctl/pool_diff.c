@@ -2,62 +2,55 @@
 #include "ctl/pool_diff.h"
 
 #include <string.h>
+#include "common/data/yaml_write.h"
+#include "ctl/pool_file.h"
 
-static void put_value(const json_t *value, struct buf *out)
+/* A key that is not in the file, because its value stands for nothing. */
+static bool is_nothing(const struct yamlf_field *field, const struct pool *pool)
 {
-	OWNED(free) char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	const void *slot = (const char *)pool + field->offset;
 
-	buf_put_text(out, text ? text : "(none)");
+	if (field->type == YAMLF_TEXT)
+		return *(const char *)slot == '\0';
+	if (field->type == YAMLF_BYTES || (field->type == YAMLF_INT && field->min > 0))
+		return *(const int64_t *)slot == 0;
+	return false;
 }
 
-/* The state of a pool, not part of its definition. */
-static bool is_state(const char *key)
+static void put_value(const struct yamlf_field *field, const struct pool *pool, struct buf *out)
 {
-	return strcmp(key, "counts") == 0 || strcmp(key, "troubles") == 0 ||
-	       strcmp(key, "push") == 0;
+	if (is_nothing(field, pool))
+		buf_put_text(out, "nothing");
+	else
+		yamlf_value_text(field, pool, out);
 }
 
-/* Keys that go away. */
-static void removed(const char *path, const json_t *before, const json_t *after, struct buf *out)
+static void compare(const char *path, const struct yamlf_field *fields, const struct pool *before,
+		    const struct pool *after, struct buf *out)
 {
-	const char *key;
-	json_t *value;
-
-	json_object_foreach((json_t *)before, key, value) {
-		if (json_object_get(after, key) || is_state(key))
-			continue;
-		buf_printf(out, "  %s%s%s: ", path, *path ? "." : "", key);
-		put_value(value, out);
-		buf_put_text(out, " -> (none)\n");
-	}
-}
-
-static void compare(const char *path, const json_t *before, const json_t *after, struct buf *out)
-{
-	const char *key;
-	json_t *value;
-
-	removed(path, before, after, out);
-	json_object_foreach((json_t *)after, key, value) {
+	for (const struct yamlf_field *f = fields; f->type != YAMLF_END; f++) {
 		OWNED(buf_done) struct buf name = BUF_LIMIT(256);
-		const json_t *old = json_object_get(before, key);
+		OWNED(buf_done) struct buf old = { 0 };
+		OWNED(buf_done) struct buf new = { 0 };
 
-		buf_printf(&name, "%s%s%s", path, *path ? "." : "", key);
-		if (json_is_object(value)) {
-			compare(buf_text(&name), old, value, out);
+		buf_printf(&name, "%s%s%s", path, *path ? "." : "", f->key);
+		if (f->type == YAMLF_MAP) {
+			compare(buf_text(&name), f->fields, before, after, out);
 			continue;
 		}
-		if (json_equal(old, value))
+		put_value(f, before, &old);
+		put_value(f, after, &new);
+		if (strcmp(buf_text(&old), buf_text(&new)) == 0)
 			continue;
-		buf_printf(out, "  %s: ", buf_text(&name));
-		put_value(old, out);
-		buf_put_text(out, " -> ");
-		put_value(value, out);
+		buf_printf(out, "  %s: %s becomes %s", buf_text(&name), buf_text(&old),
+			   buf_text(&new));
+		if (f->help)
+			buf_printf(out, " (%s)", f->help);
 		buf_put_u8(out, '\n');
 	}
 }
 
-void pool_diff_lines(const json_t *before, const json_t *after, struct buf *out)
+void pool_diff_lines(const struct pool *before, const struct pool *after, struct buf *out)
 {
-	compare("", before, after, out);
+	compare("", pool_fields, before, after, out);
 }

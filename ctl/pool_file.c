@@ -7,9 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "common/data/config.h"
+#include "common/data/yaml_write.h"
 #include "common/sys/file.h"
 
-#define FILE_LIMIT (128 * 1024)	/* the parser has its own, with a better message */
+#define FILE_LIMIT (128 * 1024) /* the parser has its own, with a better message */
 
 static int parse_assignment(const struct yamlf_field *field, const char *text, void *slot,
 			    struct error *err)
@@ -53,7 +54,8 @@ static int parse_percent(const struct yamlf_field *field, const char *text, void
 	long percent = digits && digits < 4 ? strtol(text, NULL, 10) : -1;
 
 	if (percent < 0 || percent > 100 || strcmp(text + digits, "%") != 0)
-		return error_set(err, EINVAL, "must be a share such as 10%%; 0%% and 100%%: all at once");
+		return error_set(err, EINVAL,
+				 "must be a share such as 10%%; 0%% and 100%%: all at once");
 	*(int64_t *)slot = percent;
 	return 0;
 }
@@ -73,6 +75,67 @@ static int parse_policy(const struct yamlf_field *field, const char *text, void 
 	return policy_set(slot, field->key, text, err);
 }
 
+/* The other way round: what stands in a file for a value. */
+
+static void format_assignment(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	buf_put_text(out, pool_assignment_word(*(const enum pool_assignment *)slot));
+}
+
+static void format_on_logoff(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	buf_put_text(out, pool_on_logoff_word(*(const enum pool_on_logoff *)slot));
+}
+
+static void format_idle_action(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	buf_put_text(out, pool_idle_action_word(*(const enum pool_idle_action *)slot));
+}
+
+static void format_timeout(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {
+		{ "d", 86400000 }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 }
+	};
+	int64_t ms = *(const int64_t *)slot;
+	size_t i = 0;
+
+	if (ms == 0) {
+		buf_put_u8(out, '0');
+		return;
+	}
+	while (ms % units[i].ms)
+		i++;
+	buf_printf(out, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+}
+
+static void format_percent(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	buf_printf(out, "%lld%%", (long long)*(const int64_t *)slot);
+}
+
+static void format_allow(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	buf_put_text(out, *(const bool *)slot ? "allow" : "deny");
+}
+
+static void format_policy(const struct yamlf_field *field, const void *slot, struct buf *out)
+{
+	const struct pool_policy *policy = slot;
+
+	for (int i = 0; i < POLICY_ITEMS; i++)
+		if (strcmp(policy_item_word((enum policy_item)i), field->key) == 0)
+			buf_put_text(out, policy_value_word(policy->value[i]));
+}
+
+#define NAME_PATTERN "^[a-z][a-z0-9-]{0,31}$"
+#define TIMEOUT_PATTERN "^(0|[0-9]{1,12}(ms|s|m|h|d))$"
+#define ALLOW_WORDS .parse = parse_allow, .format = format_allow, .words = "allow|deny"
+#define TIMEOUT .parse = parse_timeout, .format = format_timeout, .pattern = TIMEOUT_PATTERN
+
 #define ON_LOGOFF_NOT_SAID ((enum pool_on_logoff)99)
 #define AT(member) offsetof(struct pool, member)
 
@@ -87,8 +150,8 @@ static const struct yamlf_field entitled_fields[] = {
 
 static const struct yamlf_field image_fields[] = {
 	{ "name", YAMLF_TEXT, AT(image), .size = POOL_NAME_SIZE, .required = true,
-	  .help = "name the image was published under" },
-	{ "channel", YAMLF_TEXT, AT(channel), .size = POOL_NAME_SIZE,
+	  .pattern = NAME_PATTERN, .help = "name the image was published under" },
+	{ "channel", YAMLF_TEXT, AT(channel), .size = POOL_NAME_SIZE, .words = "stable|canary",
 	  .help = "stable or canary" },
 	{ "publication", YAMLF_INT, AT(publication), .min = 1, .max = 1000000000,
 	  .help = "fixed number instead of a channel" },
@@ -108,20 +171,22 @@ static const struct yamlf_field size_fields[] = {
 };
 
 static const struct yamlf_field self_service_fields[] = {
-	{ "restart", YAMLF_WORD, AT(self_restart), .parse = parse_allow, .help = "allow or deny" },
-	{ "reset", YAMLF_WORD, AT(self_reset), .parse = parse_allow, .help = "allow or deny" },
+	{ "restart", YAMLF_WORD, AT(self_restart), ALLOW_WORDS, .help = "allow or deny" },
+	{ "reset", YAMLF_WORD, AT(self_reset), ALLOW_WORDS, .help = "allow or deny" },
 	{ 0 },
 };
 
 static const struct yamlf_field user_disk_fields[] = {
-	{ "size", YAMLF_BYTES, AT(user_disk_bytes), .required = true, .help = "quota of each user" },
+	{ "size", YAMLF_BYTES, AT(user_disk_bytes), .required = true,
+	  .help = "quota of each user" },
 	{ 0 },
 };
 
 static const struct yamlf_field rollout_fields[] = {
 	{ "canary", YAMLF_WORD, AT(rollout_canary), .parse = parse_percent,
+	  .format = format_percent, .pattern = "^(100|[0-9]{1,2}|0[0-9]{2})%$",
 	  .help = "share that gets a new publication first" },
-	{ "window", YAMLF_WORD, AT(rollout_window_ms), .parse = parse_timeout,
+	{ "window", YAMLF_WORD, AT(rollout_window_ms), TIMEOUT,
 	  .help = "how long that share is watched" },
 	{ "max_failures", YAMLF_INT, AT(rollout_max_failures), .min = 0, .max = 1000,
 	  .help = "so many failures of a kind are chance" },
@@ -132,38 +197,41 @@ static const struct yamlf_field desktop_fields[] = {
 	{ "cpus", YAMLF_INT, AT(desktop.cpus), .min = 1, .max = 64, .required = true,
 	  .help = "virtual processors" },
 	{ "memory", YAMLF_BYTES, AT(desktop.memory_bytes), .required = true, .help = "memory" },
-	{ "overlay", YAMLF_BYTES, AT(overlay_bytes), .help = "most that may be written beside the image" },
+	{ "overlay", YAMLF_BYTES, AT(overlay_bytes),
+	  .help = "most that may be written beside the image" },
 	{ "disk", YAMLF_BYTES, AT(desktop.disk_bytes), .help = "disk, when larger than the image" },
 	{ 0 },
 };
 
-#define POLICY(item, text)                                                                         \
+#define POLICY(item, values)                                                                       \
 	{                                                                                          \
-		item, YAMLF_WORD, AT(policy), .parse = parse_policy, .help = text                  \
+		item, YAMLF_WORD, AT(policy), .parse = parse_policy, .format = format_policy,      \
+					      .words = values                                      \
 	}
 
 static const struct yamlf_field policy_fields[] = {
-	POLICY("sound", "allow or deny"),
-	POLICY("microphone", "allow or deny"),
-	POLICY("camera", "allow or deny"),
-	POLICY("clipboard", "deny, text-to-desktop, text-from-desktop or text-both"),
-	POLICY("printers", "allow or deny"),
-	POLICY("smart_cards", "allow or deny"),
-	POLICY("webauthn", "allow or deny"),
-	POLICY("video", "allow or deny"),
-	POLICY("removable_storage", "deny; there is no allow"),
+	POLICY("sound", "allow|deny"),
+	POLICY("microphone", "allow|deny"),
+	POLICY("camera", "allow|deny"),
+	POLICY("clipboard", "deny|text-to-desktop|text-from-desktop|text-both"),
+	POLICY("printers", "allow|deny"),
+	POLICY("smart_cards", "allow|deny"),
+	POLICY("webauthn", "allow|deny"),
+	POLICY("video", "allow|deny"),
+	POLICY("removable_storage", "deny"),
 	{ 0 },
 };
 
 const struct yamlf_field pool_fields[] = {
 	{ "pool", YAMLF_TEXT, AT(name), .size = POOL_NAME_SIZE, .required = true,
-	  .help = "name; desktops are called NAME-001 and so on" },
+	  .pattern = NAME_PATTERN, .help = "name; desktops are called NAME-001 and so on" },
 	{ "title", YAMLF_TEXT, AT(title), .size = POOL_TITLE_SIZE, .required = true,
 	  .help = "what employees see" },
 	{ "entitled", YAMLF_MAP, .fields = entitled_fields, .required = true,
 	  .help = "who may use it" },
 	{ "image", YAMLF_MAP, .fields = image_fields, .required = true, .help = "golden image" },
-	{ "assignment", YAMLF_WORD, AT(assignment), .parse = parse_assignment, .required = true,
+	{ "assignment", YAMLF_WORD, AT(assignment), .parse = parse_assignment,
+	  .format = format_assignment, .words = "floating|dedicated", .required = true,
 	  .help = "floating or dedicated" },
 	{ "size", YAMLF_MAP, .fields = size_fields, .required = true, .help = "how many" },
 	{ "schedule", YAMLF_TEXTS, AT(schedule), .size = POOL_SCHEDULE_SIZE,
@@ -172,18 +240,21 @@ const struct yamlf_field pool_fields[] = {
 	{ "max_per_user", YAMLF_INT, AT(max_per_user), .min = 0, .max = POOLS_MAX,
 	  .help = "who has so many desktops gets no more" },
 	{ "on_logoff", YAMLF_WORD, AT(on_logoff), .parse = parse_on_logoff,
+	  .format = format_on_logoff, .words = "refresh|keep|delete",
 	  .help = "refresh, keep or delete" },
-	{ "disconnect_timeout", YAMLF_WORD, AT(disconnect_timeout_ms), .parse = parse_timeout,
+	{ "disconnect_timeout", YAMLF_WORD, AT(disconnect_timeout_ms), TIMEOUT,
 	  .help = "how long a desktop waits for its disconnected user" },
-	{ "idle_timeout", YAMLF_WORD, AT(idle_timeout_ms), .parse = parse_timeout,
+	{ "idle_timeout", YAMLF_WORD, AT(idle_timeout_ms), TIMEOUT,
 	  .help = "how long a session may go without input" },
 	{ "idle_action", YAMLF_WORD, AT(idle_action), .parse = parse_idle_action,
+	  .format = format_idle_action, .words = "disconnect|logoff",
 	  .help = "disconnect or logoff" },
 	{ "self_service", YAMLF_MAP, .fields = self_service_fields,
 	  .help = "what users may do with their own desktop" },
-	{ "standard_clients", YAMLF_WORD, AT(standard_clients), .parse = parse_allow,
+	{ "standard_clients", YAMLF_WORD, AT(standard_clients), ALLOW_WORDS,
 	  .help = "allow or deny: clients other than Genkan's" },
-	{ "user_disk", YAMLF_MAP, .fields = user_disk_fields, .help = "a home of their own for users" },
+	{ "user_disk", YAMLF_MAP, .fields = user_disk_fields,
+	  .help = "a home of their own for users" },
 	{ "rollout", YAMLF_MAP, .fields = rollout_fields,
 	  .help = "how a new publication comes into the pool" },
 	{ "desktop", YAMLF_MAP, .fields = desktop_fields, .required = true,
@@ -212,16 +283,31 @@ static int check(struct yamlf_doc *doc, const struct pool *pool, struct buf *pro
 	return -EINVAL;
 }
 
+/* What a file has that says nothing. */
+static void put_usual(struct pool *pool)
+{
+	pool->disconnect_timeout_ms = POOL_DISCONNECT_DEFAULT_MS;
+	pool->rollout_canary = POOL_CANARY_DEFAULT;
+	pool->rollout_window_ms = POOL_WINDOW_DEFAULT_MS;
+	pool->rollout_max_failures = POOL_FAILURES_DEFAULT;
+}
+
+void pool_file_write(const struct pool *pool, struct buf *out)
+{
+	OWNED(free) struct pool *usual = xnew(struct pool);
+
+	put_usual(usual);
+	usual->on_logoff = pool_on_logoff_default(pool->assignment);
+	yamlf_write(pool_fields, pool, usual, out);
+}
+
 int pool_file_parse(const char *name, struct span text, struct pool *out, struct buf *problems)
 {
 	OWNED(yamlf_free) struct yamlf_doc *doc = NULL;
 	OWNED(free) struct pool *pool = xnew(struct pool);
 
+	put_usual(pool);
 	pool->on_logoff = ON_LOGOFF_NOT_SAID;
-	pool->disconnect_timeout_ms = POOL_DISCONNECT_DEFAULT_MS;
-	pool->rollout_canary = POOL_CANARY_DEFAULT;
-	pool->rollout_window_ms = POOL_WINDOW_DEFAULT_MS;
-	pool->rollout_max_failures = POOL_FAILURES_DEFAULT;
 	if (yamlf_parse(name, text, &doc, problems) < 0 ||
 	    yamlf_fill(doc, pool_fields, pool, problems) < 0)
 		return -EINVAL;
@@ -272,8 +358,8 @@ static int load_file(const char *path, struct pool_files *files, struct buf *pro
 	for (size_t i = 0; i < files->count; i++) {
 		if (strcmp(files->pools[i].name, pool->name) != 0)
 			continue;
-		buf_printf(problems, "%s:1:1: pool: %s is already defined in %s\n", path, pool->name,
-			   files->paths[i]);
+		buf_printf(problems, "%s:1:1: pool: %s is already defined in %s\n", path,
+			   pool->name, files->paths[i]);
 		return -EINVAL;
 	}
 	add_pool(files, pool, path);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool_file.h - pool files (genkan-pool(5)): YAML in, struct pool out, problems with their place. */
+/* pool_file.h - pool files (genkan-pool(5)): YAML in, struct pool out, problems with their place.
+ */
 #ifndef GENKAN_CTL_POOL_FILE_H
 #define GENKAN_CTL_POOL_FILE_H
 
@@ -10,9 +11,13 @@
 int pool_file_parse(const char *name, struct span text, struct pool *out,
 		    struct buf *problems) MUST_CHECK;
 
+/* The file of a pool: parsed again it is the same pool. Keys with their usual value are left out.
+ */
+void pool_file_write(const struct pool *pool, struct buf *out);
+
 struct pool_files {
 	struct pool *pools;
-	char **paths;	/* where pools[i] came from */
+	char **paths; /* where pools[i] came from */
 	size_t count;
 };
 void pool_files_done(struct pool_files *files);

@@ -467,7 +467,7 @@
 	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")                                 \
 	X(AUDIT_ROWS, "SELECT id, at_ms, who, source, what, code, denied, subject, details "       \
 	  "FROM audit WHERE denied >= $1 AND at_ms >= $2 AND ($3 = '' OR who = $3) "               \
-	  "AND details LIKE $4 ORDER BY id DESC LIMIT $5")                                         \
+	  "AND ($4 = '' OR what = $4) AND details LIKE $5 ORDER BY id DESC LIMIT $6")              \
 	X(AUDIT_AFTER, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \
 	  "previous_sha256, sha256 FROM audit WHERE id > $1 ORDER BY id LIMIT $2")                 \
 	X(AUDIT_CHAIN, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \

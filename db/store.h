@@ -863,7 +863,7 @@ DEFINE_OWNED_VALUE(store_audit_list_done, struct store_audit_list);
 struct store_audit_query {	/* zeroed: all rows; a limit must be given */
 	bool denied_only;
 	int64_t since_ms;
-	const char *who, *pool;	/* NULL or "": any */
+	const char *who, *what, *pool;	/* NULL or "": any */
 	size_t limit;
 };
 int store_audit_search(struct store *store, const struct store_audit_query *wanted,

@@ -133,6 +133,7 @@ int store_audit_search(struct store *store, const struct store_audit_query *want
 	query_int(&q, wanted->denied_only);
 	query_int(&q, wanted->since_ms);
 	query_text(&q, wanted->who);
+	query_text(&q, wanted->what);
 	query_text(&q, details);
 	query_int(&q, (int64_t)wanted->limit);
 	while ((rc = query_row(&q, err)) > 0) {

@@ -51,6 +51,7 @@ static const struct route client_routes[] = {
 	{ "DELETE", "/v1/admin/session", ACCESS_ANYBODY, staff_logout, 0 },
 	{ "GET", "/v1/admin/pools", ACCESS_STAFF, admin_pools_list, READERS },
 	{ "PUT", "/v1/admin/pools", ACCESS_STAFF, admin_pools_apply, ROLE_POOL_ADMIN },
+	{ "PUT", "/v1/admin/pools/{id}", ACCESS_STAFF, admin_pool_put, ROLE_POOL_ADMIN },
 	{ "GET", "/v1/admin/desktops", ACCESS_STAFF, admin_desktops_list, READERS },
 	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_STAFF, admin_desktop_delete, ROLE_POOL_ADMIN },
 	{ "POST", "/v1/admin/desktops/{id}/restart", ACCESS_STAFF, admin_desktop_restart, HELPERS },

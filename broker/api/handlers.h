@@ -13,6 +13,7 @@ void agent_events(struct request *r);
 
 void admin_pools_list(struct request *r);
 void admin_pools_apply(struct request *r);
+void admin_pool_put(struct request *r);
 void admin_desktops_list(struct request *r);
 void admin_user_disks_list(struct request *r);
 void admin_user_disk_set_aside(struct request *r);

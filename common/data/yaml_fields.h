@@ -39,6 +39,10 @@ struct yamlf_field {
 	/* Returns a negative errno with the reason in err. */
 	int (*parse)(const struct yamlf_field *field, const char *text, void *slot,
 		     struct error *err);
+	/* The other way: the word of a value, for YAMLF_WORD. */
+	void (*format)(const struct yamlf_field *field, const void *slot, struct buf *out);
+	const char *words;	/* all it may be, "allow|deny"; or */
+	const char *pattern;	/* a regular expression of what it may be, as JSON schemas have them */
 	const char *help;	/* one line; the man page has the long form */
 };
 

@@ -68,6 +68,7 @@ def routes():
 EVERY = {'helper', 'seller', 'watcher', 'boss'}
 EXPECTED = {
     'GET session': EVERY, 'GET pools': EVERY, 'PUT pools': {'seller', 'boss'},
+    'PUT pools/{id}': {'seller', 'boss'},
     'GET desktops': EVERY, 'POST desktops/{id}/delete': {'seller', 'boss'},
     'POST desktops/{id}/restart': {'helper', 'seller', 'boss'},
     'POST desktops/{id}/reset': {'helper', 'seller', 'boss'},
@@ -145,6 +146,14 @@ def test_T6_a_department_sees_and_changes_its_own_pools_only(site):
                    [lab, sales, pool('hr')], [lab, sales, pool('salesx')]):
         assert apply(*others).status == 403, others
     assert len(site.admin('GET', '/v1/admin/pools').body['pools']) == 2
+
+    def put(made, **more):
+        return site.http('PUT', f'/v1/admin/pools/{made["pool"]}', dict(more, pool=made),
+                         token=site.staff['seller'])
+    assert put(pool('sales', ['sales'], most=48)).status == 200
+    assert put(sales).status == 200
+    assert put(lab, seen='0' * 16).code == 'forbidden'
+    assert put(sales, seen='0' * 16).code == 'pool_changed'
 
 
 def test_S6_nobody_is_shown_secrets(site):

@@ -69,6 +69,57 @@ static void the_life_of_desktops_is_read(void **state)
 	assert_int_equal(pool.rollout_max_failures, 0);
 }
 
+static void a_pool_becomes_the_file_it_came_from(void **state)
+{
+	static const char *const ends[] = {
+		"",
+		"schedule: [mon-fri 07:30-18:00 spare 3, \"sat 00:00-24:00 spare 0\"]\n"
+		"max_per_user: 2\non_logoff: delete\ndisconnect_timeout: 90m\nidle_timeout: 1d\n"
+		"idle_action: logoff\nself_service: {restart: allow}\nstandard_clients: allow\n"
+		"user_disk: {size: 3 GiB}\n"
+		"rollout: {canary: 25%, window: 2500ms, max_failures: 0}\n",
+		"on_logoff: keep\ndisconnect_timeout: 0\nuser_disk: {size: 65 MiB}\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		OWNED(buf_done) struct buf text = { 0 };
+		OWNED(buf_done) struct buf again = { 0 };
+		OWNED(buf_done) struct buf problems = { 0 };
+		OWNED(free) struct pool *pool = xnew(struct pool);
+		OWNED(free) struct pool *back = xnew(struct pool);
+
+		buf_put_text(&text, good);
+		buf_put_text(&text, ends[i]);
+		assert_int_equal(pool_file_parse("f", buf_span(&text), pool, &problems), 0);
+		strcpy(pool->title, "\"no\": a 'title' \\ # 営業部");
+		strcpy(pool->users[0], "007");
+		strcpy(pool->users[1], "-");
+		strcpy(pool->users[2], "yes");
+		pool->user_count = 3;
+		pool_file_write(pool, &again);
+		if (pool_file_parse("g", buf_span(&again), back, &problems) < 0)
+			fail_msg("%s%s", buf_text(&problems), buf_text(&again));
+		if (!pool_equal(pool, back))
+			fail_msg("not the same pool:\n%s", buf_text(&again));
+		assert_string_equal(back->title, pool->title);
+	}
+}
+
+static void defaults_are_left_out(void **state)
+{
+	OWNED(buf_done) struct buf problems = { 0 };
+	OWNED(buf_done) struct buf text = { 0 };
+	struct pool pool;
+
+	assert_int_equal(pool_file_parse("f", span_text(good), &pool, &problems), 0);
+	pool_file_write(&pool, &text);
+	assert_string_equal(buf_text(&text),
+			    "pool: sales\ntitle: 営業部\nentitled:\n  groups:\n    - sales\n"
+			    "    - \"cn=x,dc=example\"\nimage:\n  name: debian-desktop\n"
+			    "  channel: stable\nassignment: floating\nsize:\n  max: 4\n  spare: 1\n"
+			    "desktop:\n  cpus: 2\n  memory: 1 GiB\npolicy:\n  sound: allow\n");
+}
+
 /* The good text with `from` replaced by `to` has exactly the problems `expected`. */
 static void expect(const char *from, const char *to, const char *expected)
 {
@@ -230,6 +281,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_file_becomes_a_pool),
+		cmocka_unit_test(a_pool_becomes_the_file_it_came_from),
+		cmocka_unit_test(defaults_are_left_out),
 		cmocka_unit_test(the_life_of_desktops_is_read),
 		cmocka_unit_test(mistakes_have_a_place),
 		cmocka_unit_test(several_mistakes_are_told_at_once),
