@@ -31,6 +31,8 @@
 #include "common/sys/log.h"
 
 #define HEADER_LIMIT 8192
+#define STREAM_UNSENT_MAX (64 * 1024)	/* bytes a slow peer of a streamed answer may be behind */
+#define STREAM_STUCK_S 30		/* it is cut off when it takes none of them for so long */
 
 struct source {			/* connections of one address */
 	char address[INET6_ADDRSTRLEN];
@@ -58,6 +60,7 @@ struct http_exchange {
 	char *path, *address;
 	struct evkeyvalq query;
 	json_t *body;
+	bool streaming;
 	UT_hash_handle hh;
 };
 
@@ -231,8 +234,15 @@ static void on_close(struct evhttp_connection *connection, void *arg)
 	SSL *ssl = bev ? bufferevent_openssl_get_ssl(bev) : NULL;
 	struct peer *peer = ssl ? SSL_get_ex_data(ssl, peer_slot) : NULL;
 
-	if (peer && peer->exchange && peer->server == server)
-		exchange_free(peer->exchange);
+	if (!peer || !peer->exchange || peer->server != server)
+		return;
+
+	struct evhttp_request *request = peer->exchange->request;
+
+	exchange_free(peer->exchange);
+	/* In the middle of an answer evhttp has let go of the request. */
+	if (!evhttp_request_get_connection(request))
+		evhttp_request_free(request);
 }
 
 static int read_target(struct http_exchange *x)
@@ -506,7 +516,9 @@ static const char *status_text(int status)
 		int status;
 		const char *text;
 	} texts[] = { { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		      { 204, "No Content" }, { 206, "Partial Content" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
+		      { 204, "No Content" }, { 206, "Partial Content" },
+		      { 303, "See Other" }, { 304, "Not Modified" },
+		      { 412, "Precondition Failed" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
 		      { 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
 		      { 409, "Conflict" }, { 410, "Gone" },
 		      { 416, "Range Not Satisfiable" }, { 507, "Insufficient Storage" }, { 429, "Too Many Requests" },
@@ -519,18 +531,25 @@ static const char *status_text(int status)
 	return "Unknown";
 }
 
+static void add_headers(struct http_exchange *x, const char *type)
+{
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(x->request);
+
+	evhttp_add_header(headers, "Content-Type", type);
+	if (!evhttp_find_header(headers, "Cache-Control"))
+		evhttp_add_header(headers, "Cache-Control", "no-store");
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+}
+
 /* `content` is taken; NULL sends no body. */
 static void send_reply(struct http_exchange *x, int status, const char *type,
 		       struct evbuffer *content)
 {
 	struct evhttp_request *request = x->request;
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 	struct peer *peer = x->peer;
 	int64_t idle_ms = x->server->config.idle_ms;
 
-	evhttp_add_header(headers, "Content-Type", type);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	add_headers(x, type);
 	exchange_free(x);
 	loop_timer_start(peer->deadline, idle_ms);
 	evhttp_send_reply(request, status, status_text(status), content);
@@ -563,6 +582,11 @@ void http_reply_bytes(struct http_exchange *x, const char *range, struct span by
 		evhttp_add_header(evhttp_request_get_output_headers(x->request), "Content-Range",
 				  range);
 	send_reply(x, range ? 206 : 200, "application/octet-stream", content);
+}
+
+void http_reply_header(struct http_exchange *x, const char *name, const char *value)
+{
+	evhttp_add_header(evhttp_request_get_output_headers(x->request), name, value);
 }
 
 void http_reply_json(struct http_exchange *x, int status, const json_t *body)
@@ -608,4 +632,43 @@ void http_reply_problem(struct http_exchange *x, int status, const char *code,
 		json_object_set_new(body, "retry_after_ms", json_integer(retry_after_ms));
 	}
 	reply(x, status, "application/problem+json", body);
+}
+
+/* ------------------------------------------------------------------ an answer that goes on */
+
+void http_stream_begin(struct http_exchange *x, const char *type)
+{
+	const struct timeval stuck = { .tv_sec = STREAM_STUCK_S };
+
+	add_headers(x, type);
+	x->streaming = true;
+	evhttp_send_reply_start(x->request, 200, status_text(200));
+	/* Nothing more is read from it, but its end. */
+	bufferevent_set_timeouts(x->peer->bev, NULL, &stuck);
+}
+
+int http_stream_send(struct http_exchange *x, struct span bytes)
+{
+	struct evbuffer *unsent = bufferevent_get_output(x->peer->bev);
+
+	if (evbuffer_get_length(unsent) > STREAM_UNSENT_MAX)
+		return -EAGAIN;
+
+	struct evbuffer *content = evbuffer_new();
+
+	evbuffer_add(content, bytes.ptr, bytes.len);
+	evhttp_send_reply_chunk(x->request, content);
+	evbuffer_free(content);
+	return 0;
+}
+
+void http_stream_end(struct http_exchange *x)
+{
+	struct evhttp_request *request = x->request;
+	struct peer *peer = x->peer;
+	int64_t idle_ms = x->server->config.idle_ms;
+
+	exchange_free(x);
+	loop_timer_start(peer->deadline, idle_ms);
+	evhttp_send_reply_end(request);
 }

@@ -62,6 +62,9 @@ const char *http_peer_key(const struct http_exchange *x);
 uint64_t http_exchange_id(const struct http_exchange *x);
 struct http_exchange *http_exchange_find(struct http_server *server, uint64_t id);
 
+/* A header of the answer to come; before any of the following. */
+void http_reply_header(struct http_exchange *x, const char *name, const char *value);
+
 /* `body` is borrowed; NULL sends no body. The exchange is gone after each of these. */
 void http_reply_json(struct http_exchange *x, int status, const json_t *body);
 /* Bytes of a file: 206 with Content-Range when `range` says which ("bytes 0-9/100"), else 200. */
@@ -71,5 +74,14 @@ void http_reply_file(struct http_exchange *x, const char *type, const char *name
 /* RFC 9457. retry_after_ms < 0: none. */
 void http_reply_problem(struct http_exchange *x, int status, const char *code,
 			int64_t retry_after_ms, const char *detail_fmt, ...) PRINTF_LIKE(5, 6);
+
+/* ---- an answer that goes on ----
+ * The head is sent, and the exchange stays, to be found by its id, until it is ended here or the
+ * peer leaves. It has no deadline; a peer that takes nothing for a while is cut off. */
+void http_stream_begin(struct http_exchange *x, const char *type);
+/* -EAGAIN: the peer has not yet taken what was sent before, and nothing was sent now. */
+int http_stream_send(struct http_exchange *x, struct span bytes) MUST_CHECK;
+/* The exchange is gone. */
+void http_stream_end(struct http_exchange *x);
 
 #endif

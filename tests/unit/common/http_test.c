@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 #include "common/net/http_client.h"
 #include "common/net/http_server.h"
 
@@ -12,8 +14,10 @@ struct world {
 	struct certificates certificates;
 	struct loop *loop;
 	struct http_server *server;
-	struct loop_timer *later;
-	uint64_t held;
+	struct loop_timer *later, *more;
+	uint64_t held, streamed;
+	atomic_int sent;	/* chunks of the streamed answer */
+	atomic_bool slow, peer_gone;
 	char address[32];
 	pthread_t client;
 	void (*story)(struct world *);
@@ -32,6 +36,29 @@ static void answer_later(void *arg)
 
 	if (x)
 		http_reply_json(x, 200, body);
+}
+
+/* Ten lines, or as many as a peer that reads none of them is given. */
+static void stream_on(void *arg)
+{
+	struct world *w = arg;
+	struct http_exchange *x = http_exchange_find(w->server, w->streamed);
+	static char block[4096];
+	char line[32];
+
+	if (!x) {
+		w->peer_gone = true;
+		return;
+	}
+	snprintf(line, sizeof(line), "line %d\n", w->sent);
+	if (!w->slow && w->sent == 10) {
+		http_stream_end(x);
+		return;
+	}
+	memset(block, 'x', sizeof(block));
+	if (http_stream_send(x, w->slow ? span_of(block, sizeof(block)) : span_text(line)) == 0)
+		w->sent++;
+	loop_timer_start(w->more, 1);
 }
 
 static void echo(struct http_exchange *x)
@@ -58,6 +85,12 @@ static void handle(void *arg, struct http_exchange *x)
 	} else if (strcmp(http_path(x), "/later") == 0) {
 		w->held = http_exchange_id(x);
 		loop_timer_start(w->later, 20);
+	} else if (strcmp(http_path(x), "/stream") == 0) {
+		w->streamed = http_exchange_id(x);
+		w->slow = http_query(x, "slow") != NULL;
+		http_reply_header(x, "X-Kind", "stream");
+		http_stream_begin(x, "text/plain");
+		stream_on(w);
 	} else if (strcmp(http_path(x), "/empty") == 0) {
 		http_reply_json(x, 204, NULL);
 	} else {
@@ -94,6 +127,7 @@ static void run_world(void (*story)(struct world *), unsigned per_source)
 	};
 	w.loop = loop_new();
 	w.later = loop_timer_new(w.loop, answer_later, &w);
+	w.more = loop_timer_new(w.loop, stream_on, &w);
 	assert_int_equal(http_server_new(w.loop, &config, handle, &w, &w.server, NULL), 0);
 	snprintf(w.address, sizeof(w.address), "127.0.0.1:%u", http_server_port(w.server));
 	assert_int_equal(pthread_create(&w.client, NULL, client_thread, &w), 0);
@@ -101,6 +135,7 @@ static void run_world(void (*story)(struct world *), unsigned per_source)
 	pthread_join(w.client, NULL);
 	http_server_free(w.server);
 	loop_timer_free(w.later);
+	loop_timer_free(w.more);
 	loop_free(w.loop);
 	certificates_remove(&w.certificates);
 }
@@ -171,6 +206,76 @@ static void refusal_story(struct world *w)
 		assert_int_not_equal(r.status, 200);
 		http_result_done(&r);
 	}
+}
+
+static int connect_plain(struct world *w);
+
+static SSL *connect_tls(struct world *w, SSL_CTX **context)
+{
+	SSL *ssl;
+
+	*context = SSL_CTX_new(TLS_client_method());
+	ssl = SSL_new(*context);
+	SSL_set_fd(ssl, connect_plain(w));
+	assert_int_equal(SSL_connect(ssl), 1);
+	return ssl;
+}
+
+static void ask_stream(SSL *ssl, const char *path)
+{
+	char request[128];
+	int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+
+	assert_int_equal(SSL_write(ssl, request, len), len);
+}
+
+static void close_tls(SSL *ssl, SSL_CTX *context)
+{
+	close(SSL_get_fd(ssl));
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+}
+
+/* All of it comes, piece by piece, and the connection goes on afterwards. */
+static void stream_story(struct world *w)
+{
+	SSL_CTX *context;
+	SSL *ssl = connect_tls(w, &context);
+	char text[4096];
+	size_t len = 0;
+
+	for (int i = 0; i < 2; i++) {
+		w->sent = 0;
+		len = 0;
+		ask_stream(ssl, "/stream");
+		do {
+			int n = SSL_read(ssl, text + len, (int)(sizeof(text) - len - 1));
+
+			assert_true(n > 0);
+			len += (size_t)n;
+			text[len] = '\0';
+		} while (!strstr(text, "\r\n0\r\n\r\n"));
+		assert_non_null(strstr(text, "X-Kind: stream"));
+		assert_non_null(strstr(text, "line 0\n"));
+		assert_non_null(strstr(text, "line 9\n"));
+	}
+	close_tls(ssl, context);
+}
+
+/* Who takes nothing holds up to a bound only, and who leaves is noticed. */
+static void slow_story(struct world *w)
+{
+	SSL_CTX *context;
+	SSL *ssl = connect_tls(w, &context);
+
+	ask_stream(ssl, "/stream?slow=1");
+	for (int before = -1; before != w->sent; usleep(300000))
+		before = w->sent;
+	assert_true(w->sent > 0 && w->sent < 4096);
+	close_tls(ssl, context);
+	for (int i = 0; i < 100 && !w->peer_gone; i++)
+		usleep(20000);
+	assert_true(w->peer_gone);
 }
 
 static int connect_plain(struct world *w)
@@ -258,6 +363,16 @@ static void requests_and_answers(void **state)
 	run_world(echo_story, 50);
 }
 
+static void streams(void **state)
+{
+	run_world(stream_story, 50);
+}
+
+static void slow_streams(void **state)
+{
+	run_world(slow_story, 50);
+}
+
 static void refusals(void **state)
 {
 	run_world(refusal_story, 50);
@@ -277,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(requests_and_answers), cmocka_unit_test(refusals),
+		cmocka_unit_test(streams), cmocka_unit_test(slow_streams),
 		cmocka_unit_test(cancels_hit_what_they_are_for),
 		cmocka_unit_test(half_open_connections_are_cut),
 		cmocka_unit_test(garbage_is_survived),
