@@ -44,6 +44,7 @@ int authority_paths(const struct broker_config *config, struct authority_paths *
 		{ out->broker_crt, "broker.crt" }, { out->broker_key, "broker.key" },
 		{ out->admin_crt, "admin.crt" }, { out->admin_key, "admin.key" },
 		{ out->guest_key, "guest-signing.key" }, { out->store, "broker.db" },
+		{ out->factor_keys, "second-factor.keys" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -13,6 +13,7 @@
 struct authority_paths {
 	char ca_crt[512], ca_key[512], broker_crt[512], broker_key[512];
 	char admin_crt[512], admin_key[512], guest_key[512], store[512];
+	char factor_keys[512];
 };
 
 int authority_paths(const struct broker_config *config, struct authority_paths *out,

@@ -14,6 +14,7 @@ struct conductor;
 struct image_room;
 struct login_gate;
 struct notices;
+struct second_factor;
 struct session_watch;
 struct throttle;
 struct inspections;
@@ -33,6 +34,7 @@ struct broker {
 	struct certificates *certificates;
 	struct login_gate *gate;
 	struct throttle *throttle;
+	struct second_factor *second_factor;
 	struct authority *authority;
 	struct http_server *clients, *agents;	/* NULL while starting and stopping */
 };

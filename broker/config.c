@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "broker/directory/profile.h"
+#include "broker/factor/second_factor.h"
 #include "common/sys/log.h"
 
 #define KEY(section, name, type, member, fallback, help)                                           \
@@ -78,6 +79,15 @@ const struct config_key broker_keys[] = {
 	    "only clients that show a TLS key"),
 	KEY("login", "ticket", CONFIG_DURATION_MS, ticket_ms, "30s", "life of a ticket"),
 
+	KEY("second_factor", "groups", CONFIG_TEXT, factor_groups, "", "groups who need one"),
+	KEY("second_factor", "roles", CONFIG_TEXT, factor_roles, "", "roles that need one"),
+	KEY("second_factor", "issuer", CONFIG_TEXT, factor_issuer, "Genkan",
+	    "what authenticator apps show"),
+	KEY("second_factor", "challenge", CONFIG_DURATION_MS, challenge_ms, "5m",
+	    "time to type the code"),
+	KEY("second_factor", "max_wrong", CONFIG_COUNT, factor_max_wrong, "50",
+	    "wrong codes in a row that lock it; 0: no limit"),
+
 	KEY("roles", "admin", CONFIG_TEXT, roles.admin, "", "groups of admins"),
 	KEY("roles", "auditor", CONFIG_TEXT, roles.auditor, "", "groups who look at everything"),
 	KEY("roles", "helpdesk", CONFIG_TEXT, roles.helpdesk, "", "groups who help users"),
@@ -111,6 +121,8 @@ static int check_ranges(const struct broker_config *config, struct buf *problems
 	check_address("agent_listen", config->agent_listen, problems);
 	struct error err = { 0 };
 	if (roles_check(&config->roles, &err) < 0)
+		buf_printf(problems, "%s\n", err.text);
+	if (second_factor_check_config(config, &err) < 0)
 		buf_printf(problems, "%s\n", err.text);
 	if (config->ticket_ms < 1000 || config->ticket_ms > 30000)
 		buf_put_text(problems, "login.ticket: must be 1s to 30s\n");

@@ -23,6 +23,9 @@ struct broker_config {
 	int64_t session_ms, ticket_ms;
 	bool require_client_key;
 
+	char *factor_groups, *factor_roles, *factor_issuer;
+	int64_t challenge_ms, factor_max_wrong;
+
 	struct roles_config roles;
 	int64_t staff_session_ms;
 	int64_t host_silent_ms, join_token_ms, host_certificate_days;

@@ -12,6 +12,7 @@
 #include "broker/conductor/conductor.h"
 #include "broker/conductor/inspections.h"
 #include "broker/directory/ldap_link.h"
+#include "broker/factor/second_factor.h"
 #include "broker/images/image_room.h"
 #include "broker/session/attempt.h"
 #include "broker/session/notices.h"
@@ -30,7 +31,7 @@ const char *argp_program_version = "genkan-broker " GENKAN_VERSION;
 
 struct flags {
 	const char *config, *admin;
-	bool init, check;
+	bool init, check, new_factor_key;
 };
 
 static error_t parse_flag(int key, char *arg, struct argp_state *state)
@@ -47,6 +48,9 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	case 'a':
 		flags->admin = arg;
 		return 0;
+	case 'f':
+		flags->new_factor_key = true;
+		return 0;
 	case 'k':
 		flags->check = true;
 		return 0;
@@ -59,6 +63,7 @@ static const struct argp_option options[] = {
 	{ "config", 'c', "FILE", 0, "settings (/etc/genkan/broker.conf)", 0 },
 	{ "init", 'i', NULL, 0, "make what is missing in the state folder, then exit", 0 },
 	{ "admin", 'a', "NAME", 0, "make a certificate for one more administrator, then exit", 0 },
+	{ "new-second-factor-key", 'f', NULL, 0, "seal second factors with a new key, then exit", 0 },
 	{ "check", 'k', NULL, 0, "check settings and keys, then exit", 0 },
 	{ 0 },
 };
@@ -103,6 +108,8 @@ static int init(const struct broker_config *config)
 	if (rc == 0)
 		rc = authority_paths(config, &paths, &err);
 	if (rc == 0)
+		rc = factor_keys_init(paths.factor_keys, &made, &err);
+	if (rc == 0)
 		rc = store_open(paths.store, &store, &err);
 	fputs(buf_text(&made), stdout);
 	return rc < 0 ? fail(&err) : 0;
@@ -117,6 +124,19 @@ static int make_admin(const struct broker_config *config, const char *name)
 		return fail(&err);
 	fputs(buf_text(&made), stdout);
 	return 0;
+}
+
+static int rotate_factor_key(const struct broker_config *config)
+{
+	OWNED(buf_done) struct buf made = { 0 };
+	struct authority_paths paths;
+	struct error err = { 0 };
+	int rc = authority_paths(config, &paths, &err);
+
+	if (rc == 0)
+		rc = factor_keys_rotate(paths.factor_keys, &made, &err);
+	fputs(buf_text(&made), stdout);
+	return rc < 0 ? fail(&err) : 0;
 }
 
 static void broker_close(struct broker *broker)
@@ -134,6 +154,7 @@ static void broker_close(struct broker *broker)
 	notices_free(broker->notices);
 	login_gate_free(broker->gate);
 	throttle_free(broker->throttle);
+	second_factor_free(broker->second_factor);
 	authority_free(broker->authority);
 	loop_free(broker->loop);
 }
@@ -155,6 +176,8 @@ static int open_rooms(struct broker *broker, struct error *err)
 	broker->loop = loop_new_for_server();
 	if (rc == 0)
 		rc = directory_new(broker->loop, &config->directory, &broker->directory, err);
+	if (rc == 0)
+		rc = second_factor_new(config, &broker->second_factor, err);
 	if (rc == 0)
 		rc = authority_open(config, &broker->authority, err);
 	if (rc < 0)
@@ -294,5 +317,7 @@ int main(int argc, char **argv)
 		log_set_level(level);
 	if (flags.admin)
 		return make_admin(&config, flags.admin);
+	if (flags.new_factor_key)
+		return rotate_factor_key(&config);
 	return flags.init ? init(&config) : serve(&config, &flags);
 }

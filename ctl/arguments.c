@@ -40,6 +40,7 @@ static const struct option options[] = {
 	{ "--since", "WHEN", AT(since), false, "2h, 3d, 2026-11-23 or \"2026-11-23 08:00\"" },
 	{ "--all", NULL, AT(all), false, "all of them" },
 	{ "--password-file", "FILE", AT(password_file), false, "the user's password; - reads it" },
+	{ "--new-password-file", "FILE", AT(new_password_file), false, "the new one" },
 	{ "--banner", NULL, AT(banner), false, "also as a line in genkan-client" },
 	{ "--denied", NULL, AT(denied), false, "only what was refused" },
 };

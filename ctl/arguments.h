@@ -16,7 +16,7 @@ struct arguments {
 	bool json, help, version;
 	/* for some */
 	const char *image_dir, *channel, *publication;
-	const char *limit, *password_file;
+	const char *limit, *password_file, *new_password_file;
 	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since, *seen;
 	bool all, denied, banner;
 	/* the rest */

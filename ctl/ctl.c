@@ -159,8 +159,8 @@ int ctl_connect(struct ctl *ctl, struct error *err)
 	return rc < 0 || *profile.certificate || ctl->without_login ? rc : show_login(ctl, err);
 }
 
-int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
-		json_t **answer, struct error *err)
+int ctl_request_any(struct ctl *ctl, const char *method, const char *path, json_t *body,
+		    int *status, json_t **answer, struct error *err)
 {
 	OWNED(json_decref) json_t *sent = body;
 	OWNED(http_result_done) struct http_result result = { 0 };
@@ -169,9 +169,25 @@ int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *b
 	if (rc < 0 || (rc = http_request(ctl->client, method, path, sent, REQUEST_TIMEOUT_MS, &result,
 					 err)) < 0)
 		return rc;
-	if (result.status >= 300)
-		return http_result_problem(&result, err);
+	*status = result.status;
 	*answer = result.body ? STEAL(result.body) : json_object();
+	return 0;
+}
+
+int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
+		json_t **answer, struct error *err)
+{
+	struct http_result result = { 0 };
+	int rc = ctl_request_any(ctl, method, path, body, &result.status, &result.body, err);
+
+	if (rc < 0)
+		return rc;
+	if (result.status >= 300) {
+		rc = http_result_problem(&result, err);
+		http_result_done(&result);
+		return rc;
+	}
+	*answer = result.body;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #ifndef GENKAN_CTL_CTL_H
 #define GENKAN_CTL_CTL_H
 
+#include "common/base/secret.h"
 #include "common/net/http_client.h"
 #include "ctl/arguments.h"
 #include "ctl/table.h"
@@ -30,12 +31,19 @@ DEFINE_OWNED_VALUE(ctl_profile_done, struct ctl_profile);
 int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
 		json_t **answer, struct error *err) MUST_CHECK;
 
+/* The same, but a problem is an answer, too, with its status. */
+int ctl_request_any(struct ctl *ctl, const char *method, const char *path, json_t *body,
+		    int *status, json_t **answer, struct error *err) MUST_CHECK;
+
 /* Makes ctl->client. */
 int ctl_connect(struct ctl *ctl, struct error *err) MUST_CHECK;
 
 /* The token of `genkanctl login`. */
 int ctl_session_save(const char *token, struct error *err) MUST_CHECK;
 void ctl_session_forget(void);
+
+/* From the terminal without showing it, or a line from a pipe. */
+int ctl_ask_secret(const char *prompt, struct secret *out, struct error *err) MUST_CHECK;
 
 /* To standard output. */
 void ctl_print_json(const json_t *value);
@@ -100,6 +108,9 @@ int audit_export(struct ctl *ctl, struct error *err);
 int audit_verify(struct ctl *ctl, struct error *err);
 int audit_list(struct ctl *ctl, struct error *err);
 int directory_test(struct ctl *ctl, struct error *err);
+int second_factor_show(struct ctl *ctl, struct error *err);
+int second_factor_reset(struct ctl *ctl, struct error *err);
+int password_change(struct ctl *ctl, struct error *err);
 int staff_login(struct ctl *ctl, struct error *err);
 int staff_logout(struct ctl *ctl, struct error *err);
 int staff_whoami(struct ctl *ctl, struct error *err);

@@ -95,6 +95,20 @@ static void print_pool(const json_t *pool)
 	print_waiting(json_object_get(pool, "waiting"));
 }
 
+static void print_factor(const json_t *factor)
+{
+	const json_t *by;
+	size_t i;
+
+	if (!json_is_true(json_object_get(factor, "needed")))
+		return;
+	printf("  second factor: %s, asked for by", json_is_true(json_object_get(factor, "enrolled")) ?
+						  "set up" : "to be set up");
+	json_array_foreach(json_object_get(factor, "by"), i, by)
+		printf("%s %s", i ? "," : "", json_string_value(by));
+	putchar('\n');
+}
+
 static void print_answer(const json_t *answer)
 {
 	const json_t *element;
@@ -105,6 +119,7 @@ static void print_answer(const json_t *answer)
 	json_array_foreach(json_object_get(answer, "groups"), i, element)
 		printf(" %s", json_string_value(element));
 	printf("\n  result: %s: %s\n", ctl_text(answer, "code"), meaning(ctl_text(answer, "code")));
+	print_factor(json_object_get(answer, "second_factor"));
 	json_array_foreach(json_object_get(answer, "pools"), i, element)
 		print_pool(element);
 }

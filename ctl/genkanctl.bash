@@ -6,7 +6,7 @@ _genkanctl() {
 
 	local common='--broker --ca --certificate --key --config --json --help --version'
 	case $prev in
-	--ca | --certificate | --key | --config | --password-file) _filedir; return ;;
+	--ca | --certificate | --key | --config | --password-file | --new-password-file) _filedir; return ;;
 	--image-dir) _filedir -d; return ;;
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
 	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
@@ -18,7 +18,7 @@ _genkanctl() {
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
 		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | --publication | --to | \
-			--user | --pool | --hours | --reason | --device | --password-file | --out | --probe | --since | --seen)
+			--user | --pool | --hours | --reason | --device | --password-file | --new-password-file | --out | --probe | --since | --seen)
 			((i++)) ;;
 		-*) ;;
 		*)
@@ -28,7 +28,7 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login logout whoami' ;;
+	'') next='apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login password logout whoami second-factor' ;;
 	pool)
 		[ -n "$verb" ] || next='list apply diff check edit export schema'
 		case $verb in
@@ -74,6 +74,10 @@ _genkanctl() {
 		[ -n "$verb" ] || next='test'
 		common+=' --password-file' ;;
 	login) common+=' --password-file' ;;
+	password) common+=' --password-file --new-password-file' ;;
+	second-factor)
+		[ -n "$verb" ] || next='show reset'
+		[ "$verb" = reset ] && common+=' --reason' ;;
 	explain)
 		[ -n "$verb" ] || next='user pool'
 		[ "$verb" = user ] && common+=' --pool' ;;

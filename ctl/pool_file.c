@@ -47,6 +47,14 @@ static int parse_idle_action(const struct yamlf_field *field, const char *text, 
 	return 0;
 }
 
+static int parse_second_factor(const struct yamlf_field *field, const char *text, void *slot,
+			       struct error *err)
+{
+	if (pool_second_factor_parse(text, slot) < 0)
+		return error_set(err, EINVAL, "must be none or totp");
+	return 0;
+}
+
 static int parse_percent(const struct yamlf_field *field, const char *text, void *slot,
 			 struct error *err)
 {
@@ -92,6 +100,12 @@ static void format_idle_action(const struct yamlf_field *field, const void *slot
 	buf_put_text(out, pool_idle_action_word(*(const enum pool_idle_action *)slot));
 }
 
+static void format_second_factor(const struct yamlf_field *field, const void *slot,
+				 struct buf *out)
+{
+	buf_put_text(out, pool_second_factor_word(*(const bool *)slot));
+}
+
 static void format_timeout(const struct yamlf_field *field, const void *slot, struct buf *out)
 {
 	static const struct {
@@ -133,6 +147,8 @@ static void format_policy(const struct yamlf_field *field, const void *slot, str
 
 #define NAME_PATTERN "^[a-z][a-z0-9-]{0,31}$"
 #define TIMEOUT_PATTERN "^(0|[0-9]{1,12}(ms|s|m|h|d))$"
+#define SECOND_FACTOR_WORDS                                                                        \
+	.parse = parse_second_factor, .format = format_second_factor, .words = "none|totp"
 #define ALLOW_WORDS .parse = parse_allow, .format = format_allow, .words = "allow|deny"
 #define TIMEOUT .parse = parse_timeout, .format = format_timeout, .pattern = TIMEOUT_PATTERN
 
@@ -253,6 +269,8 @@ const struct yamlf_field pool_fields[] = {
 	  .help = "what users may do with their own desktop" },
 	{ "standard_clients", YAMLF_WORD, AT(standard_clients), ALLOW_WORDS,
 	  .help = "allow or deny: clients other than Genkan's" },
+	{ "second_factor", YAMLF_WORD, AT(second_factor), SECOND_FACTOR_WORDS,
+	  .help = "none or totp: a code besides the password" },
 	{ "user_disk", YAMLF_MAP, .fields = user_disk_fields,
 	  .help = "a home of their own for users" },
 	{ "rollout", YAMLF_MAP, .fields = rollout_fields,

@@ -39,7 +39,7 @@
 	"cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, schedule, max_per_user, "  \
 	"on_logoff, disconnect_timeout_ms, self_restart, self_reset, standard_clients, "            \
 	"user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, rollout_canary, "           \
-	"rollout_window_ms, rollout_max_failures, deleted FROM pool "
+	"rollout_window_ms, rollout_max_failures, second_factor, deleted FROM pool "
 
 #define IMAGE_SELECT                                                                               \
 	"SELECT i.name, i.publication, i.sha256, i.size_bytes, i.published_at_ms, "                \
@@ -74,10 +74,10 @@
 	  "size_max, size_spare, cpus, memory_bytes, disk_bytes, policy, size_start, size_grow, "  \
 	  "schedule, max_per_user, on_logoff, disconnect_timeout_ms, self_restart, self_reset, "   \
 	  "standard_clients, user_disk_bytes, overlay_bytes, idle_timeout_ms, idle_action, "       \
-	  "rollout_canary, rollout_window_ms, rollout_max_failures, "                              \
+	  "rollout_canary, rollout_window_ms, rollout_max_failures, second_factor, "               \
 	  "deleted, changed_at_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "    \
-	  "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, 0, "    \
-	  "$29) "                                                                                  \
+	  "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, "  \
+	  "0, $30) "                                                                               \
 	  "ON CONFLICT (name) DO UPDATE SET title = excluded.title, image = excluded.image, "      \
 	  "channel = excluded.channel, publication = excluded.publication, "                       \
 	  "assignment = excluded.assignment, size_max = excluded.size_max, "                       \
@@ -94,6 +94,7 @@
 	  "rollout_canary = excluded.rollout_canary, "                                             \
 	  "rollout_window_ms = excluded.rollout_window_ms, "                                       \
 	  "rollout_max_failures = excluded.rollout_max_failures, "                                 \
+	  "second_factor = excluded.second_factor, "                                               \
 	  "deleted = 0, changed_at_ms = excluded.changed_at_ms")                                   \
 	X(POOL_MARK_DELETED, "UPDATE pool SET deleted = 1, changed_at_ms = $1 WHERE name = $2")    \
 	X(POOLS_PURGE, "DELETE FROM pool WHERE deleted = 1 "                                       \
@@ -438,14 +439,34 @@
 	  "OR log_off_stay <> logoffs + resets + incarnation + 1)")                                \
 	/* login sessions, throttle */                                                             \
 	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \
-	  "client_key_sha256, staff, created_at_ms, expires_at_ms) "                                \
-	  "VALUES ($1, $2, $3, $4, $5, $6, $7)")                             \
-	X(LOGIN_FIND, "SELECT l.person, l.client_address, l.client_key_sha256, l.staff, l.created_at_ms, l.expires_at_ms, "      \
+	  "client_key_sha256, staff, second_factor, created_at_ms, expires_at_ms) "                \
+	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")                                               \
+	X(LOGIN_FIND, "SELECT l.person, l.client_address, l.client_key_sha256, l.staff, "          \
+	  "l.second_factor, l.created_at_ms, l.expires_at_ms, "                                    \
 	  "u.key, u.name, u.display_name, u.account, u.uid FROM login_session l "                  \
 	  "JOIN person u ON u.key = l.person WHERE l.token_sha256 = $1 AND l.expires_at_ms > $2")  \
 	X(LOGIN_DROP, "DELETE FROM login_session WHERE token_sha256 = $1")                         \
 	X(LOGINS_DROP, "DELETE FROM login_session")                                                \
 	X(LOGINS_PURGE, "DELETE FROM login_session WHERE expires_at_ms <= $1")                     \
+	X(LOGINS_DROP_OF, "DELETE FROM login_session WHERE person = $1")                           \
+	/* second factors */                                                                       \
+	X(FACTOR_FIND, "SELECT key_id, sealed, last_step, wrong_count, enrolled_at_ms, "           \
+	  "used_at_ms, (SELECT COUNT(*) FROM recovery_code r WHERE r.person = f.person "           \
+	  "AND r.used_at_ms = 0) FROM second_factor f WHERE person = $1")                          \
+	X(FACTOR_PUT, "INSERT INTO second_factor (person, key_id, sealed, last_step, "             \
+	  "wrong_count, enrolled_at_ms, used_at_ms) VALUES ($1, $2, $3, $4, 0, $5, $6)")           \
+	X(FACTOR_RESEAL, "UPDATE second_factor SET key_id = $1, sealed = $2 WHERE person = $3")    \
+	X(FACTOR_USED, "UPDATE second_factor SET last_step = $1, wrong_count = 0, "                \
+	  "used_at_ms = $2 WHERE person = $3 AND last_step < $1")                                  \
+	X(FACTOR_RECOVERED, "UPDATE second_factor SET wrong_count = 0, used_at_ms = $1 "           \
+	  "WHERE person = $2")                                                                     \
+	X(FACTOR_WRONG, "UPDATE second_factor SET wrong_count = wrong_count + 1 "                  \
+	  "WHERE person = $1")                                                                     \
+	X(FACTOR_DROP, "DELETE FROM second_factor WHERE person = $1")                              \
+	X(RECOVERY_PUT, "INSERT INTO recovery_code (person, code_sha256, used_at_ms) "             \
+	  "VALUES ($1, $2, 0)")                                                                    \
+	X(RECOVERY_USE, "UPDATE recovery_code SET used_at_ms = $1 WHERE person = $2 "              \
+	  "AND code_sha256 = $3 AND used_at_ms = 0")                                               \
 	X(TOKENS_REVOKE, "UPDATE host_token SET used_at_ms = $1 WHERE used_at_ms = 0")             \
 	X(TOKENS_PURGE, "DELETE FROM host_token WHERE expires_at_ms < $1")                         \
 	X(THROTTLE_FIND, "SELECT failures, window_began_at_ms, blocked_until_ms FROM throttle "    \

@@ -774,6 +774,7 @@ struct store_login {
 	char user_key[STORE_KEY_SIZE];
 	char client_address[STORE_ADDRESS_SIZE];
 	bool staff;		/* of the admin side */
+	bool second_factor;	/* a code was given besides the password */
 	char client_key_sha256[STORE_SHA256_SIZE];	/* who may use it; "": whoever has the token */
 	int64_t created_at_ms, expires_at_ms;
 };
@@ -793,6 +794,41 @@ struct store_revoked {
 /* Ends every login session, unused ticket and unused join token at once. */
 int store_revoke_all(struct store *store, int64_t now_ms, struct store_revoked *out,
 		     struct error *err) MUST_CHECK;
+
+/* ----------------------------------------------------------------------------- second factors */
+
+#define STORE_SEALED_SIZE 193	/* hex of a sealed secret */
+#define STORE_KEY_ID_SIZE 17
+#define STORE_RECOVERY_MAX 16
+
+/* The secret is sealed by the caller with a key the store never sees. */
+struct store_factor {
+	char key_id[STORE_KEY_ID_SIZE];
+	char sealed[STORE_SEALED_SIZE];
+	int64_t last_step;	/* no code of this step or an older one is taken again */
+	int64_t wrong_count;	/* in a row */
+	int64_t enrolled_at_ms, used_at_ms;
+	int64_t recovery_left;
+};
+/* -ENOENT: has none. */
+int store_factor_find(struct store *store, const char *user_key, struct store_factor *out,
+		      struct error *err) MUST_CHECK;
+/* A new one with its recovery codes. -EEXIST: there is one already, and it stays. */
+int store_factor_enrol(struct store *store, const char *user_key, const struct store_factor *factor,
+		       const uint8_t recovery[][STORE_HASH_BYTES], size_t recovery_count,
+		       struct error *err) MUST_CHECK;
+int store_factor_reseal(struct store *store, const char *user_key, const char *key_id,
+			const char *sealed, struct error *err) MUST_CHECK;
+/* A right code of that step. -EALREADY: one of it or of a later one was used before. */
+int store_factor_used(struct store *store, const char *user_key, int64_t step, int64_t now_ms,
+		      struct error *err) MUST_CHECK;
+/* -EALREADY: not one of this user's, or used before. */
+int store_factor_recover(struct store *store, const char *user_key,
+			 const uint8_t code_sha256[STORE_HASH_BYTES], int64_t now_ms,
+			 struct error *err) MUST_CHECK;
+int store_factor_wrong(struct store *store, const char *user_key, struct error *err) MUST_CHECK;
+/* Forgets it, the recovery codes, and every login session of the user. -ENOENT: had none. */
+int store_factor_reset(struct store *store, const char *user_key, struct error *err) MUST_CHECK;
 
 /* Failed logins, per user name and per source address; kept across restarts. */
 struct store_throttle_rule {

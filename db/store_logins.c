@@ -21,6 +21,7 @@ int store_login_session_create(struct store *store, const struct store_login *lo
 	query_text(&q, login->client_address);
 	query_text(&q, login->client_key_sha256);
 	query_int(&q, login->staff);
+	query_int(&q, login->second_factor);
 	query_int(&q, login->created_at_ms);
 	query_int(&q, login->expires_at_ms);
 
@@ -46,6 +47,7 @@ int store_login_session_find(struct store *store, const uint8_t token_sha256[STO
 	get_text(&q, login.client_address, sizeof(login.client_address));
 	get_text(&q, login.client_key_sha256, sizeof(login.client_key_sha256));
 	login.staff = get_int(&q) != 0;
+	login.second_factor = get_int(&q) != 0;
 	login.created_at_ms = get_int(&q);
 	login.expires_at_ms = get_int(&q);
 	store_read_user(&q, &owner);

@@ -68,6 +68,7 @@ static void read_life(struct query *q, struct pool *out)
 	out->rollout_canary = get_int(q);
 	out->rollout_window_ms = get_int(q);
 	out->rollout_max_failures = get_int(q);
+	get_word(q, pool_second_factor_parse, &out->second_factor);
 }
 
 static int read_pool(struct query *q, struct pool *out, bool *deleted, struct error *err)
@@ -337,6 +338,7 @@ static int put_pool(struct store *store, const struct pool *p, int64_t now_ms, s
 		query_int(&q, p->rollout_canary);
 		query_int(&q, p->rollout_window_ms);
 		query_int(&q, p->rollout_max_failures);
+		query_text(&q, pool_second_factor_word(p->second_factor));
 		query_int(&q, now_ms);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;

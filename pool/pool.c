@@ -56,6 +56,21 @@ int pool_idle_action_parse(const char *word, enum pool_idle_action *out)
 	return -EINVAL;
 }
 
+const char *pool_second_factor_word(bool second_factor)
+{
+	return second_factor ? "totp" : "none";
+}
+
+int pool_second_factor_parse(const char *word, bool *out)
+{
+	bool totp = strcmp(word, "totp") == 0;
+
+	if (!totp && strcmp(word, "none") != 0)
+		return -EINVAL;
+	*out = totp;
+	return 0;
+}
+
 static const char *const on_logoff_words[] = {
 	[POOL_LOGOFF_REFRESH] = "refresh",
 	[POOL_LOGOFF_KEEP] = "keep",
@@ -296,6 +311,7 @@ static bool same_life(const struct pool *a, const struct pool *b)
 	       a->disconnect_timeout_ms == b->disconnect_timeout_ms &&
 	       a->self_restart == b->self_restart && a->self_reset == b->self_reset &&
 	       a->standard_clients == b->standard_clients &&
+	       a->second_factor == b->second_factor &&
 	       a->idle_timeout_ms == b->idle_timeout_ms && a->idle_action == b->idle_action &&
 	       a->user_disk_bytes == b->user_disk_bytes && a->overlay_bytes == b->overlay_bytes &&
 	       a->rollout_canary == b->rollout_canary &&

@@ -69,6 +69,7 @@ struct pool {
 	enum pool_idle_action idle_action;
 	bool self_restart, self_reset;	/* what a user may do with the own desktop */
 	bool standard_clients;	/* clients that are not ours, with a signed .rdp file */
+	bool second_factor;	/* its users give a code besides their password (TOTP) */
 	int64_t overlay_bytes;		/* a desktop whose overlay is larger pauses; 0: no limit */
 	int64_t user_disk_bytes;	/* quota of each user's own disk; 0: users have none */
 	int64_t rollout_canary;		/* percent that gets a new publication first; 0, 100: all */
@@ -85,6 +86,9 @@ const char *pool_on_logoff_word(enum pool_on_logoff on_logoff);
 int pool_on_logoff_parse(const char *word, enum pool_on_logoff *out);
 const char *pool_idle_action_word(enum pool_idle_action action);
 int pool_idle_action_parse(const char *word, enum pool_idle_action *out);
+/* "none", "totp" */
+const char *pool_second_factor_word(bool second_factor);
+int pool_second_factor_parse(const char *word, bool *out);
 /* What a pool has that does not say: refresh and eight hours when floating, else keep. */
 enum pool_on_logoff pool_on_logoff_default(enum pool_assignment assignment);
 #define POOL_DISCONNECT_DEFAULT_MS (INT64_C(8) * 3600000)

@@ -50,7 +50,7 @@ json_t *pool_to_json(const struct pool *pool)
 {
 	return json_pack(
 		"{s:s, s:s, s:{s:o, s:o}, s:o, s:s, s:{s:I, s:I, s:I, s:I}, s:o, s:I, s:s, s:I, "
-		"s:I, s:s, s:{s:s, s:s}, s:s, s:{s:I}, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
+		"s:I, s:s, s:{s:s, s:s}, s:s, s:s, s:{s:I}, s:{s:I, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
 		"pool", pool->name, "title", pool->title,
 		"entitled", "groups", names_to_json(pool->group_count, pool->groups),
 		"users", names_to_json(pool->user_count, pool->users),
@@ -63,7 +63,8 @@ json_t *pool_to_json(const struct pool *pool)
 		(json_int_t)pool->idle_timeout_ms, "idle_action",
 		pool_idle_action_word(pool->idle_action), "self_service", "restart",
 		allow_word(pool->self_restart), "reset", allow_word(pool->self_reset),
-		"standard_clients", allow_word(pool->standard_clients), "user_disk", "size_bytes",
+		"standard_clients", allow_word(pool->standard_clients), "second_factor",
+		pool_second_factor_word(pool->second_factor), "user_disk", "size_bytes",
 		(json_int_t)pool->user_disk_bytes,
 		"rollout", "canary", (json_int_t)pool->rollout_canary, "window_ms",
 		(json_int_t)pool->rollout_window_ms, "max_failures",
@@ -247,7 +248,7 @@ static int rollout_from_json(const json_t *object, struct pool *p, struct error 
 static int life_from_json(const json_t *object, struct pool *p, struct error *err)
 {
 	const char *usual = pool_on_logoff_word(pool_on_logoff_default(p->assignment));
-	char on_logoff[16], idle_action[16];
+	char on_logoff[16], idle_action[16], second_factor[8];
 
 	if (texts_from_json(object, "schedule", POOL_SCHEDULE_MAX, POOL_SCHEDULE_SIZE,
 			    p->schedule[0], &p->schedule_count, err) < 0 ||
@@ -258,8 +259,12 @@ static int life_from_json(const json_t *object, struct pool *p, struct error *er
 	    json_get_int_or(object, "idle_timeout_ms", 0, 0, POOL_TIMEOUT_MAX_MS, &p->idle_timeout_ms,
 			    err) < 0 ||
 	    json_get_text_or(object, "idle_action", "disconnect", idle_action, sizeof(idle_action),
+			     err) < 0 ||
+	    json_get_text_or(object, "second_factor", "none", second_factor, sizeof(second_factor),
 			     err) < 0)
 		return -EINVAL;
+	if (pool_second_factor_parse(second_factor, &p->second_factor) < 0)
+		return error_set(err, EINVAL, "second_factor: must be none or totp");
 	if (pool_idle_action_parse(idle_action, &p->idle_action) < 0)
 		return error_set(err, EINVAL, "idle_action: must be disconnect or logoff");
 	if (pool_on_logoff_parse(on_logoff, &p->on_logoff) < 0)
@@ -293,7 +298,8 @@ static int members_from_json(const json_t *object, struct pool *p, struct error 
 	static const char *const known[] = { "pool",   "title", "entitled", "image", "assignment",
 					     "size", "schedule", "max_per_user", "on_logoff",
 					     "disconnect_timeout_ms", "idle_timeout_ms", "idle_action",
-					     "self_service", "standard_clients", "user_disk",
+					     "self_service", "standard_clients", "second_factor",
+					     "user_disk",
 					     "rollout", "desktop", "policy", NULL };
 	const json_t *policy = json_object_get(object, "policy");
 	char assignment[16];

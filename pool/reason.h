@@ -16,6 +16,20 @@
 	X(REASON_ACCOUNT_EXPIRED, "account_expired", 403, "This account is no longer valid.")      \
 	X(REASON_PASSWORD_EXPIRED, "password_expired", 403, "The password must be changed first.") \
 	X(REASON_CLIENT_KEY, "client_key_missing", 403, "This client shows no key of its own.")    \
+	/* the code besides the password */                                                        \
+	X(REASON_SECOND_FACTOR_REQUIRED, "second_factor_required", 403,                            \
+	  "A code of the authenticator app is needed.")                                            \
+	X(REASON_SECOND_FACTOR_ENROLMENT, "second_factor_enrolment", 403,                          \
+	  "An authenticator app has to be set up first.")                                          \
+	X(REASON_SECOND_FACTOR_WRONG, "second_factor_wrong", 401, "The code is wrong.")            \
+	X(REASON_SECOND_FACTOR_USED, "second_factor_used", 401,                                    \
+	  "This code was used before; please wait for the next one.")                              \
+	X(REASON_SECOND_FACTOR_LOCKED, "second_factor_locked", 403,                                \
+	  "Too many wrong codes; the helpdesk has to reset the second factor.")                    \
+	X(REASON_SECOND_FACTOR_MISSING, "second_factor_missing", 403,                              \
+	  "Please log in again, with a code.")                                                     \
+	X(REASON_CHALLENGE_OVER, "challenge_over", 401,                                            \
+	  "This took too long; please log in again.")                                              \
 	X(REASON_PASSWORD_REJECTED, "password_rejected", 403,                                      \
 	  "The directory does not take the new password.")                                         \
 	X(REASON_NOT_ENTITLED, "not_entitled", 403, "No desktop is set up for this account.")      \

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "broker/factor/second_factor.h"
 #include "broker/session/connect.h"
 #include "broker/session/entitled.h"
 #include "common/base/text.h"
@@ -13,6 +14,7 @@
 struct explain_input {
 	struct directory_person person;
 	int64_t host_silent_ms;
+	bool factor_by_group;
 	char pool[POOL_NAME_SIZE];	/* only this one; "": all */
 };
 
@@ -81,10 +83,11 @@ static int explain_pool(struct store *store, const struct explain_input *input,
 			json_t *pools, struct error *err)
 {
 	enum reason why = entitlement ? entitlement->why : REASON_NOT_ENTITLED;
-	json_t *out = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:o}", "pool", pool->name, "title",
+	json_t *out = json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "pool", pool->name, "title",
 				pool->title, "entitled", entitlement != NULL, "code",
 				reason_word(why), "principal",
 				entitlement ? entitlement->principal : "", "image", pool->image,
+				"second_factor", pool_second_factor_word(pool->second_factor),
 				"policy", policy_to_json(&pool->policy));
 
 	struct store_push push;
@@ -104,6 +107,27 @@ static json_t *groups_json(const struct directory_person *person)
 	for (size_t i = 0; i < person->group_count; i++)
 		json_array_append_new(groups, json_string(person->groups[i].name));
 	return groups;
+}
+
+/* Whether a login will ask for a code, who says so, and whether there is one. */
+static int explain_factor(struct store *store, const struct explain_input *input,
+			  const struct entitled *entitled, json_t *out, struct error *err)
+{
+	struct store_factor factor = { 0 };
+	json_t *by = json_array();
+	int rc = store_factor_find(store, input->person.id, &factor, err);
+
+	if (input->factor_by_group)
+		json_array_append_new(by, json_string("group"));
+	for (size_t i = 0; i < entitled->count; i++)
+		if (entitled_pool(entitled, i)->second_factor)
+			json_array_append_new(by, json_sprintf("pool %s",
+							       entitled_pool(entitled, i)->name));
+	json_object_set_new(out, "second_factor",
+			    json_pack("{s:b, s:o, s:b, s:I}", "needed", json_array_size(by) > 0, "by",
+				      by, "enrolled", rc == 0, "wrong_in_a_row",
+				      (json_int_t)factor.wrong_count));
+	return rc == -ENOENT ? 0 : rc;
 }
 
 static int explain_run(struct store *store, struct admin_job *a, struct error *err)
@@ -126,7 +150,7 @@ static int explain_run(struct store *store, struct admin_job *a, struct error *e
 			      "display_name", person->display_name, "id", person->id, "groups",
 			      groups_json(person), "pools", pools, "code",
 			      reason_word(entitled.count ? REASON_OK : REASON_NOT_ENTITLED));
-	return rc;
+	return rc < 0 ? rc : explain_factor(store, input, &entitled, a->answer, err);
 }
 
 static void on_directory(void *arg, const struct directory_answer *answer)
@@ -149,6 +173,8 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 	struct explain_input *input = xnew(struct explain_input);
 	input->host_silent_ms = r->broker->config->host_silent_ms;
 	directory_person_copy(&answer->person, &input->person);
+	input->factor_by_group = second_factor_for_groups(
+		r->broker->config, answer->person.groups, answer->person.group_count);
 	if (str_copy(input->pool, sizeof(input->pool), r->argument) < 0)
 		input->pool[0] = '-';	/* no pool is called that */
 	admin_ask(r, explain_run, input, free_input);

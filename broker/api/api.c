@@ -36,6 +36,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/metrics", ACCESS_STAFF, counters_get, 0 },
 	{ "GET", "/v1/health", ACCESS_ANYBODY, health_get, 0 },
 	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin, 0 },
+	{ "POST", "/v1/login/second-factor", ACCESS_ANYBODY, login_second_factor, 0 },
 	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change, 0 },
 	{ "GET", "/v1/desktops", ACCESS_ANYBODY, reconnect_list, 0 },
 	{ "POST", "/v1/desktops/{id}/connect", ACCESS_ANYBODY, reconnect_connect, 0 },
@@ -47,6 +48,7 @@ static const struct route client_routes[] = {
 	{ "DELETE", "/v1/session", ACCESS_ANYBODY, reconnect_logout, 0 },
 
 	{ "POST", "/v1/admin/session", ACCESS_ANYBODY, staff_login, 0 },
+	{ "POST", "/v1/admin/session/second-factor", ACCESS_ANYBODY, staff_second_factor, 0 },
 	{ "GET", "/v1/admin/session", ACCESS_STAFF, staff_whoami, ANY_ROLE },
 	{ "DELETE", "/v1/admin/session", ACCESS_ANYBODY, staff_logout, 0 },
 	{ "GET", "/v1/admin/pools", ACCESS_STAFF, admin_pools_list, READERS },
@@ -85,6 +87,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/exceptions/{id}/approve", ACCESS_STAFF, admin_exception_approve, 0 },
 	{ "POST", "/v1/admin/exceptions/{id}/revoke", ACCESS_STAFF, admin_exception_revoke, 0 },
 	{ "GET", "/v1/admin/explain", ACCESS_STAFF, admin_explain, READERS },
+	{ "GET", "/v1/admin/second-factor", ACCESS_STAFF, admin_factor_show, ALL_POOLS },
+	{ "POST", "/v1/admin/second-factor/reset", ACCESS_STAFF, admin_factor_reset, ROLE_HELPDESK },
 	{ "POST", "/v1/admin/directory-test", ACCESS_STAFF, admin_directory_test, ROLE_HELPDESK },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_STAFF, admin_revoke_all, 0 },
 };

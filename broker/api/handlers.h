@@ -47,6 +47,8 @@ void admin_exception_request(struct request *r);
 void admin_exception_show(struct request *r);
 void admin_exception_approve(struct request *r);
 void admin_exception_revoke(struct request *r);
+void admin_factor_show(struct request *r);
+void admin_factor_reset(struct request *r);
 void admin_directory_test(struct request *r);
 
 #endif

@@ -149,6 +149,18 @@ void request_refuse(struct request *r, enum reason reason, int64_t retry_after_m
 	free(r);
 }
 
+void request_refuse_with(struct request *r, enum reason reason, json_t *extra)
+{
+	OWNED(json_decref) json_t *owned = extra;
+	struct http_exchange *x = request_exchange(r);
+	int status = reason_http_status(reason);
+
+	log_request(r, x ? status : 499, reason_word(reason));
+	if (x)
+		http_reply_problem_with(x, status, reason_word(reason), owned, reason_text(reason));
+	free(r);
+}
+
 void request_store_failed(struct request *r, int rc, const struct error *err)
 {
 	switch (rc) {

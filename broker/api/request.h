@@ -54,6 +54,8 @@ void request_reply_empty(struct request *r);
 /* By the table of reasons; detail NULL = the reason's sentence. retry_after_ms < 0: none. */
 void request_refuse(struct request *r, enum reason reason, int64_t retry_after_ms,
 		    const char *detail);
+/* The same with more members in the answer; `extra` is taken. */
+void request_refuse_with(struct request *r, enum reason reason, json_t *extra);
 /* The store could not answer: busy, not found or internal, and a line in the log. */
 void request_store_failed(struct request *r, int rc, const struct error *err);
 

@@ -38,7 +38,7 @@ static bool is_in(struct span group, const struct pool_group *groups, size_t cou
 	return false;
 }
 
-static bool any_in(const char *list, const struct pool_group *groups, size_t count)
+bool roles_any_group(const char *list, const struct pool_group *groups, size_t count)
 {
 	struct span group;
 
@@ -83,11 +83,11 @@ struct roles roles_of(const struct roles_config *config, const struct pool_group
 	const char *rest = config->pool_admin;
 	struct span part, group, pools;
 
-	if (any_in(config->admin, groups, count))
+	if (roles_any_group(config->admin, groups, count))
 		roles.set |= ROLE_ADMIN;
-	if (any_in(config->auditor, groups, count))
+	if (roles_any_group(config->auditor, groups, count))
 		roles.set |= ROLE_AUDITOR;
-	if (any_in(config->helpdesk, groups, count))
+	if (roles_any_group(config->helpdesk, groups, count))
 		roles.set |= ROLE_HELPDESK;
 	while (next_part(&rest, ";", &part)) {
 		if (!split_department(part, &group, &pools) || !is_in(group, groups, count))
@@ -116,19 +116,39 @@ bool roles_scope_has(const char *scope, const char *pool)
 	return false;
 }
 
+static const struct {
+	enum role role;
+	const char *word;
+} role_words[] = {
+	{ ROLE_ADMIN, "admin" },
+	{ ROLE_AUDITOR, "auditor" },
+	{ ROLE_HELPDESK, "helpdesk" },
+	{ ROLE_POOL_ADMIN, "pool-admin" },
+};
+
 void roles_words(unsigned set, struct buf *out)
 {
-	static const struct {
-		enum role role;
-		const char *word;
-	} words[] = {
-		{ ROLE_ADMIN, "admin" },
-		{ ROLE_AUDITOR, "auditor" },
-		{ ROLE_HELPDESK, "helpdesk" },
-		{ ROLE_POOL_ADMIN, "pool-admin" },
-	};
+	for (size_t i = 0; i < ARRAY_LEN(role_words); i++)
+		if (set & role_words[i].role)
+			buf_printf(out, "%s%s", out->len ? " " : "", role_words[i].word);
+}
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (set & words[i].role)
-			buf_printf(out, "%s%s", out->len ? " " : "", words[i].word);
+int roles_parse_words(const char *words, unsigned *out, struct error *err)
+{
+	unsigned set = 0;
+	struct span word;
+
+	while (next_part(&words, " ,;\t", &word)) {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(role_words) && !span_equal(word, span_text(role_words[i].word)))
+			i++;
+		if (i < ARRAY_LEN(role_words))
+			set |= role_words[i].role;
+		else if (word.len)
+			return error_set(err, EINVAL, "%.*s: no such role", (int)word.len,
+					 (const char *)word.ptr);
+	}
+	*out = set;
+	return 0;
 }

@@ -36,6 +36,10 @@ struct roles {
 int roles_check(const struct roles_config *config, struct error *err) MUST_CHECK;
 struct roles roles_of(const struct roles_config *config, const struct pool_group *groups,
 		      size_t count);
+/* Whether one of them is in the list of a setting. */
+bool roles_any_group(const char *list, const struct pool_group *groups, size_t count);
+/* "admin helpdesk" as a set; -EINVAL names the word that is no role. */
+int roles_parse_words(const char *words, unsigned *out, struct error *err) MUST_CHECK;
 bool roles_scope_has(const char *scope, const char *pool);
 /* "admin auditor", "" without any. */
 void roles_words(unsigned set, struct buf *out);

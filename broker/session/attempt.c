@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "broker/audit/audit.h"
+#include "broker/factor/claim.h"
 #include "broker/session/throttle.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
@@ -68,6 +69,12 @@ void attempt_refuse(struct attempt *a, enum reason reason, int64_t retry_after_m
 	attempt_end(a);
 }
 
+void attempt_refuse_with(struct attempt *a, enum reason reason, json_t *extra)
+{
+	request_refuse_with(a->r, reason, extra);
+	attempt_end(a);
+}
+
 void attempt_store_failed(struct attempt *a, int rc, const struct error *err)
 {
 	request_store_failed(a->r, rc, err);
@@ -125,6 +132,11 @@ int attempt_audit(struct store *store, const struct attempt *a, const char *who,
 
 /* ---------------------------------------------------------------------------------- a refusal */
 
+static bool counts(const struct attempt *a)
+{
+	return a->told == REASON_WRONG_CREDENTIALS || factor_is_wrong_code(a->told);
+}
+
 static int refusal_run(struct store *store, struct state_job *job, struct error *err)
 {
 	struct attempt *a = (struct attempt *)job;
@@ -132,7 +144,7 @@ static int refusal_run(struct store *store, struct state_job *job, struct error 
 	int rc = 0;
 
 	a->failed_at_ms = clock_wall_ms();
-	if (a->told == REASON_WRONG_CREDENTIALS)
+	if (counts(a))
 		rc = store_throttle_fail(store, &throttle, a->failed_at_ms, err);
 	return rc < 0 ? rc : attempt_audit(store, a, a->user, "", a->audited, err);
 }
@@ -154,7 +166,7 @@ static void refusal_done(struct state_job *job, int rc, const struct error *err)
 		return;
 	}
 	struct store_throttle who = attempt_throttle(a);
-	if (a->told == REASON_WRONG_CREDENTIALS)
+	if (counts(a))
 		throttle_failed(a->r->broker->throttle, &who, a->failed_at_ms);
 	leave_gates(a);	/* it has been counted: the next one may try */
 	a->delay = loop_timer_new(a->r->broker->loop, refuse_late, a);
@@ -217,11 +229,18 @@ static void ask_directory(struct attempt *a)
 {
 	struct directory *directory = a->r->broker->directory;
 
-	if (a->kind == ATTEMPT_CHANGE_PASSWORD)
+	switch (a->kind) {
+	case ATTEMPT_LOGIN:
+		directory_login(directory, a->user, &a->password, on_directory, a);
+		break;
+	case ATTEMPT_CHANGE_PASSWORD:
 		directory_change_password(directory, a->user, &a->password, &a->fresh,
 					  on_directory, a);
-	else
-		directory_login(directory, a->user, &a->password, on_directory, a);
+		break;
+	case ATTEMPT_SECOND_FACTOR:
+		directory_lookup(directory, a->id, on_directory, a);
+		break;
+	}
 }
 
 static void past_source_gate(void *arg)
@@ -275,6 +294,12 @@ static void read_client(const json_t *body, char *out, size_t size)
 		out[0] = '\0';
 }
 
+static void fold_user(struct attempt *a)
+{
+	for (size_t i = 0; a->user[i]; i++)
+		a->key[i] = (char)tolower((unsigned char)a->user[i]);
+}
+
 static int read_body(struct attempt *a, const json_t *body, struct error *err)
 {
 	int rc = json_get_text(body, "user", a->user, sizeof(a->user), err);
@@ -288,8 +313,7 @@ static int read_body(struct attempt *a, const json_t *body, struct error *err)
 	if (rc < 0)
 		return rc;
 	read_client(body, a->client, sizeof(a->client));
-	for (size_t i = 0; a->user[i]; i++)
-		a->key[i] = (char)tolower((unsigned char)a->user[i]);
+	fold_user(a);
 	return 0;
 }
 
@@ -310,6 +334,23 @@ struct attempt *attempt_new(struct request *r, enum attempt_kind kind, const cha
 		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
 		return NULL;
 	}
+	memcpy(r->who, a->user, sizeof(r->who));
+	return a;
+}
+
+struct attempt *attempt_of_person(struct request *r, const char *what, const char *user,
+				  const char *id, const json_t *body)
+{
+	struct attempt *a = xnew(struct attempt);
+
+	a->r = r;
+	a->gate = r->broker->gate;
+	a->kind = ATTEMPT_SECOND_FACTOR;
+	a->what = what;
+	memcpy(a->user, user, strlen(user) + 1);	/* from an attempt of the same sizes */
+	memcpy(a->id, id, strlen(id) + 1);
+	read_client(body, a->client, sizeof(a->client));
+	fold_user(a);
 	memcpy(r->who, a->user, sizeof(r->who));
 	return a;
 }

@@ -11,7 +11,7 @@
 #include "broker/api/request.h"
 #include "broker/session/gate.h"
 
-enum attempt_kind { ATTEMPT_LOGIN, ATTEMPT_CHANGE_PASSWORD };
+enum attempt_kind { ATTEMPT_LOGIN, ATTEMPT_CHANGE_PASSWORD, ATTEMPT_SECOND_FACTOR };
 
 struct attempt;
 /* The password was right (or has been changed). The answer is borrowed. The callee owns the attempt
@@ -27,6 +27,7 @@ struct attempt {
 	const char *what;	/* in the audit log */
 	struct gate_pass user_pass, source_pass;
 	char user[STORE_USER_SIZE], key[STORE_USER_SIZE];	/* typed, and folded */
+	char id[STORE_KEY_SIZE];	/* of the person: ATTEMPT_SECOND_FACTOR */
 	char client[128];
 	struct secret password, fresh;
 	int64_t failed_at_ms;
@@ -42,6 +43,10 @@ struct attempt {
 
 /* Reads user, password and, for a change, new_password from the body; NULL: refused already. */
 struct attempt *attempt_new(struct request *r, enum attempt_kind kind, const char *what) MUST_CHECK;
+/* Somebody whose password was right just now, with the code that was asked for: the directory is
+ * only asked whether they are still there. `user` as they typed it then. */
+struct attempt *attempt_of_person(struct request *r, const char *what, const char *user,
+				  const char *id, const json_t *body);
 void attempt_begin(struct attempt *a, attempt_fn *granted, attempt_drop_fn *drop, void *arg);
 
 /* The counters of wrong passwords that concern it. */
@@ -53,10 +58,12 @@ void attempt_forgiven(struct attempt *a);
 int attempt_audit(struct store *store, const struct attempt *a, const char *who,
 		  const char *subject, enum reason reason, struct error *err) MUST_CHECK;
 
-/* Ends. The first counts it as a wrong password when `told` is wrong_credentials, writes the audit
- * row and answers; the second only answers; the third is for after an answer. */
+/* Ends. The first counts it as a wrong password when `told` is wrong_credentials or a wrong code,
+ * writes the audit row and answers; the next two only answer, one with more members (taken); the
+ * last is for after an answer. */
 void attempt_fail(struct attempt *a, enum reason told, enum reason audited);
 void attempt_refuse(struct attempt *a, enum reason reason, int64_t retry_after_ms);
+void attempt_refuse_with(struct attempt *a, enum reason reason, json_t *extra);
 void attempt_end(struct attempt *a);
 /* The store could not: answers and ends. */
 void attempt_store_failed(struct attempt *a, int rc, const struct error *err);

@@ -126,15 +126,22 @@ static int read_pool(struct store *store, struct connect_outcome *out, struct er
 	return 0;
 }
 
-/* Before anything is taken or ordered. */
-static int refuse_standard(struct store *store, const struct connect_ask *ask, bool *refused,
-			   struct error *err)
+/* By the rules of the pool, before anything is taken or ordered. */
+static int refuse_early(struct store *store, const struct connect_ask *ask, enum reason *out,
+			struct error *err)
 {
-	OWNED(free) struct pool *pool = xnew(struct pool);
-	int rc = ask->standard ? store_pool_find(store, ask->pool, pool, err) : 0;
+	OWNED(store_pool_view_done) struct store_pool_view *view = NULL;
+	const struct pool *pool = NULL;
+	int rc = see_pool(store, ask->pool, &view, &pool, err);
 
-	*refused = ask->standard && !pool->standard_clients;
-	return rc == -ENOENT ? 0 : rc;
+	*out = REASON_OK;
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	if (ask->standard && !pool->standard_clients)
+		*out = REASON_STANDARD_CLIENTS_DENIED;
+	else if (pool->second_factor && !ask->second_factor)
+		*out = REASON_SECOND_FACTOR_MISSING;
+	return 0;
 }
 
 /* For the client's screen; what counts is what is in force when the ticket is redeemed. */
@@ -167,15 +174,10 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 {
 	int64_t now_ms = clock_wall_ms();
 	struct store_taken taken = { 0 };
-	bool refused;
-	int rc = refuse_standard(store, ask, &refused, err);
+	int rc = refuse_early(store, ask, &out->reason, err);
 
-	if (rc < 0)
+	if (rc < 0 || out->reason != REASON_OK)
 		return rc;
-	if (refused) {
-		out->reason = REASON_STANDARD_CLIENTS_DENIED;
-		return 0;
-	}
 	if ((rc = take(store, ask, now_ms, &taken, err)) < 0)
 		return rc;
 	out->reason = taken.reason;

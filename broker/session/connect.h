@@ -14,6 +14,7 @@ struct connect_ask {
 	struct store_user user;
 	char pool[POOL_NAME_SIZE];
 	bool replace_failed;
+	bool second_factor;	/* its login gave one; else pools that ask for it refuse */
 	bool standard;		/* for a standard client: refused unless the pool allows them */
 	bool only_own;		/* nothing new: the directory could not confirm the entitlement */
 	char client_address[64];

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "broker/session/attempt.h"
+#include "broker/factor/second_factor.h"
 #include "broker/session/connect.h"
 #include "broker/session/entitled.h"
 #include "broker/session/token.h"
@@ -21,6 +21,7 @@ struct login {
 	struct store_user stored;
 	int64_t began_assign_us;
 	struct token token;
+	struct factor_step factor;
 	bool entitled;
 	json_t *entries;
 	struct connect_outcome *connect;	/* with exactly one pool */
@@ -31,6 +32,7 @@ static void login_free(void *arg)
 	struct login *l = arg;
 
 	token_wipe(&l->token);
+	factor_step_wipe(&l->factor);
 	if (l->connect)
 		token_wipe(&l->connect->secret);
 	free(l->connect);
@@ -52,6 +54,7 @@ static int connect_only_pool(struct store *store, struct login *l, const struct 
 	struct connect_ask ask = {
 		.user = l->stored,
 		.replace_failed = true,
+		.second_factor = l->factor.claim.given,
 		.ticket_ms = config->ticket_ms,
 		.host_silent_ms = config->host_silent_ms,
 	};
@@ -68,6 +71,7 @@ static int create_session(struct store *store, struct login *l, struct error *er
 {
 	int64_t now_ms = clock_wall_ms();
 	struct store_login session = {
+		.second_factor = l->factor.claim.given,
 		.created_at_ms = now_ms,
 		.expires_at_ms = now_ms + l->r->broker->config->session_ms,
 	};
@@ -80,23 +84,40 @@ static int create_session(struct store *store, struct login *l, struct error *er
 	return rc < 0 ? rc : store_login_session_create(store, &session, err);
 }
 
+/* One of the pools is enough: the login opens them all. */
+static bool pool_asks(const struct entitled *entitled)
+{
+	for (size_t i = 0; i < entitled->count; i++)
+		if (entitled_pool(entitled, i)->second_factor)
+			return true;
+	return false;
+}
+
 static int grant_run(struct store *store, struct state_job *job, struct error *err)
 {
 	struct login *l = (struct login *)job;
 	OWNED(entitled_done) struct entitled entitled = { 0 };
-	int rc = attempt_forgive(store, l->attempt, err);
+	int rc = store_user_upsert(store, &l->stored, clock_wall_ms(), err);
 
-	if (rc == 0)
-		rc = store_user_upsert(store, &l->stored, clock_wall_ms(), err);
 	if (rc == 0)
 		rc = entitled_find(store, &l->person, &entitled, err);
 	if (rc < 0)
 		return rc;
 	l->entitled = entitled.count > 0;
-	if (!l->entitled)
-		return audit_login(store, l, REASON_NOT_ENTITLED, err);
-
-	if (entitled.count == 1)
+	if (!l->entitled) {
+		rc = attempt_forgive(store, l->attempt, err);
+		return rc < 0 ? rc : audit_login(store, l, REASON_NOT_ENTITLED, err);
+	}
+	l->factor.claim.needed |= pool_asks(&entitled);
+	rc = factor_step_run(store, &l->factor, l->stored.key, err);
+	if (rc < 0)
+		return rc;
+	if (l->factor.claim.reason != REASON_OK)
+		return factor_step_audits_itself(&l->factor)
+			       ? 0
+			       : audit_login(store, l, l->factor.claim.reason, err);
+	rc = attempt_forgive(store, l->attempt, err);
+	if (rc == 0 && entitled.count == 1)
 		rc = connect_only_pool(store, l, entitled_pool(&entitled, 0), err);
 	if (rc == 0)
 		rc = create_session(store, l, err);
@@ -131,6 +152,10 @@ static void grant_done(struct state_job *job, int rc, const struct error *err)
 		attempt_store_failed(l->attempt, rc, err);
 		return;
 	}
+	if (l->entitled && l->factor.claim.reason != REASON_OK) {
+		factor_step_refuse(l->attempt, &l->factor, false, &l->stored);
+		return;
+	}
 	attempt_forgiven(l->attempt);
 	if (!l->entitled) {
 		attempt_refuse(l->attempt, REASON_NOT_ENTITLED, -1);
@@ -142,6 +167,7 @@ static void grant_done(struct state_job *job, int rc, const struct error *err)
 				 "desktops", l->entries, "timing", timing_json(l->r));
 	if (can_connect(l->connect))
 		json_object_set_new(body, "connect", connect_json(l->connect));
+	factor_step_passed(l->r, &l->factor, body);
 	request_reply(l->r, 200, body);
 	attempt_end(l->attempt);
 }
@@ -156,23 +182,48 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 		attempt_fail(a, REASON_WRONG_CREDENTIALS, REASON_WRONG_CREDENTIALS);
 		return;
 	}
+	l->factor.claim.needed =
+		second_factor_for_groups(l->r->broker->config, answer->person.groups,
+					 answer->person.group_count);
 	l->began_assign_us = clock_monotonic_us();
 	if (state_submit(l->r->broker->state, &l->job, grant_run, grant_done) < 0)
 		attempt_refuse(a, REASON_BUSY, RETRY_MS);
 }
 
+static bool shows_its_key(struct request *r)
+{
+	if (!r->broker->config->require_client_key || *r->peer_key)
+		return true;
+	request_refuse(r, REASON_CLIENT_KEY, -1, NULL);
+	return false;
+}
+
+static void begin(struct attempt *a, struct login *l)
+{
+	l->attempt = a;
+	l->r = a->r;
+	attempt_begin(a, granted, login_free, l);
+}
+
 void login_begin(struct request *r)
 {
-	if (r->broker->config->require_client_key && !*r->peer_key) {
-		request_refuse(r, REASON_CLIENT_KEY, -1, NULL);
+	if (!shows_its_key(r))
 		return;
-	}
-
 	struct attempt *a = attempt_new(r, ATTEMPT_LOGIN, "login");
 	if (!a)
 		return;
 	struct login *l = xnew(struct login);
-	l->attempt = a;
-	l->r = r;
-	attempt_begin(a, granted, login_free, l);
+	factor_step_begin(r, &l->factor);
+	begin(a, l);
+}
+
+void login_second_factor(struct request *r)
+{
+	struct login *l = xnew(struct login);
+	struct attempt *a = factor_step_resume(r, false, "login", &l->factor);
+
+	if (a)
+		begin(a, l);
+	else
+		login_free(l);
 }

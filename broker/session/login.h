@@ -10,5 +10,7 @@
 #include "broker/api/request.h"
 
 void login_begin(struct request *r);
+/* POST /v1/login/second-factor: the code that a login was answered to need. */
+void login_second_factor(struct request *r);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "broker/audit/audit.h"
 #include "broker/conductor/conductor.h"
+#include "broker/factor/second_factor.h"
 #include "broker/session/bearer.h"
 #include "broker/session/connect.h"
 #include "broker/session/entitled.h"
@@ -317,7 +318,14 @@ static void connect_for(struct request *r, struct bearer *bearer, void *arg)
 	const struct broker_config *config = r->broker->config;
 
 	c->bearer = bearer;
+	if (bearer->confirmed && !bearer->login.second_factor &&
+	    second_factor_for_groups(config, bearer->person.groups, bearer->person.group_count)) {
+		request_refuse(r, REASON_SECOND_FACTOR_MISSING, -1, NULL);
+		connecting_free(c);
+		return;
+	}
 	c->ask.user = bearer->user;
+	c->ask.second_factor = bearer->login.second_factor;
 	c->ask.only_own = !bearer->confirmed;
 	c->ask.replace_failed = bearer->confirmed && !*c->seen;
 	c->ask.ticket_ms = config->ticket_ms;

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "broker/session/attempt.h"
+#include "broker/factor/second_factor.h"
 #include "broker/session/bearer.h"
 #include "broker/session/entitled.h"
 #include "broker/session/token.h"
@@ -21,6 +21,7 @@ struct staff {
 	struct store_user user;
 	struct roles roles;
 	struct token token;
+	struct factor_step factor;
 	int64_t expires_at_ms;
 };
 
@@ -29,6 +30,7 @@ static void staff_free(void *arg)
 	struct staff *s = arg;
 
 	token_wipe(&s->token);
+	factor_step_wipe(&s->factor);
 	free(s);
 }
 
@@ -37,6 +39,7 @@ static int create_session(struct store *store, struct staff *s, struct error *er
 	int64_t now_ms = clock_wall_ms();
 	struct store_login session = {
 		.staff = true,
+		.second_factor = s->factor.claim.given,
 		.created_at_ms = now_ms,
 		.expires_at_ms = now_ms + s->r->broker->config->staff_session_ms,
 	};
@@ -54,10 +57,18 @@ static int login_run(struct store *store, struct state_job *job, struct error *e
 {
 	struct staff *s = (struct staff *)job;
 	enum reason reason = s->roles.set ? REASON_OK : REASON_FORBIDDEN;
-	int rc = attempt_forgive(store, s->attempt, err);
+	int rc = store_user_upsert(store, &s->user, clock_wall_ms(), err);
 
 	if (rc == 0)
-		rc = store_user_upsert(store, &s->user, clock_wall_ms(), err);
+		rc = factor_step_run(store, &s->factor, s->user.key, err);
+	if (rc < 0)
+		return rc;
+	if (s->factor.claim.reason != REASON_OK)
+		return factor_step_audits_itself(&s->factor)
+			       ? 0
+			       : attempt_audit(store, s->attempt, s->user.name, "",
+					       s->factor.claim.reason, err);
+	rc = attempt_forgive(store, s->attempt, err);
 	if (rc == 0 && reason == REASON_OK)
 		rc = create_session(store, s, err);
 	return rc < 0 ? rc : attempt_audit(store, s->attempt, s->user.name, "", reason, err);
@@ -80,6 +91,10 @@ static void login_done(struct state_job *job, int rc, const struct error *err)
 		attempt_store_failed(s->attempt, rc, err);
 		return;
 	}
+	if (s->factor.claim.reason != REASON_OK) {
+		factor_step_refuse(s->attempt, &s->factor, true, &s->user);
+		return;
+	}
 	attempt_forgiven(s->attempt);
 	if (!s->roles.set) {
 		attempt_refuse(s->attempt, REASON_FORBIDDEN, -1);
@@ -89,8 +104,16 @@ static void login_done(struct state_job *job, int rc, const struct error *err)
 	json_object_set_new(body, "token", json_string(s->token.text));
 	json_object_set_new(body, "user", json_string(s->user.name));
 	json_object_set_new(body, "expires_at_ms", json_integer(s->expires_at_ms));
+	factor_step_passed(s->r, &s->factor, body);
 	request_reply(s->r, 200, body);
 	attempt_end(s->attempt);
+}
+
+static bool staff_needs_factor(const struct broker_config *config, const struct roles *roles,
+			       const struct directory_person *person)
+{
+	return second_factor_for_roles(config, roles->set) ||
+	       second_factor_for_groups(config, person->groups, person->group_count);
 }
 
 static void granted(struct attempt *a, const struct directory_answer *answer)
@@ -103,8 +126,17 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 	}
 	s->roles = roles_of(&s->r->broker->config->roles, answer->person.groups,
 			    answer->person.group_count);
+	s->factor.claim.needed = s->roles.set && staff_needs_factor(s->r->broker->config, &s->roles,
+								    &answer->person);
 	if (state_submit(s->r->broker->state, &s->job, login_run, login_done) < 0)
 		attempt_refuse(a, REASON_BUSY, RETRY_MS);
+}
+
+static void begin(struct attempt *a, struct staff *s)
+{
+	s->attempt = a;
+	s->r = a->r;
+	attempt_begin(a, granted, staff_free, s);
 }
 
 void staff_login(struct request *r)
@@ -114,9 +146,19 @@ void staff_login(struct request *r)
 	if (!a)
 		return;
 	struct staff *s = xnew(struct staff);
-	s->attempt = a;
-	s->r = r;
-	attempt_begin(a, granted, staff_free, s);
+	factor_step_begin(r, &s->factor);
+	begin(a, s);
+}
+
+void staff_second_factor(struct request *r)
+{
+	struct staff *s = xnew(struct staff);
+	struct attempt *a = factor_step_resume(r, true, "admin_login", &s->factor);
+
+	if (a)
+		begin(a, s);
+	else
+		staff_free(s);
 }
 
 /* ------------------------------------------------------------------------------- each request */
@@ -142,6 +184,11 @@ static void identified(struct request *r, struct bearer *taken, void *arg)
 	}
 	r->roles = roles_of(&r->broker->config->roles, bearer->person.groups,
 			    bearer->person.group_count);
+	if (!bearer->login.second_factor &&
+	    staff_needs_factor(r->broker->config, &r->roles, &bearer->person)) {
+		request_refuse(r, REASON_SECOND_FACTOR_MISSING, -1, NULL);
+		return;
+	}
 	i->fn(r, i->arg);
 }
 

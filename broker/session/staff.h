@@ -6,8 +6,9 @@
 
 #include "broker/api/request.h"
 
-/* POST, GET and DELETE /v1/admin/session */
+/* POST, GET and DELETE /v1/admin/session, and POST /v1/admin/session/second-factor. */
 void staff_login(struct request *r);
+void staff_second_factor(struct request *r);
 void staff_whoami(struct request *r);
 void staff_logout(struct request *r);
 

@@ -608,6 +608,21 @@ void http_reply_file(struct http_exchange *x, const char *type, const char *name
 	send_reply(x, 200, type, content);
 }
 
+static json_t *problem_json(int status, const char *code, const char *detail)
+{
+	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title",
+			 status_text(status), "status", status, "detail", detail, "code", code);
+}
+
+void http_reply_problem_with(struct http_exchange *x, int status, const char *code,
+			     const json_t *extra, const char *detail)
+{
+	OWNED(json_decref) json_t *body = problem_json(status, code, detail);
+
+	json_object_update(body, (json_t *)(uintptr_t)extra);
+	reply(x, status, "application/problem+json", body);
+}
+
 void http_reply_problem(struct http_exchange *x, int status, const char *code,
 			int64_t retry_after_ms, const char *detail_fmt, ...)
 {
@@ -619,9 +634,7 @@ void http_reply_problem(struct http_exchange *x, int status, const char *code,
 	va_end(args);
 	detail[utf8_prefix(span_text(detail), sizeof(detail))] = '\0';
 
-	OWNED(json_decref) json_t *body = json_pack("{s:s, s:s, s:i, s:s, s:s}", "type",
-						    "about:blank", "title", status_text(status),
-						    "status", status, "detail", detail, "code", code);
+	OWNED(json_decref) json_t *body = problem_json(status, code, detail);
 
 	if (retry_after_ms >= 0) {
 		char seconds[24];

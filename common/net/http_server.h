@@ -74,6 +74,9 @@ void http_reply_file(struct http_exchange *x, const char *type, const char *name
 /* RFC 9457. retry_after_ms < 0: none. */
 void http_reply_problem(struct http_exchange *x, int status, const char *code,
 			int64_t retry_after_ms, const char *detail_fmt, ...) PRINTF_LIKE(5, 6);
+/* The same with more members; `extra` is borrowed. */
+void http_reply_problem_with(struct http_exchange *x, int status, const char *code,
+			     const json_t *extra, const char *detail);
 
 /* ---- an answer that goes on ----
  * The head is sent, and the exchange stays, to be found by its id, until it is ended here or the

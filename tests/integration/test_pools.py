@@ -31,6 +31,7 @@ FULL = {
     'schedule': ['mon-fri 07:30-18:00 spare 3'], 'max_per_user': 2, 'on_logoff': 'delete',
     'disconnect_timeout': '90m', 'idle_timeout': '1h', 'idle_action': 'logoff',
     'self_service': {'restart': 'allow', 'reset': 'deny'}, 'standard_clients': 'allow',
+    'second_factor': 'totp',
     'user_disk': {'size': '3 GiB'}, 'rollout': {'canary': '25%', 'window': '2h', 'max_failures': 0},
     'desktop': {'cpus': 2, 'memory': '2 GiB', 'overlay': '4 GiB', 'disk': '20 GiB'},
     'policy': {'sound': 'allow', 'microphone': 'deny', 'camera': 'allow', 'clipboard': 'text-both',
@@ -103,7 +104,7 @@ def test_schema_takes_what_the_parser_takes(schema, tmp_path):
     ('assignment', 'both'), ('entitled.groups', 'sales'), ('entitled.groups', ['g'] * 0 + ['']),
     ('image.channel', 'beta'), ('image.publication', 0), ('on_logoff', 'burn'),
     ('disconnect_timeout', '8'), ('disconnect_timeout', 5), ('idle_action', 'kill'),
-    ('self_service.restart', 'yes'), ('standard_clients', 'maybe'), ('user_disk', {}),
+    ('self_service.restart', 'yes'), ('standard_clients', 'maybe'), ('second_factor', 'sms'), ('user_disk', {}),
     ('user_disk.size', '3'), ('rollout.canary', '25'), ('rollout.canary', '101%'),
     ('rollout.max_failures', 1001), ('policy.sound', 'on'), ('policy.clipboard', 'allow'),
     ('policy.removable_storage', 'allow'), ('policy.usb', 'allow'), ('policy', []), ('schedule', 3)])

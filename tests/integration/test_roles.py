@@ -80,6 +80,7 @@ EXPECTED = {
     'GET sessions': EVERY, 'POST sessions/{id}/end': {'helper', 'seller', 'boss'},
     'GET audit': {'watcher', 'boss'}, 'GET audit-export': {'watcher', 'boss'}, 'GET exceptions': {'watcher', 'boss'},
     'GET exceptions/{id}': {'watcher', 'boss'}, 'GET explain': EVERY,
+    'GET second-factor': {'helper', 'watcher', 'boss'}, 'POST second-factor/reset': {'helper', 'boss'},
     'POST directory-test': {'helper', 'boss'}, 'GET user-disks': {'helper', 'watcher', 'boss'},
 }   # what is not here is the admins' alone
 

@@ -75,7 +75,7 @@ static void a_pool_becomes_the_file_it_came_from(void **state)
 		"",
 		"schedule: [mon-fri 07:30-18:00 spare 3, \"sat 00:00-24:00 spare 0\"]\n"
 		"max_per_user: 2\non_logoff: delete\ndisconnect_timeout: 90m\nidle_timeout: 1d\n"
-		"idle_action: logoff\nself_service: {restart: allow}\nstandard_clients: allow\n"
+		"idle_action: logoff\nself_service: {restart: allow}\nstandard_clients: allow\nsecond_factor: totp\n"
 		"user_disk: {size: 3 GiB}\n"
 		"rollout: {canary: 25%, window: 2500ms, max_failures: 0}\n",
 		"on_logoff: keep\ndisconnect_timeout: 0\nuser_disk: {size: 65 MiB}\n",
@@ -168,7 +168,7 @@ static void several_mistakes_are_told_at_once(void **state)
 {
 	expect("title: 営業部\nentitled:\n", "titel: x\nentitled:\n",
 	       "f:2:1: titel: unknown key (known: pool, title, entitled, image, assignment, size, "
-	       "schedule, max_per_user, on_logoff, disconnect_timeout, idle_timeout, idle_action, self_service, standard_clients, user_disk, rollout, desktop, policy)\nf:1:1: title: is missing\n");
+	       "schedule, max_per_user, on_logoff, disconnect_timeout, idle_timeout, idle_action, self_service, standard_clients, second_factor, user_disk, rollout, desktop, policy)\nf:1:1: title: is missing\n");
 }
 
 static void dangerous_yaml_is_refused(void **state)
