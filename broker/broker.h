@@ -11,12 +11,14 @@
 
 struct certificates;
 struct conductor;
+struct events;
 struct image_room;
 struct login_gate;
 struct notices;
 struct second_factor;
 struct session_watch;
 struct throttle;
+struct timings;
 struct inspections;
 struct metrics;
 
@@ -26,10 +28,12 @@ struct broker {
 	struct directory *directory;
 	struct state_queue *state;
 	struct conductor *conductor;
+	struct events *events;
 	struct image_room *images;
 	struct session_watch *watch;
 	struct inspections *inspections;
 	struct metrics *metrics;
+	struct timings *timings;
 	struct notices *notices;
 	struct certificates *certificates;
 	struct login_gate *gate;

@@ -94,6 +94,10 @@ const struct config_key broker_keys[] = {
 	KEY("roles", "pool_admin", CONFIG_TEXT, roles.pool_admin, "", "groups and their pools"),
 	KEY("roles", "session", CONFIG_DURATION_MS, staff_session_ms, "8h", "life of their login"),
 
+	KEY("console", "enabled", CONFIG_BOOL, console, "yes", "the web console"),
+	KEY("console", "session", CONFIG_DURATION_MS, console_session_ms, "4h",
+	    "life of a login in a browser"),
+
 	KEY("hosts", "silent_after", CONFIG_DURATION_MS, host_silent_ms, "75s",
 	    "no report: the host is lost"),
 	KEY("hosts", "join_token", CONFIG_DURATION_MS, join_token_ms, "1h", "life of a join token"),
@@ -126,6 +130,8 @@ static int check_ranges(const struct broker_config *config, struct buf *problems
 		buf_printf(problems, "%s\n", err.text);
 	if (config->ticket_ms < 1000 || config->ticket_ms > 30000)
 		buf_put_text(problems, "login.ticket: must be 1s to 30s\n");
+	if (config->console_session_ms < 1000)
+		buf_put_text(problems, "console.session: must be at least 1s\n");
 	if (config->host_silent_ms < 1000)
 		buf_put_text(problems, "hosts.silent_after: must be at least 1s\n");
 	if (config->max_connections < 1 || config->max_per_source < 1 || config->max_queued < 1)

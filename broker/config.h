@@ -28,6 +28,8 @@ struct broker_config {
 
 	struct roles_config roles;
 	int64_t staff_session_ms;
+	bool console;
+	int64_t console_session_ms;
 	int64_t host_silent_ms, join_token_ms, host_certificate_days;
 };
 

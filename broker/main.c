@@ -8,10 +8,12 @@
 #include <sys/resource.h>
 
 #include "broker/api/api.h"
+#include "broker/api/timings.h"
 #include "broker/certificates.h"
 #include "broker/conductor/conductor.h"
 #include "broker/conductor/inspections.h"
 #include "broker/directory/ldap_link.h"
+#include "broker/events/events.h"
 #include "broker/factor/second_factor.h"
 #include "broker/images/image_room.h"
 #include "broker/session/attempt.h"
@@ -142,6 +144,7 @@ static int rotate_factor_key(const struct broker_config *config)
 static void broker_close(struct broker *broker)
 {
 	certificates_free(STEAL(broker->certificates));
+	events_free(STEAL(broker->events));
 	http_server_free(STEAL(broker->clients));
 	http_server_free(STEAL(broker->agents));
 	image_room_free(STEAL(broker->images));
@@ -151,6 +154,7 @@ static void broker_close(struct broker *broker)
 	session_watch_free(broker->watch);
 	inspections_free(broker->inspections);
 	metrics_free(STEAL(broker->metrics));
+	timings_free(STEAL(broker->timings));
 	notices_free(broker->notices);
 	login_gate_free(broker->gate);
 	throttle_free(broker->throttle);
@@ -165,6 +169,14 @@ static void on_change(void *arg, bool moved)
 	struct broker *broker = arg;
 
 	conductor_changed(broker->conductor, moved);
+}
+
+static void on_touched(void *arg, const struct store_touch_list *touched)
+{
+	struct broker *broker = arg;
+
+	if (broker->events)
+		events_touched(broker->events, touched);
 }
 
 static int open_rooms(struct broker *broker, struct error *err)
@@ -188,6 +200,7 @@ static int open_rooms(struct broker *broker, struct error *err)
 		.max_queued = (unsigned)config->max_queued,
 		.host_silent_ms = config->host_silent_ms,
 		.on_change = on_change,
+		.on_touched = on_touched,
 		.arg = broker,
 	};
 	rc = state_queue_new(broker->loop, &state, &broker->state, err);
@@ -276,10 +289,12 @@ static int serve(const struct broker_config *config, struct flags *flags)
 
 	broker.gate = login_gate_new(config);
 	broker.conductor = conductor_new(&broker);
+	broker.events = events_new(&broker);
 	broker.images = image_room_new(&broker);
 	broker.watch = session_watch_new(&broker);
 	broker.inspections = inspections_new(&broker);
 	broker.metrics = metrics_new();
+	broker.timings = timings_new();
 	broker.notices = notices_new(&broker);
 	rc = open_doors(&broker, &err);
 	if (rc < 0)

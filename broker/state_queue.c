@@ -2,6 +2,7 @@
 #include "broker/state_queue.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "common/sys/clock.h"
 #include "common/sys/fault.h"
@@ -13,7 +14,8 @@
 struct group {
 	struct state_queue *queue;
 	struct list jobs;
-	bool touched, moved;
+	bool touched, moved, failed;
+	struct store_touch_list written;
 };
 
 struct state_queue {
@@ -23,6 +25,7 @@ struct state_queue {
 	struct work *work;
 	struct list waiting;
 	unsigned waiting_count;
+	atomic_bool listening;		/* somebody wants to know what was written to */
 	bool busy;			/* a group is with the store */
 	bool closing;
 };
@@ -41,8 +44,10 @@ static int open_store(struct state_queue *queue, struct error *err)
 {
 	int rc = store_open(queue->config.path, &queue->store, err);
 
-	if (rc == 0)
+	if (rc == 0) {
 		store_on_push(queue->store, tell_push);
+		store_watch(queue->store);
+	}
 	return rc;
 }
 
@@ -73,6 +78,7 @@ static void fail_group(struct group *group, int rc, const struct error *err)
 		job->err = *err;
 	}
 	group->touched = false;
+	group->failed = true;
 }
 
 /* Whether anything was changed. */
@@ -118,6 +124,11 @@ static int run_group(struct group *group, struct error *err)
 	}
 	if (group->touched)
 		group->moved |= replenish(queue);
+	/* A hint that is lost is no reason to lose the group. */
+	if (!atomic_load(&queue->listening))
+		store_watch(queue->store);
+	else if (store_touched(queue->store, &group->written, err) < 0)
+		log_warn("touched_lost", kv_error(err));
 	FAULT_POINT("commit_begin");
 	rc = store_commit(queue->store, err);
 	FAULT_POINT("commit_done");
@@ -163,6 +174,10 @@ static void group_done(void *arg, int status)
 	}
 	if (group->touched && !queue->closing)
 		queue->config.on_change(queue->config.arg, group->moved);
+	if (group->written.count && status == 0 && !group->failed && !queue->closing &&
+	    queue->config.on_touched)
+		queue->config.on_touched(queue->config.arg, &group->written);
+	store_touch_list_done(&group->written);
 	free(group);
 	start_group(queue);
 }
@@ -185,6 +200,11 @@ static void start_group(struct state_queue *queue)
 	queue->busy = true;
 	if (work_submit(queue->work, 0, group_run, group_done, group) < 0)
 		abort();	/* one group at a time: there is always room */
+}
+
+void state_listen(struct state_queue *queue, bool on)
+{
+	atomic_store(&queue->listening, on);
 }
 
 void state_submit_always(struct state_queue *queue, struct state_job *job, state_run_fn *run,

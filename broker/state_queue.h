@@ -38,6 +38,8 @@ struct state_queue_config {
 	unsigned max_queued;
 	int64_t host_silent_ms;
 	void (*on_change)(void *arg, bool moved);	/* moved: spares came, went or were given */
+	/* What a group wrote to, once it is durable; only while somebody listens. May be NULL. */
+	void (*on_touched)(void *arg, const struct store_touch_list *touched);
 	void *arg;
 };
 
@@ -50,6 +52,8 @@ DEFINE_OWNED(state_queue_free, struct state_queue);
 /* -EAGAIN when too much waits already: nothing was taken and `done` will not come. */
 int state_submit(struct state_queue *queue, struct state_job *job, state_run_fn *run,
 		 state_done_fn *done) MUST_CHECK;
+/* Whether on_touched is wanted. */
+void state_listen(struct state_queue *queue, bool on);
 /* For work of the broker itself, which may not be turned away. */
 void state_submit_always(struct state_queue *queue, struct state_job *job, state_run_fn *run,
 			 state_done_fn *done);

@@ -216,6 +216,8 @@
 	  "ORDER BY i.name, i.publication")                                                        \
 	/* hosts */                                                                                \
 	X(HOSTS, HOST_SELECT "ORDER BY h.name")                                                    \
+	X(HOSTS_PAGE, HOST_SELECT "WHERE h.name > $1 AND ($2 = '' OR h.state = $2) "               \
+	  "AND ($3 = '' OR h.name LIKE $3 ESCAPE '!') ORDER BY h.name LIMIT $4")                   \
 	/* without the count: it is asked for at every login */                                    \
 	X(HOST_FIND, "SELECT name, state, accel, cpus, memory_bytes, memory_free_bytes, "           \
 	  "relay_host, relay_port, relay_certificate_sha256, seq, generation, last_seen_ms, -1, "   \
@@ -275,6 +277,10 @@
 	  "FROM desktop WHERE pool = $1")                                                          \
 	/* desktops */                                                                             \
 	X(DESKTOPS, DESKTOP_SELECT "ORDER BY d.pool, d.name")                                      \
+	X(DESKTOPS_PAGE, DESKTOP_SELECT "WHERE d.name > $1 AND ($2 = '' OR d.pool = $2) "          \
+	  "AND ($3 = '' OR d.host = $3) AND ($4 = '' OR d.state = $4) "                            \
+	  "AND ($5 = '' OR d.name LIKE $5 ESCAPE '!' OR u.name LIKE $5 ESCAPE '!' OR d.id = $6) "  \
+	  "ORDER BY d.name LIMIT $7")                                                              \
 	X(DESKTOP_FIND, DESKTOP_SELECT "WHERE d.id = $1")                                          \
 	X(DESKTOPS_OF_HOST, DESKTOP_SELECT "WHERE d.host = $1 ORDER BY d.name")                    \
 	X(DESKTOPS_OF_PERSON, DESKTOP_SELECT "WHERE a.person = $1 ORDER BY d.pool")                \
@@ -384,6 +390,10 @@
 	  "FROM rdp_session s JOIN pool p ON p.name = s.pool WHERE s.id = $1 AND s.host = $2 "     \
 	  "AND s.ended_at_ms = 0")                                                                 \
 	X(SESSION_FIND, SESSION_SELECT "WHERE id = $1")                                            \
+	X(SESSIONS_PAGE, SESSION_SELECT "WHERE ($1 = 1 OR ended_at_ms = 0) AND ($2 = 0 "           \
+	  "OR began_at_ms < $2 OR (began_at_ms = $2 AND id > $3)) AND ($4 = '' OR pool = $4) "     \
+	  "AND ($5 = '' OR user_name LIKE $5 ESCAPE '!' OR desktop_name LIKE $5 ESCAPE '!') "      \
+	  "ORDER BY began_at_ms DESC, id LIMIT $6")                                                \
 	X(SESSIONS_OPEN, SESSION_SELECT "WHERE ended_at_ms = 0 "                                   \
 	  "ORDER BY began_at_ms DESC, id LIMIT $1")                                                \
 	X(SESSIONS_ALL, SESSION_SELECT "ORDER BY began_at_ms DESC, id LIMIT $1")                   \
@@ -488,11 +498,34 @@
 	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")                                 \
 	X(AUDIT_ROWS, "SELECT id, at_ms, who, source, what, code, denied, subject, details "       \
 	  "FROM audit WHERE denied >= $1 AND at_ms >= $2 AND ($3 = '' OR who = $3) "               \
-	  "AND ($4 = '' OR what = $4) AND details LIKE $5 ORDER BY id DESC LIMIT $6")              \
+	  "AND ($4 = '' OR what = $4) AND details LIKE $5 AND ($6 = 0 OR id < $6) "                \
+	  "ORDER BY id DESC LIMIT $7")                                                             \
 	X(AUDIT_AFTER, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \
 	  "previous_sha256, sha256 FROM audit WHERE id > $1 ORDER BY id LIMIT $2")                 \
 	X(AUDIT_CHAIN, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \
 	  "previous_sha256, sha256 FROM audit ORDER BY id")                                        \
+	/* numbers for the first look */                                                           \
+	X(OVERVIEW_HOSTS, "SELECT state, COUNT(*), SUM(cpus), SUM(memory_bytes), "                 \
+	  "SUM(memory_free_bytes) FROM host GROUP BY state ORDER BY state")                        \
+	X(OVERVIEW_DESKTOPS, "SELECT pool, state, COUNT(*) FROM desktop GROUP BY pool, state "     \
+	  "ORDER BY pool, state")                                                                  \
+	X(OVERVIEW_SESSIONS, "SELECT pool, '', COUNT(*) FROM rdp_session "                         \
+	  "WHERE ended_at_ms = 0 GROUP BY pool ORDER BY pool")                                     \
+	X(OVERVIEW_DENIED, "SELECT COUNT(*) FROM audit WHERE denied = 1 AND at_ms >= $1")          \
+	/* what was written to: id, pool, person of a row */                                       \
+	X(TOUCHED_DESKTOP, "SELECT d.id, d.pool, COALESCE(a.person, '') FROM desktop d "           \
+	  "LEFT JOIN assignment a ON a.desktop = d.id WHERE d.rowid = $1")                         \
+	X(TOUCHED_ASSIGNMENT, "SELECT desktop, pool, person FROM assignment WHERE rowid = $1")     \
+	X(TOUCHED_POOL, "SELECT name, name, '' FROM pool WHERE rowid = $1")                        \
+	X(TOUCHED_WAITER, "SELECT pool, pool, person FROM waiter WHERE rowid = $1")                \
+	X(TOUCHED_ROLLOUT, "SELECT pool, pool, '' FROM rollout WHERE rowid = $1")                  \
+	X(TOUCHED_IMAGE, "SELECT name, '', '' FROM image WHERE rowid = $1")                        \
+	X(TOUCHED_CHANNEL, "SELECT name, '', '' FROM image_channel WHERE rowid = $1")              \
+	X(TOUCHED_HOST, "SELECT name, '', '' FROM host WHERE rowid = $1")                          \
+	X(TOUCHED_SESSION, "SELECT id, pool, '' FROM rdp_session WHERE rowid = $1")                \
+	X(TOUCHED_AUDIT, "SELECT CAST(id AS TEXT), '', '' FROM audit WHERE rowid = $1 "            \
+	  "AND denied = 1")                                                                        \
+	X(TOUCHED_EXCEPTION, "SELECT id, pool, '' FROM exception WHERE rowid = $1")                \
 	/* invariants: each names what breaks it, one row per problem */                           \
 	X(BROKEN_ASSIGNMENT, "SELECT 'desktop ' || d.id || ' is leaving but has an owner' "        \
 	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.want = 'absent'")          \

@@ -56,6 +56,62 @@ int store_begin(struct store *store, struct error *err) MUST_CHECK;
 int store_commit(struct store *store, struct error *err) MUST_CHECK;
 void store_rollback(struct store *store);
 
+/* What was written to, for those who look on. A hint: it says which row is to be looked at again, never
+ * what is in it, and a row that is gone has no id any more. */
+enum store_kind {
+	STORE_KIND_POOL,	/* or its line, or its push */
+	STORE_KIND_DESKTOP,
+	STORE_KIND_HOST,
+	STORE_KIND_SESSION,
+	STORE_KIND_DENIED,	/* a row of the audit log that says no */
+	STORE_KIND_IMAGE,
+	STORE_KIND_EXCEPTION,
+	STORE_KINDS
+};
+const char *store_kind_word(enum store_kind kind);
+
+struct store_touch {
+	enum store_kind kind;
+	char id[STORE_NAME_SIZE];	/* "": some, or gone */
+	char pool[POOL_NAME_SIZE];	/* "" when it has none */
+	char person[STORE_KEY_SIZE];	/* whose desktop it is; "" nobody's, or not known */
+};
+struct store_touch_list {
+	struct store_touch *items;
+	size_t count;
+};
+void store_touch_list_done(struct store_touch_list *list);
+DEFINE_OWNED_VALUE(store_touch_list_done, struct store_touch_list);
+/* From now on writes of this handle are noted, up to a bound. */
+void store_watch(struct store *store);
+/* Those since the last call, which forgets them. Inside a group, so that ids are found. */
+int store_touched(struct store *store, struct store_touch_list *out, struct error *err) MUST_CHECK;
+
+/* Numbers for the first look at a site. */
+struct store_tally {		/* desktops by pool and state, running sessions by pool (state "") */
+	char pool[POOL_NAME_SIZE], state[16];
+	int64_t count;
+};
+struct store_host_tally {
+	char state[16];
+	int64_t count, cpus, memory_bytes, memory_free_bytes;
+};
+struct store_overview {
+	struct {
+		struct store_tally *items;
+		size_t count;
+	} desktops, sessions;
+	struct {
+		struct store_host_tally *items;
+		size_t count;
+	} hosts;
+	int64_t denied;		/* refusals since the time asked for */
+};
+void store_overview_done(struct store_overview *overview);
+DEFINE_OWNED_VALUE(store_overview_done, struct store_overview);
+int store_overview(struct store *store, int64_t since_ms, struct store_overview *out,
+		   struct error *err) MUST_CHECK;
+
 /* SQLite's own check, foreign keys, our invariants (one owner, one host) and the audit chain. One
  * line per problem; 0 when there is none, -EBADMSG otherwise. Slow: reads everything. */
 int store_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
@@ -305,6 +361,9 @@ int store_host_join(struct store *store, const char *host,
 		    enum reason *reason, struct error *err) MUST_CHECK;
 int store_host_find(struct store *store, const char *name, struct store_host *out,
 		    struct error *err) MUST_CHECK;
+/* By name, behind `after`; `state` and `text`, NULL or "": any. */
+int store_hosts_page(struct store *store, const char *after, const char *state, const char *text,
+		     size_t limit, struct store_host_list *out, struct error *err) MUST_CHECK;
 int store_hosts(struct store *store, struct store_host_list *out, struct error *err) MUST_CHECK;
 int store_host_set_state(struct store *store, const char *name, enum store_host_state state,
 			 struct error *err) MUST_CHECK;
@@ -383,6 +442,14 @@ struct store_desktop_list {
 void store_desktop_list_done(struct store_desktop_list *list);
 DEFINE_OWNED_VALUE(store_desktop_list_done, struct store_desktop_list);
 
+struct store_desktop_query {	/* zeroed: all, by name; a limit must be given */
+	const char *after;		/* continue behind this name */
+	const char *pool, *host, *state;	/* NULL or "": any */
+	const char *text;		/* in its name or its user's, or its id */
+	size_t limit;
+};
+int store_desktops_page(struct store *store, const struct store_desktop_query *wanted,
+			struct store_desktop_list *out, struct error *err) MUST_CHECK;
 int store_desktops(struct store *store, struct store_desktop_list *out,
 		   struct error *err) MUST_CHECK;
 int store_desktop_find(struct store *store, const char *id, struct store_desktop *out,
@@ -702,6 +769,15 @@ enum store_session_verdict {
 /* What the relay of `host` is to do with a session it carries. */
 int store_session_verdict(struct store *store, const char *session, const char *host,
 			  enum store_session_verdict *out, struct error *err) MUST_CHECK;
+struct store_session_query {	/* zeroed: those that run, from the newest; a limit must be given */
+	bool all;
+	int64_t before_ms;		/* continue behind the session with this beginning and id */
+	const char *after_id;
+	const char *pool, *text;	/* NULL or "": any; the text is in the user's or desktop's name */
+	size_t limit;
+};
+int store_sessions_page(struct store *store, const struct store_session_query *wanted,
+			struct store_session_list *out, struct error *err) MUST_CHECK;
 /* Those that have not ended, or the newest `limit` of all. */
 int store_sessions(struct store *store, bool all, size_t limit, struct store_session_list *out,
 		   struct error *err) MUST_CHECK;
@@ -900,6 +976,7 @@ struct store_audit_query {	/* zeroed: all rows; a limit must be given */
 	bool denied_only;
 	int64_t since_ms;
 	const char *who, *what, *pool;	/* NULL or "": any */
+	int64_t before;			/* rows older than that one; 0: from the newest */
 	size_t limit;
 };
 int store_audit_search(struct store *store, const struct store_audit_query *wanted,

@@ -135,6 +135,7 @@ int store_audit_search(struct store *store, const struct store_audit_query *want
 	query_text(&q, wanted->who);
 	query_text(&q, wanted->what);
 	query_text(&q, details);
+	query_int(&q, wanted->before);
 	query_int(&q, (int64_t)wanted->limit);
 	while ((rc = query_row(&q, err)) > 0) {
 		read_row(&q, STORE_APPEND(&list));

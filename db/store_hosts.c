@@ -35,7 +35,7 @@ void store_host_list_done(struct store_host_list *list)
 	*list = (struct store_host_list){ 0 };
 }
 
-static int read_host(struct query *q, struct store_host *out, struct error *err)
+int store_read_host(struct query *q, struct store_host *out, struct error *err)
 {
 	get_text(q, out->name, sizeof(out->name));
 	get_word(q, parse_state, &out->state);
@@ -68,7 +68,7 @@ int store_host_find(struct store *store, const char *name, struct store_host *ou
 	query_text(&q, name);
 	if ((rc = query_row(&q, err)) <= 0)
 		return rc < 0 ? rc : error_set(err, ENOENT, "host %s: never joined", name);
-	if ((rc = read_host(&q, &host, err)) == 0)
+	if ((rc = store_read_host(&q, &host, err)) == 0)
 		*out = host;
 	return rc;
 }
@@ -80,7 +80,7 @@ int store_hosts(struct store *store, struct store_host_list *out, struct error *
 	int rc;
 
 	while ((rc = query_row(&q, err)) > 0)
-		if (read_host(&q, STORE_APPEND(&list), err) < 0)
+		if (store_read_host(&q, STORE_APPEND(&list), err) < 0)
 			return -EBADMSG;
 	if (rc < 0)
 		return rc;

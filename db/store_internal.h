@@ -82,6 +82,20 @@ struct store_memory {
 struct store_memory *store_memory(struct store *store);
 bool store_in_group(const struct store *store);
 
+/* Rows written since they were forgotten: told by the engine, looked up by store_touched.c. Noted once
+ * each, while they are few; of a table with too many only that there were some. */
+struct store_touched {
+	bool on;
+	size_t count;
+	struct {
+		uint8_t table;		/* index in store_touched_tables */
+		int64_t row;
+	} rows[128];
+	bool many[16];
+};
+struct store_touched *store_touched_of(struct store *store);
+void store_touched_note(struct store_touched *touched, const char *table, int64_t row);
+
 /* SQLite's check of the file and of foreign keys: a line each. Count of problems. */
 int store_engine_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
 
@@ -96,6 +110,10 @@ void store_new_id(char out[STORE_ID_SIZE]);
 
 /* Shared between subjects. */
 void store_read_user(struct query *q, struct store_user *out);
+int store_read_host(struct query *q, struct store_host *out, struct error *err) MUST_CHECK;
+/* All rows of a query. */
+int store_read_sessions(struct query *q, struct store_session_list *out,
+			struct error *err) MUST_CHECK;
 int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want_generation,
 		       struct error *err) MUST_CHECK;
 int store_bump_host(struct store *store, const char *host, int64_t *generation,

@@ -43,7 +43,7 @@ int store_session_find(struct store *store, const char *session, struct store_se
 	return rc;
 }
 
-static int read_sessions(struct query *q, struct store_session_list *out, struct error *err)
+int store_read_sessions(struct query *q, struct store_session_list *out, struct error *err)
 {
 	OWNED(store_session_list_done) struct store_session_list list = { 0 };
 	int rc;
@@ -64,7 +64,7 @@ int store_sessions(struct store *store, bool all, size_t limit, struct store_ses
 	OWNED(query_done) struct query q = query(store, all ? ST_SESSIONS_ALL : ST_SESSIONS_OPEN);
 
 	query_int(&q, (int64_t)limit);
-	return read_sessions(&q, out, err);
+	return store_read_sessions(&q, out, err);
 }
 
 int store_sessions_of_exception(struct store *store, const char *exception,
@@ -73,7 +73,7 @@ int store_sessions_of_exception(struct store *store, const char *exception,
 	OWNED(query_done) struct query q = query(store, ST_SESSIONS_OF_EXCEPTION);
 
 	query_text(&q, exception);
-	return read_sessions(&q, out, err);
+	return store_read_sessions(&q, out, err);
 }
 
 static int set_user_state(struct store *store, const char *desktop, enum desktop_use use,

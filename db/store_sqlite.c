@@ -30,6 +30,7 @@ struct store {
 	char *path;
 	bool in_group;
 	struct store_memory memory;
+	struct store_touched touched;
 	uint32_t data_version;		/* of what `memory` was read from */
 	sqlite3_stmt *controls[CONTROLS];
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -39,6 +40,20 @@ struct store {
 struct store_memory *store_memory(struct store *store)
 {
 	return &store->memory;
+}
+
+struct store_touched *store_touched_of(struct store *store)
+{
+	return &store->touched;
+}
+
+static void on_write(void *arg, int operation, const char *database, const char *table,
+		     sqlite3_int64 row)
+{
+	struct store_touched *touched = arg;
+
+	if (touched->on)
+		store_touched_note(touched, table, row);
 }
 
 bool store_in_group(const struct store *store)
@@ -336,6 +351,7 @@ int store_open(const char *path, struct store **out, struct error *err)
 	    (rc = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", err)) < 0 ||
 	    (rc = migrate(store, err)) < 0 || (rc = prepare_all(store, err)) < 0)
 		return rc;
+	sqlite3_update_hook(store->db, on_write, &store->touched);
 	*out = STEAL(store);
 	return 0;
 }

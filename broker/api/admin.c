@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/events/events.h"
 #include "broker/session/notices.h"
 #include "broker/session/session_watch.h"
 #include "common/base/text.h"
@@ -28,8 +29,14 @@ static void admin_done(struct state_job *job, int rc, const struct error *err)
 
 	if (rc == 0 && a->ended_sessions)
 		session_watch_changed(a->r->broker->watch, NULL);
+	if (rc == 0 && a->ended_logins)
+		events_end_all(a->r->broker->events);
 	if (rc == 0 && a->notice)
 		notices_deliver(a->r->broker->notices, a->notice);
+	struct http_exchange *x = request_exchange(a->r);
+
+	if (rc == 0 && *a->etag && x)
+		http_reply_header(x, "ETag", a->etag);
 	if (rc < 0)
 		request_store_failed(a->r, rc, err);
 	else if (a->refused != REASON_OK)

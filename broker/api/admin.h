@@ -19,6 +19,8 @@ struct admin_job {
 	void (*free_input)(void *input);
 	json_t *answer;
 	bool ended_sessions;	/* relays are told at once */
+	bool ended_logins;	/* streams of events end */
+	char etag[80];		/* of the answer; "" none */
 	const struct store_notice *notice;	/* inside `input`; clients are told at once */
 	enum reason refused;	/* REASON_OK: not */
 	char detail[320];
@@ -26,6 +28,22 @@ struct admin_job {
 
 /* `input` is taken; may be NULL. */
 void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *));
+/* One page of a list: ?limit=N&cursor=C and filters; "" where none was given. */
+struct admin_page {
+	size_t limit;
+	char cursor[STORE_USER_SIZE], pool[POOL_NAME_SIZE], host[STORE_NAME_SIZE], state[16];
+	char text[STORE_USER_SIZE];	/* to be found in names */
+	bool flag;			/* sessions: ended ones too; audit: refusals only */
+	char user[STORE_USER_SIZE];
+	int64_t since_ms;
+	json_t *usage;			/* sessions: what relays told of them */
+};
+#define ADMIN_PAGE_ROWS 1000	/* of a list that is asked for without a limit */
+#define ADMIN_PAGE_MAX 10000
+/* Reads the page wanted; refuses what is no page. job->input is the page. */
+void admin_ask_page(struct request *r, size_t usual, admin_run_fn *run);
+/* There may be more: behind this row the next page begins. */
+void admin_page_next(struct admin_job *job, const char *cursor);
 int admin_refuse(struct admin_job *job, enum reason reason, const char *detail);
 /* Not a pool of this pool-admin: the row of it, and `forbidden`. */
 int admin_refuse_scope(struct store *store, struct admin_job *job, const char *what,

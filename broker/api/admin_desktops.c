@@ -24,22 +24,29 @@ static json_t *desktop_json(const struct store_desktop *d)
 			 desktop_disk_word(d->home.held ? d->home.attached : DESKTOP_DISK_NONE));
 }
 
+/* ?limit=N&cursor=NAME&pool=NAME&host=NAME&state=WORD&text=TEXT */
 static int list_run(struct store *store, struct admin_job *a, struct error *err)
 {
 	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
+	const struct admin_page *page = a->input;
+	struct store_desktop_query wanted = { .after = page->cursor, .pool = page->pool,
+					      .host = page->host, .state = page->state,
+					      .text = page->text, .limit = page->limit };
 	json_t *desktops = json_array();
-	int rc = store_desktops(store, &list, err);
+	int rc = store_desktops_page(store, &wanted, &list, err);
 
 	for (size_t i = 0; i < list.count; i++)
 		if (request_may_pool(a->r, list.items[i].pool))
 			json_array_append_new(desktops, desktop_json(&list.items[i]));
 	a->answer = json_pack("{s:o}", "desktops", desktops);
+	if (list.count == page->limit)
+		admin_page_next(a, list.items[list.count - 1].name);
 	return rc;
 }
 
 void admin_desktops_list(struct request *r)
 {
-	admin_ask(r, list_run, NULL, NULL);
+	admin_ask_page(r, ADMIN_PAGE_ROWS, list_run);
 }
 
 typedef int desktop_fn(struct store *store, const char *id, int64_t now_ms, struct error *err);

@@ -26,21 +26,26 @@ static json_t *host_json(const struct store_host *h)
 			 (json_int_t)h->generation);
 }
 
+/* ?limit=N&cursor=NAME&state=WORD&text=TEXT */
 static int list_run(struct store *store, struct admin_job *a, struct error *err)
 {
 	OWNED(store_host_list_done) struct store_host_list list = { 0 };
+	const struct admin_page *page = a->input;
 	json_t *hosts = json_array();
-	int rc = store_hosts(store, &list, err);
+	int rc = store_hosts_page(store, page->cursor, page->state, page->text, page->limit, &list,
+				  err);
 
 	for (size_t i = 0; i < list.count; i++)
 		json_array_append_new(hosts, host_json(&list.items[i]));
 	a->answer = json_pack("{s:o}", "hosts", hosts);
+	if (list.count == page->limit)
+		admin_page_next(a, list.items[list.count - 1].name);
 	return rc;
 }
 
 void admin_hosts_list(struct request *r)
 {
-	admin_ask(r, list_run, NULL, NULL);
+	admin_ask_page(r, ADMIN_PAGE_ROWS, list_run);
 }
 
 struct token_input {

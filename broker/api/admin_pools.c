@@ -118,6 +118,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 		rc = admin_pool_state(store, list.items[i].name, pool, &count, err);
 	}
 	pool_version_of_all(&list, version);
+	snprintf(a->etag, sizeof(a->etag), "\"%s\"", version);
 	a->answer = json_pack("{s:O, s:s}", "pools", pools, "version", version);
 	return rc;
 }
@@ -342,6 +343,17 @@ static int read_pool(const json_t *body, const char *name, struct pools_input *i
 	return rc;
 }
 
+/* What a client of HTTP says in its own way: If-Match with the ETag of the list. */
+static void read_if_match(struct request *r, struct pools_input *input)
+{
+	const char *etag = http_header(request_exchange(r), "If-Match");
+
+	if (!etag || *input->seen)
+		return;
+	if (sscanf(etag, "\"%16[0-9a-f]\"", input->seen) != 1)
+		strcpy(input->seen, "-");	/* nothing is called that */
+}
+
 static void apply(struct request *r, bool one)
 {
 	const json_t *body = request_body(r);
@@ -355,6 +367,8 @@ static void apply(struct request *r, bool one)
 		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
 		return;
 	}
+	if (!one)
+		read_if_match(r, input);
 	admin_ask(r, apply_run, input, free_input);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/api/admin.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/session/session_watch.h"
@@ -8,52 +9,7 @@
 #include "common/sys/clock.h"
 
 #define ROWS_DEFAULT 100
-#define ROWS_MAX 10000
 #define SESSIONS_MAX 1000000
-
-/* ?limit=N */
-static size_t read_limit(struct request *r)
-{
-	struct http_exchange *x = request_exchange(r);
-	const char *text = x ? http_query(x, "limit") : NULL;
-	long value = text ? strtol(text, NULL, 10) : ROWS_DEFAULT;
-
-	return value < 1 ? 1 : value > ROWS_MAX ? ROWS_MAX : (size_t)value;
-}
-
-static bool read_flag(struct request *r, const char *name)
-{
-	struct http_exchange *x = request_exchange(r);
-	const char *text = x ? http_query(x, name) : NULL;
-
-	return text && strcmp(text, "0") != 0;
-}
-
-struct rows_input {
-	size_t limit;
-	bool flag;	/* sessions: ended ones too; audit: refusals only */
-	char user[STORE_USER_SIZE], pool[POOL_NAME_SIZE];	/* audit: of these only */
-	int64_t since_ms;
-	json_t *usage;	/* sessions: what relays told of them */
-};
-
-static void rows_input_free(void *input)
-{
-	struct rows_input *rows = input;
-
-	json_decref(rows->usage);
-	free(rows);
-}
-
-static void ask_rows(struct request *r, const char *flag, admin_run_fn *run)
-{
-	struct rows_input *input = xnew(struct rows_input);
-
-	input->limit = read_limit(r);
-	input->flag = read_flag(r, flag);
-	input->usage = session_watch_usage(r->broker->watch);
-	admin_ask(r, run, input, rows_input_free);
-}
 
 /* With idle time and bytes while it runs, once its relay has told them. */
 static json_t *session_json(const struct store_session *s, const json_t *usage)
@@ -70,24 +26,40 @@ static json_t *session_json(const struct store_session *s, const json_t *usage)
 	return session;
 }
 
+/* A session's place in the list: when it began, and its id. */
+static void put_cursor(struct admin_job *a, const struct store_session *s)
+{
+	char cursor[48];
+
+	snprintf(cursor, sizeof(cursor), "%lld-%s", (long long)s->began_at_ms, s->id);
+	admin_page_next(a, cursor);
+}
+
+/* ?limit=N&cursor=C&all=1&pool=NAME&text=TEXT */
 static int sessions_run(struct store *store, struct admin_job *a, struct error *err)
 {
-	const struct rows_input *input = a->input;
+	const struct admin_page *page = a->input;
 	OWNED(store_session_list_done) struct store_session_list list = { 0 };
+	const char *dash = strchr(page->cursor, '-');
+	struct store_session_query wanted = { .all = page->flag, .pool = page->pool,
+					      .text = page->text, .limit = page->limit,
+					      .before_ms = strtoll(page->cursor, NULL, 10),
+					      .after_id = dash ? dash + 1 : "" };
 	json_t *sessions = json_array();
-	int rc = store_sessions(store, input->flag, input->limit, &list, err);
+	int rc = store_sessions_page(store, &wanted, &list, err);
 
 	for (size_t i = 0; i < list.count; i++)
 		if (request_may_pool(a->r, list.items[i].pool))
-			json_array_append_new(sessions,
-					      session_json(&list.items[i], input->usage));
+			json_array_append_new(sessions, session_json(&list.items[i], page->usage));
 	a->answer = json_pack("{s:o}", "sessions", sessions);
+	if (list.count == page->limit)
+		put_cursor(a, &list.items[list.count - 1]);
 	return rc;
 }
 
 void admin_sessions_list(struct request *r)
 {
-	ask_rows(r, "all", sessions_run);
+	admin_ask_page(r, ROWS_DEFAULT, sessions_run);
 }
 
 static json_t *audit_json(const struct store_audit_row *row)
@@ -100,52 +72,39 @@ static json_t *audit_json(const struct store_audit_row *row)
 			 row->subject, "details", details ? details : json_object());
 }
 
+/* ?limit=N&cursor=ID&denied=1&user=NAME&pool=NAME&since_ms=N */
 static int audit_run(struct store *store, struct admin_job *a, struct error *err)
 {
-	const struct rows_input *input = a->input;
+	const struct admin_page *page = a->input;
 	OWNED(store_audit_list_done) struct store_audit_list list = { 0 };
-	json_t *rows = json_array();
+	char cursor[24];
 	const struct store_audit_query wanted = {
-		.denied_only = input->flag,
-		.since_ms = input->since_ms,
-		.who = input->user,
-		.pool = input->pool,
-		.limit = input->limit,
+		.denied_only = page->flag,
+		.since_ms = page->since_ms,
+		.who = page->user,
+		.pool = page->pool,
+		.before = strtoll(page->cursor, NULL, 10),
+		.limit = page->limit,
 	};
+
+	if (*page->pool && !pool_name_valid(page->pool))
+		return admin_refuse(a, REASON_BAD_REQUEST, "pool: is not a name");
 	int rc = store_audit_search(store, &wanted, &list, err);
+	json_t *rows = json_array();
 
 	for (size_t i = 0; i < list.count; i++)
 		json_array_append_new(rows, audit_json(&list.items[i]));
 	a->answer = json_pack("{s:o}", "audit", rows);
+	if (list.count == page->limit) {
+		snprintf(cursor, sizeof(cursor), "%lld", (long long)list.items[list.count - 1].id);
+		admin_page_next(a, cursor);
+	}
 	return rc;
-}
-
-/* ?user=NAME&pool=NAME&since_ms=N: false after the request was refused. */
-static bool read_filter(struct request *r, struct rows_input *out)
-{
-	struct http_exchange *x = request_exchange(r);
-	const char *user = x ? http_query(x, "user") : NULL;
-	const char *pool = x ? http_query(x, "pool") : NULL;
-	const char *since = x ? http_query(x, "since_ms") : NULL;
-
-	out->since_ms = since ? strtoll(since, NULL, 10) : 0;
-	if (user && str_copy(out->user, sizeof(out->user), user) < 0)
-		return false;
-	return !pool || (pool_name_valid(pool) && str_copy(out->pool, sizeof(out->pool), pool) == 0);
 }
 
 void admin_audit_list(struct request *r)
 {
-	struct rows_input *input = xnew(struct rows_input);
-
-	input->limit = read_limit(r);
-	input->flag = read_flag(r, "denied");
-	if (read_filter(r, input)) {
-		admin_ask(r, audit_run, input, rows_input_free);
-		return;
-	}
-	rows_input_free(input);
-	request_refuse(r, REASON_BAD_REQUEST, -1, "user, pool: too long, or not a name");
+	admin_ask_page(r, ROWS_DEFAULT, audit_run);
 }
 
 #define EXPORT_ROWS 1000
@@ -228,6 +187,7 @@ static int revoke_run(struct store *store, struct admin_job *a, struct error *er
 	if (rc < 0)
 		return rc;
 	a->ended_sessions = true;
+	a->ended_logins = true;
 	a->answer = json_pack("{s:I, s:I, s:I, s:I}", "logins", (json_int_t)revoked.logins,
 			      "tickets", (json_int_t)revoked.tickets, "tokens",
 			      (json_int_t)revoked.tokens, "sessions", (json_int_t)sessions);

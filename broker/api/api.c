@@ -3,7 +3,10 @@
 
 #include "broker/api/counters.h"
 #include "broker/api/handlers.h"
+#include "broker/api/timings.h"
 #include "broker/conductor/conductor.h"
+#include "broker/console/console.h"
+#include "broker/events/events.h"
 #include "broker/images/image_room.h"
 #include "broker/session/login.h"
 #include "broker/session/notices.h"
@@ -44,6 +47,10 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/desktops/{id}/restart", ACCESS_ANYBODY, self_service_restart, 0 },
 	{ "POST", "/v1/desktops/{id}/reset", ACCESS_ANYBODY, self_service_reset, 0 },
 	{ "GET", "/v1/notices", ACCESS_ANYBODY, notices_ask, 0 },
+	{ "GET", "/v1/events", ACCESS_ANYBODY, events_listen, 0 },
+	{ "POST", "/v1/console/session", ACCESS_ANYBODY, console_login, 0 },
+	{ "GET", "/v1/console/session", ACCESS_ANYBODY, console_whoami, 0 },
+	{ "DELETE", "/v1/console/session", ACCESS_ANYBODY, console_logout, 0 },
 	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami, 0 },
 	{ "DELETE", "/v1/session", ACCESS_ANYBODY, reconnect_logout, 0 },
 
@@ -51,6 +58,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/session/second-factor", ACCESS_ANYBODY, staff_second_factor, 0 },
 	{ "GET", "/v1/admin/session", ACCESS_STAFF, staff_whoami, ANY_ROLE },
 	{ "DELETE", "/v1/admin/session", ACCESS_ANYBODY, staff_logout, 0 },
+	{ "GET", "/v1/admin/overview", ACCESS_STAFF, admin_overview, READERS },
+	{ "GET", "/v1/admin/timings", ACCESS_STAFF, timings_get, ANY_ROLE },
 	{ "GET", "/v1/admin/pools", ACCESS_STAFF, admin_pools_list, READERS },
 	{ "PUT", "/v1/admin/pools", ACCESS_STAFF, admin_pools_apply, ROLE_POOL_ADMIN },
 	{ "PUT", "/v1/admin/pools/{id}", ACCESS_STAFF, admin_pool_put, ROLE_POOL_ADMIN },
@@ -164,7 +173,7 @@ static void enter(const struct route *route, struct request *r, struct http_exch
 		if (has_certificate(r, http_peer_ou(x), AUTHORITY_OU_ADMIN)) {
 			r->roles.set = ROLE_ADMIN;
 			with_roles(r, route);
-		} else if (http_bearer(x)) {
+		} else if (request_has_token(r, SIDE_STAFF)) {
 			staff_identify(r, with_roles, route);
 		} else {
 			refuse(r);
@@ -198,6 +207,8 @@ void api_client_request(void *arg, struct http_exchange *x)
 {
 	struct broker *broker = arg;
 
+	if (console_serve(broker->config, x))
+		return;
 	dispatch(client_routes, ARRAY_LEN(client_routes),
 		 request_new(broker, &broker->clients, x), x);
 }

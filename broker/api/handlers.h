@@ -11,6 +11,7 @@ void agent_join(struct request *r);
 void agent_redeem(struct request *r);
 void agent_events(struct request *r);
 
+void admin_overview(struct request *r);
 void admin_pools_list(struct request *r);
 void admin_pools_apply(struct request *r);
 void admin_pool_put(struct request *r);

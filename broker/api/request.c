@@ -2,15 +2,27 @@
 #include "broker/api/request.h"
 
 #include "broker/api/counters.h"
+#include "broker/api/timings.h"
 
 #include <errno.h>
 
+#include "broker/console/cookies.h"
 #include "broker/session/token.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
 
 #define BUSY_RETRY_MS 1000
+
+struct token_text {
+	char text[TOKEN_TEXT_SIZE];
+};
+
+static void wipe_token_text(struct token_text *token)
+{
+	memory_wipe(token, sizeof(*token));
+}
+DEFINE_OWNED_VALUE(wipe_token_text, struct token_text);
 
 /* Text for the log may be cut; it is never used to decide. */
 static void copy_cut(char *out, size_t size, const char *text)
@@ -58,6 +70,8 @@ static void log_request(const struct request *r, int status, const char *code)
 	int64_t total_us = clock_monotonic_us() - r->began_us;
 
 	counters_request(r->broker, status, code);
+	if (r->bind_us && status == 200 && r->broker->timings)
+		timings_note(r->broker->timings, r, total_us);
 	if (r->search_us || r->assign_us)
 		log_info("request", kv_str("request", r->id), kv_str("method", r->method),
 			 kv_str("path", r->path), kv_str("source", r->source), kv_str("who", who),
@@ -89,12 +103,29 @@ const json_t *request_body(struct request *r)
 	return body;
 }
 
-bool request_token_hash(struct request *r, uint8_t out[STORE_HASH_BYTES])
+static bool find_token(struct request *r, enum request_side side, char out[TOKEN_TEXT_SIZE])
 {
 	struct http_exchange *x = request_exchange(r);
-	const char *token = x ? http_bearer(x) : NULL;
+	const char *bearer = x ? http_bearer(x) : NULL;
 
-	if (token && token_hash(token, out) == 0)
+	if (bearer)
+		return str_copy(out, TOKEN_TEXT_SIZE, bearer) == 0;
+	return x && ((side != SIDE_EMPLOYEE && console_cookie(x, CONSOLE_COOKIE_STAFF, out)) ||
+		     (side != SIDE_STAFF && console_cookie(x, CONSOLE_COOKIE_EMPLOYEE, out)));
+}
+
+bool request_has_token(struct request *r, enum request_side side)
+{
+	OWNED(wipe_token_text) struct token_text token;
+
+	return find_token(r, side, token.text);
+}
+
+bool request_token_hash(struct request *r, enum request_side side, uint8_t out[STORE_HASH_BYTES])
+{
+	OWNED(wipe_token_text) struct token_text token;
+
+	if (find_token(r, side, token.text) && token_hash(token.text, out) == 0)
 		return true;
 	request_refuse(r, REASON_SESSION_EXPIRED, -1, NULL);
 	return false;
@@ -128,6 +159,31 @@ void request_reply_file(struct request *r, const char *type, const char *name, s
 	log_request(r, x ? 200 : 499, reason_word(r->outcome));
 	if (x)
 		http_reply_file(x, type, name, body);
+	free(r);
+}
+
+void request_stream_begin(struct request *r, const char *type)
+{
+	struct http_exchange *x = request_exchange(r);
+
+	if (x)
+		http_stream_begin(x, type);
+}
+
+int request_stream_send(struct request *r, struct span bytes)
+{
+	struct http_exchange *x = request_exchange(r);
+
+	return x ? http_stream_send(x, bytes) : -EPIPE;
+}
+
+void request_stream_end(struct request *r)
+{
+	struct http_exchange *x = request_exchange(r);
+
+	log_request(r, x ? 200 : 499, reason_word(r->outcome));
+	if (x)
+		http_stream_end(x);
 	free(r);
 }
 

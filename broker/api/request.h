@@ -41,8 +41,12 @@ struct request *request_new(struct broker *broker, struct http_server **server,
 struct http_exchange *request_exchange(struct request *r);
 /* The body, or NULL after a 400 was sent and `r` is gone. Borrowed from the exchange. */
 const json_t *request_body(struct request *r);
-/* SHA-256 of the bearer token; false after session_expired was answered and `r` is gone. */
-bool request_token_hash(struct request *r, uint8_t out[STORE_HASH_BYTES]);
+/* Whose token: the console keeps one for each side in a cookie of its own. */
+enum request_side { SIDE_EMPLOYEE, SIDE_STAFF, SIDE_EITHER };
+/* Whether it carries a token of that side, in its header or a cookie of the console. */
+bool request_has_token(struct request *r, enum request_side side);
+/* SHA-256 of that token; false after session_expired was answered and `r` is gone. */
+bool request_token_hash(struct request *r, enum request_side side, uint8_t out[STORE_HASH_BYTES]);
 
 /* Each ends the request. `body` is taken. */
 void request_reply(struct request *r, int status, json_t *body);
@@ -51,6 +55,11 @@ void request_reply_bytes(struct request *r, const char *range, struct span bytes
 /* `body` is borrowed; `name` may be NULL. */
 void request_reply_file(struct request *r, const char *type, const char *name, struct span body);
 void request_reply_empty(struct request *r);
+/* An answer that goes on (http_stream_*): `r` stays until it is ended. Sending: -EAGAIN when the peer
+ * is behind, -EPIPE when it has left. */
+void request_stream_begin(struct request *r, const char *type);
+int request_stream_send(struct request *r, struct span bytes) MUST_CHECK;
+void request_stream_end(struct request *r);
 /* By the table of reasons; detail NULL = the reason's sentence. retry_after_ms < 0: none. */
 void request_refuse(struct request *r, enum reason reason, int64_t retry_after_ms,
 		    const char *detail);

@@ -85,7 +85,8 @@ static int find_run(struct store *store, struct state_job *job, struct error *er
 	const char *key = s->bearer->login.client_key_sha256;
 
 	/* Each side's tokens open that side only. */
-	s->other_side = rc == 0 && s->bearer->login.staff != (s->kind == BEARER_STAFF);
+	s->other_side = rc == 0 && s->kind != BEARER_EITHER &&
+			s->bearer->login.staff != (s->kind == BEARER_STAFF);
 	if (rc < 0 || !*key || strcmp(key, s->r->peer_key) == 0)
 		return rc;
 	struct audit row = {
@@ -126,6 +127,12 @@ static void find_done(struct state_job *job, int rc, const struct error *err)
 		go_on(s);
 }
 
+static enum request_side side_of(enum bearer_kind kind)
+{
+	return kind == BEARER_STAFF ? SIDE_STAFF : kind == BEARER_EITHER ? SIDE_EITHER
+									 : SIDE_EMPLOYEE;
+}
+
 void bearer_find(struct request *r, enum bearer_kind kind, bearer_fn *fn, bearer_drop_fn *drop,
 		 void *arg)
 {
@@ -137,7 +144,7 @@ void bearer_find(struct request *r, enum bearer_kind kind, bearer_fn *fn, bearer
 	s->fn = fn;
 	s->drop = drop;
 	s->arg = arg;
-	if (!request_token_hash(r, s->token_sha256) ||
+	if (!request_token_hash(r, side_of(kind), s->token_sha256) ||
 	    request_submit(r, &s->job, find_run, find_done) < 0)
 		give_up(s);
 }

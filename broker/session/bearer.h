@@ -22,6 +22,7 @@ enum bearer_kind {
 	BEARER_CLIENT,		/* as the store knows them */
 	BEARER_CLIENT_NOW,	/* and as the directory does now */
 	BEARER_STAFF,		/* a token of the admin side, asked of the directory */
+	BEARER_EITHER,		/* one of either side, asked of the directory */
 };
 void bearer_find(struct request *r, enum bearer_kind kind, bearer_fn *fn, bearer_drop_fn *drop,
 		 void *arg);

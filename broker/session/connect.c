@@ -302,6 +302,9 @@ static const char *entry_state(const struct store_desktop *desktop)
 
 json_t *desktop_entry_json(const struct pool *pool, const struct store_desktop *desktop)
 {
-	return json_pack("{s:s, s:s, s:s, s:s}", "id", desktop ? desktop->id : pool->name, "pool",
-			 pool->name, "title", pool->title, "state", entry_state(desktop));
+	return json_pack("{s:s, s:s, s:s, s:s, s:{s:b, s:b, s:b}}", "id",
+			 desktop ? desktop->id : pool->name, "pool", pool->name, "title",
+			 pool->title, "state", entry_state(desktop), "may", "restart",
+			 pool->self_restart, "reset", pool->self_reset, "rdp",
+			 pool->standard_clients);
 }

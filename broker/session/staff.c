@@ -238,7 +238,7 @@ void staff_logout(struct request *r)
 	struct logout *l = xnew(struct logout);
 
 	l->r = r;
-	if (!request_token_hash(r, l->token_sha256) ||
+	if (!request_token_hash(r, SIDE_STAFF, l->token_sha256) ||
 	    request_submit(r, &l->job, logout_run, logout_done) < 0)
 		free(l);
 }

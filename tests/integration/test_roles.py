@@ -67,7 +67,7 @@ def routes():
 
 EVERY = {'helper', 'seller', 'watcher', 'boss'}
 EXPECTED = {
-    'GET session': EVERY, 'GET pools': EVERY, 'PUT pools': {'seller', 'boss'},
+    'GET session': EVERY, 'GET overview': EVERY, 'GET timings': EVERY, 'GET pools': EVERY, 'PUT pools': {'seller', 'boss'},
     'PUT pools/{id}': {'seller', 'boss'},
     'GET desktops': EVERY, 'POST desktops/{id}/delete': {'seller', 'boss'},
     'POST desktops/{id}/restart': {'helper', 'seller', 'boss'},
