@@ -257,6 +257,33 @@ void ctl_time_text(int64_t at_ms, char out[32])
 		memcpy(out, "-", 2);
 }
 
+/* Cursors are names and numbers of ours: nothing in them needs to be escaped. */
+int ctl_get_list(struct ctl *ctl, const char *path, const char *list, json_t **answer,
+		 struct error *err)
+{
+	OWNED(json_decref) json_t *whole = NULL;
+	int rc = ctl_request(ctl, "GET", path, NULL, &whole, err);
+
+	while (rc >= 0 && json_object_get(whole, "next") && !strstr(path, "limit=")) {
+		OWNED(buf_done) struct buf next = BUF_LIMIT(1024);
+		OWNED(json_decref) json_t *page = NULL;
+
+		buf_printf(&next, "%s%ccursor=%s", path, strchr(path, '?') ? '&' : '?',
+			   ctl_text(whole, "next"));
+		json_object_del(whole, "next");
+		rc = ctl_request(ctl, "GET", buf_text(&next), NULL, &page, err);
+		if (rc < 0)
+			break;
+		json_array_extend(json_object_get(whole, list), json_object_get(page, list));
+		if (json_object_get(page, "next"))
+			json_object_set(whole, "next", json_object_get(page, "next"));
+	}
+	if (rc < 0)
+		return rc;
+	*answer = STEAL(whole);
+	return 0;
+}
+
 int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,
 	     void (*row)(struct table *table, const json_t *element), struct error *err)
 {
@@ -264,7 +291,7 @@ int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *co
 	OWNED(table_free) struct table *table = table_new(titles);
 	const json_t *element;
 	size_t i;
-	int rc = ctl_request(ctl, "GET", path, NULL, &answer, err);
+	int rc = ctl_get_list(ctl, path, list, &answer, err);
 
 	if (rc < 0)
 		return rc;

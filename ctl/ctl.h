@@ -34,6 +34,9 @@ int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *b
 /* The same, but a problem is an answer, too, with its status. */
 int ctl_request_any(struct ctl *ctl, const char *method, const char *path, json_t *body,
 		    int *status, json_t **answer, struct error *err) MUST_CHECK;
+/* All of a list, page by page, unless the path names a limit. */
+int ctl_get_list(struct ctl *ctl, const char *path, const char *list, json_t **answer,
+		 struct error *err) MUST_CHECK;
 
 /* Makes ctl->client. */
 int ctl_connect(struct ctl *ctl, struct error *err) MUST_CHECK;

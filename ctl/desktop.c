@@ -35,7 +35,7 @@ static int id_of(struct ctl *ctl, const char *wanted, char *id, size_t size, str
 	OWNED(json_decref) json_t *answer = NULL;
 	const json_t *d;
 	size_t i;
-	int rc = ctl_request(ctl, "GET", "/v1/admin/desktops", NULL, &answer, err);
+	int rc = ctl_get_list(ctl, "/v1/admin/desktops", "desktops", &answer, err);
 
 	if (rc < 0)
 		return rc;

@@ -49,6 +49,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/notices", ACCESS_ANYBODY, notices_ask, 0 },
 	{ "GET", "/v1/events", ACCESS_ANYBODY, events_listen, 0 },
 	{ "POST", "/v1/console/session", ACCESS_ANYBODY, console_login, 0 },
+	{ "POST", "/v1/console/session/second-factor", ACCESS_ANYBODY, console_second_factor, 0 },
 	{ "GET", "/v1/console/session", ACCESS_ANYBODY, console_whoami, 0 },
 	{ "DELETE", "/v1/console/session", ACCESS_ANYBODY, console_logout, 0 },
 	{ "GET", "/v1/session", ACCESS_ANYBODY, reconnect_whoami, 0 },

@@ -19,8 +19,9 @@ extern const size_t console_file_count;
 /* Answers what is a page or a file of the console; false: it is none, nothing was done. */
 bool console_serve(const struct broker_config *config, struct http_exchange *x);
 
-/* POST, GET and DELETE /v1/console/session */
+/* POST, GET and DELETE /v1/console/session, and POST /v1/console/session/second-factor */
 void console_login(struct request *r);
+void console_second_factor(struct request *r);
 void console_whoami(struct request *r);
 void console_logout(struct request *r);
 

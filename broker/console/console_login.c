@@ -6,9 +6,11 @@
 #include <errno.h>
 
 #include "broker/console/cookies.h"
+#include "broker/factor/second_factor.h"
 #include "broker/session/attempt.h"
 #include "broker/session/bearer.h"
 #include "broker/session/entitled.h"
+#include "broker/session/staff.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 
@@ -20,6 +22,7 @@ struct entering {
 	struct store_user user;
 	struct roles roles;
 	bool employee;
+	struct factor_step factor;
 	struct token staff_token, own_token;
 	int64_t expires_at_ms;
 };
@@ -30,6 +33,7 @@ static void entering_free(void *arg)
 
 	token_wipe(&e->staff_token);
 	token_wipe(&e->own_token);
+	factor_step_wipe(&e->factor);
 	directory_person_done(&e->person);
 	free(e);
 }
@@ -38,7 +42,7 @@ static int create(struct store *store, struct entering *e, bool staff, struct to
 		  int64_t now_ms, struct error *err)
 {
 	struct store_login session = { .staff = staff,
-				       .created_at_ms = now_ms,
+				       .second_factor = e->factor.claim.given, .created_at_ms = now_ms,
 				       .expires_at_ms = e->expires_at_ms };
 
 	token_new(token);
@@ -48,13 +52,17 @@ static int create(struct store *store, struct entering *e, bool staff, struct to
 	return rc < 0 ? rc : store_login_session_create(store, &session, err);
 }
 
-/* A site whose employees must come with a key of their client lets no browser take its place. */
+/* A site whose employees must come with a key of their client lets no browser take its place. One pool
+ * that asks for a second factor is enough: the login opens them all. */
 static int find_desktops(struct store *store, struct entering *e, struct error *err)
 {
 	OWNED(entitled_done) struct entitled entitled = { 0 };
 	int rc = entitled_find(store, &e->person, &entitled, err);
 
 	e->employee = rc == 0 && entitled.count > 0 && !e->r->broker->config->require_client_key;
+	for (size_t i = 0; rc == 0 && e->employee && i < entitled.count; i++)
+		if (entitled_pool(&entitled, i)->second_factor)
+			e->factor.claim.needed = true;
 	return rc;
 }
 
@@ -63,22 +71,37 @@ static enum reason judge(const struct entering *e)
 	return e->roles.set || e->employee ? REASON_OK : REASON_NOT_ENTITLED;
 }
 
-static int enter_run(struct store *store, struct state_job *job, struct error *err)
+static int create_sessions(struct store *store, struct entering *e, int64_t now_ms,
+			   struct error *err)
 {
-	struct entering *e = (struct entering *)job;
-	int64_t now_ms = clock_wall_ms();
 	int rc = attempt_forgive(store, e->attempt, err);
 
 	e->expires_at_ms = now_ms + e->r->broker->config->console_session_ms;
-	if (rc == 0)
-		rc = store_user_upsert(store, &e->user, now_ms, err);
-	if (rc == 0)
-		rc = find_desktops(store, e, err);
 	if (rc == 0 && e->roles.set)
 		rc = create(store, e, true, &e->staff_token, now_ms, err);
 	if (rc == 0 && e->employee)
 		rc = create(store, e, false, &e->own_token, now_ms, err);
 	return rc < 0 ? rc : attempt_audit(store, e->attempt, e->user.name, "", judge(e), err);
+}
+
+static int enter_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct entering *e = (struct entering *)job;
+	int64_t now_ms = clock_wall_ms();
+	int rc = store_user_upsert(store, &e->user, now_ms, err);
+
+	if (rc == 0)
+		rc = find_desktops(store, e, err);
+	if (rc == 0)
+		rc = factor_step_run(store, &e->factor, e->user.key, err);
+	if (rc < 0)
+		return rc;
+	if (e->factor.claim.reason == REASON_OK)
+		return create_sessions(store, e, now_ms, err);
+	return factor_step_audits_itself(&e->factor)
+		       ? 0
+		       : attempt_audit(store, e->attempt, e->user.name, "", e->factor.claim.reason,
+				       err);
 }
 
 static json_t *who_json(const struct store_user *user, const struct roles *roles, bool employee,
@@ -103,6 +126,10 @@ static void enter_done(struct state_job *job, int rc, const struct error *err)
 		attempt_store_failed(e->attempt, rc, err);
 		return;
 	}
+	if (e->factor.claim.reason != REASON_OK) {
+		factor_step_refuse(e->attempt, &e->factor, true, &e->user);
+		return;
+	}
 	attempt_forgiven(e->attempt);
 	if (judge(e) != REASON_OK) {
 		attempt_refuse(e->attempt, judge(e), -1);
@@ -114,7 +141,10 @@ static void enter_done(struct state_job *job, int rc, const struct error *err)
 		console_set_cookie(x, CONSOLE_COOKIE_EMPLOYEE,
 				   e->employee ? e->own_token.text : NULL, life_ms);
 	}
-	request_reply(e->r, 200, who_json(&e->user, &e->roles, e->employee, e->expires_at_ms));
+	json_t *body = who_json(&e->user, &e->roles, e->employee, e->expires_at_ms);
+
+	factor_step_passed(e->r, &e->factor, body);
+	request_reply(e->r, 200, body);
 	attempt_end(e->attempt);
 }
 
@@ -129,6 +159,10 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 	}
 	e->roles = roles_of(&e->r->broker->config->roles, answer->person.groups,
 			    answer->person.group_count);
+	const struct broker_config *config = e->r->broker->config;
+
+	/* Of who has no role, groups alone may ask for it. */
+	e->factor.claim.needed = staff_needs_factor(config, &e->roles, &answer->person);
 	if (state_submit(e->r->broker->state, &e->job, enter_run, enter_done) < 0)
 		attempt_refuse(a, REASON_BUSY, 2000);
 }
@@ -144,6 +178,13 @@ static bool is_own(struct request *r)
 	return false;
 }
 
+static void begin(struct attempt *a, struct entering *e)
+{
+	e->attempt = a;
+	e->r = a->r;
+	attempt_begin(a, granted, entering_free, e);
+}
+
 void console_login(struct request *r)
 {
 	if (!is_own(r))
@@ -152,9 +193,21 @@ void console_login(struct request *r)
 	if (!a)
 		return;
 	struct entering *e = xnew(struct entering);
-	e->attempt = a;
-	e->r = r;
-	attempt_begin(a, granted, entering_free, e);
+	factor_step_begin(r, &e->factor);
+	begin(a, e);
+}
+
+void console_second_factor(struct request *r)
+{
+	if (!is_own(r))
+		return;
+	struct entering *e = xnew(struct entering);
+	struct attempt *a = factor_step_resume(r, true, "console_login", &e->factor);
+
+	if (a)
+		begin(a, e);
+	else
+		entering_free(e);
 }
 
 /* ------------------------------------------------------------------------------------- whoami */

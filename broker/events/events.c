@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/session/bearer.h"
+#include "broker/session/staff.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 
@@ -277,6 +278,12 @@ static void identified(struct request *r, struct bearer *taken, void *arg)
 		l->roles = roles_of(&r->broker->config->roles, bearer->person.groups,
 				    bearer->person.group_count);
 	l->scoped = l->roles.set == ROLE_POOL_ADMIN;
+	if (!bearer->login.second_factor &&
+	    staff_needs_factor(r->broker->config, &l->roles, &bearer->person)) {
+		free(l);
+		request_refuse(r, REASON_SECOND_FACTOR_MISSING, -1, NULL);
+		return;
+	}
 	if (l->roles.set) {
 		begin(l);
 		return;

@@ -109,7 +109,7 @@ static void login_done(struct state_job *job, int rc, const struct error *err)
 	attempt_end(s->attempt);
 }
 
-static bool staff_needs_factor(const struct broker_config *config, const struct roles *roles,
+bool staff_needs_factor(const struct broker_config *config, const struct roles *roles,
 			       const struct directory_person *person)
 {
 	return second_factor_for_roles(config, roles->set) ||

@@ -12,6 +12,9 @@ void staff_second_factor(struct request *r);
 void staff_whoami(struct request *r);
 void staff_logout(struct request *r);
 
+/* Do the settings ask for a second factor of who has these roles? */
+bool staff_needs_factor(const struct broker_config *config, const struct roles *roles,
+			const struct directory_person *person);
 /* Fills r->roles by the bearer token and calls `fn`, or answers. */
 typedef void staff_fn(struct request *r, const void *arg);
 void staff_identify(struct request *r, staff_fn *fn, const void *arg);
