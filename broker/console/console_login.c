@@ -42,7 +42,8 @@ static int create(struct store *store, struct entering *e, bool staff, struct to
 		  int64_t now_ms, struct error *err)
 {
 	struct store_login session = { .staff = staff,
-				       .second_factor = e->factor.claim.given, .created_at_ms = now_ms,
+				       .second_factor = e->factor.claim.given,
+				       .created_at_ms = now_ms,
 				       .expires_at_ms = e->expires_at_ms };
 
 	token_new(token);
@@ -52,8 +53,8 @@ static int create(struct store *store, struct entering *e, bool staff, struct to
 	return rc < 0 ? rc : store_login_session_create(store, &session, err);
 }
 
-/* A site whose employees must come with a key of their client lets no browser take its place. One pool
- * that asks for a second factor is enough: the login opens them all. */
+/* A site whose employees must come with a key of their client lets no browser take its place. One
+ * pool that asks for a second factor is enough: the login opens them all. */
 static int find_desktops(struct store *store, struct entering *e, struct error *err)
 {
 	OWNED(entitled_done) struct entitled entitled = { 0 };

@@ -9,6 +9,7 @@ export class Problem extends Error {
 		this.status = status;
 		this.code = body.code ?? '';
 		this.detail = body.detail ?? '';
+		this.body = body;
 		this.retryAfterMs = body.retry_after_ms ?? 0;
 	}
 }

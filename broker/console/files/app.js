@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Begins: who is here, the frame around the pages, and which page is shown.
-import { alertToast, busy, h, icon } from './dom.js';
+import { alertToast, ask, busy, h, icon } from './dom.js';
 import { Events, Problem, call, get, whenExpired } from './api.js';
 import { choose, language, t } from './i18n.js';
 
@@ -49,30 +49,54 @@ function showLogin(text = '') {
 	const password = h('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true });
 	const code = h('input', { name: 'code', autocomplete: 'one-time-code', inputMode: 'numeric' });
 	const codeLabel = h('label', { hidden: true }, t('login.code'), code);
+	const enrolment = h('div.stack', { hidden: true });
+	let challenge = '';
+	function askPassword() {
+		challenge = '';
+		codeLabel.hidden = enrolment.hidden = true;
+		first.forEach((label) => { label.hidden = false; });
+	}
+	/* The password was right; now a code, and at the very first time what an app needs to make them. */
+	function askCode(told) {
+		challenge = told.challenge;
+		first.forEach((label) => { label.hidden = true; });
+		codeLabel.hidden = false;
+		enrolment.hidden = !told.secret;
+		if (told.secret) enrolment.replaceChildren(h('p', t('login.enrol')), told.qr_svg ? h('img.qr', { alt: t('login.qr'), src: `data:image/svg+xml,${encodeURIComponent(told.qr_svg)}` }) : '',
+			h('p.small.quiet', t('login.byHand')), h('code.mono', told.secret));
+		code.focus();
+	}
 	const go = h('button.primary', { type: 'submit' }, t('login.do'));
+	const first = [h('label', t('login.user'), user), h('label', t('login.password'), password)];
 	const form = h('form', { 'aria-labelledby': 'login-title', onsubmit: (event) => {
 		event.preventDefault();
 		busy(go, async () => {
 			wrong.textContent = '';
 			try {
-				const body = { user: user.value.trim(), password: password.value, client: { name: 'console', version: '1' } };
-				if (code.value) body.code = code.value.trim();
-				const answer = await call('POST', '/v1/console/session', body);
+				const client = { name: 'console', version: '1' };
+				const answer = challenge ? await call('POST', '/v1/console/session/second-factor', { challenge, code: code.value.trim(), client })
+					: await call('POST', '/v1/console/session', { user: user.value.trim(), password: password.value, client });
 				me = answer.body;
-				password.value = '';
+				password.value = code.value = '';
 				start();
+				if (me.recovery_codes) showRecovery(me.recovery_codes);
 			} catch (problem) {
-				if (problem.code.startsWith('second_factor') || problem.code === 'code_required') codeLabel.hidden = false;
-				else password.value = '';
+				if (problem.body?.challenge) { askCode(problem.body); return; }
+				if (problem.code === 'challenge_over') askPassword();
+				password.value = code.value = '';
 				wrong.textContent = problem.message;
-				(codeLabel.hidden ? password : code).focus();
+				(challenge ? code : password).focus();
 			}
 		});
 	} }, h('div.brand', h('img', { src: 'icon.svg', alt: '' }), h('h1', { id: 'login-title' }, 'Genkan')), h('p.quiet.small', t('login.hint')),
-	h('label', t('login.user'), user), h('label', t('login.password'), password), codeLabel, wrong, go);
+	first, enrolment, codeLabel, wrong, go);
 	app.replaceChildren(h('main.login', { id: 'main', tabIndex: -1 }, h('div', h('div.card', form), h('div.tools', languageButton(), themeButton()))));
 	document.title = `${t('login.title')} – Genkan`;
 	user.focus();
+}
+
+function showRecovery(codes) {
+	ask({ title: t('login.recovery'), text: t('login.recoveryText'), body: h('pre.mono', codes.join('\n')) });
 }
 
 async function leave() {

@@ -12,6 +12,9 @@ export const texts = {
 
 	'login.title': ['Log in', 'ログイン'], 'login.user': ['User name', 'ユーザー名'], 'login.password': ['Password', 'パスワード'],
 	'login.code': ['Code of your authenticator', '認証アプリのコード'],
+	'login.enrol': ['Scan this with an authenticator app, then type the code it shows.', '認証アプリで読み取り、表示されたコードを入力してください。'], 'login.qr': ['QR code for an authenticator app', '認証アプリ用のQRコード'],
+	'login.byHand': ['Or type this secret into the app:', 'またはこの秘密鍵を入力してください:'], 'login.recovery': ['Your recovery codes', '回復コード'],
+	'login.recoveryText': ['Each opens your account once when you have lost the app. Keep them in a safe place; they are shown only now.', 'アプリを失ったとき、それぞれ一度だけ使えます。安全な場所に保管してください。今だけ表示されます。'],
 	'login.do': ['Log in', 'ログイン'], 'login.hint': ['Use the name and password of your organisation.', '組織のユーザー名とパスワードを使ってください。'],
 	'login.over': ['Please log in again.', 'もう一度ログインしてください。'],
 
@@ -123,6 +126,8 @@ export const texts = {
 	'word.entitled_by_group': ['entitled by group', 'グループで許可'], 'word.entitled_by_name': ['entitled by name', '個人で許可'], 'word.not_entitled': ['not entitled', '権限なし'],
 
 	'code.wrong_credentials': ['Name or password is wrong.', 'ユーザー名またはパスワードが違います。'], 'code.not_entitled': ['No desktop and no role is set up for this account.', 'このアカウントにはデスクトップも役割も設定されていません。'],
+	'code.second_factor_wrong': ['The code is wrong.', 'コードが違います。'], 'code.second_factor_used': ['This code was used before; wait for the next one.', 'このコードは使用済みです。次のコードをお待ちください。'],
+	'code.challenge_over': ['That took too long. Please begin again.', '時間切れです。最初からやり直してください。'],
 	'code.session_expired': ['Please log in again.', 'もう一度ログインしてください。'], 'code.throttled': ['Too many attempts; please wait.', '試行回数が多すぎます。しばらくお待ちください。'],
 	'code.directory_unreachable': ['The directory service does not answer.', 'ディレクトリサービスが応答しません。'], 'code.busy': ['The service is busy; please try again.', '混み合っています。再試行してください。'],
 	'code.desktop_starting': ['The desktop is being prepared.', 'デスクトップを準備中です。'],
