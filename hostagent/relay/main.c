@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* genkan-relay - the only way from a client to a desktop of this host. See genkan-relay(8). */
 #include <argp.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include "common/net/tls.h"
+#include "common/sys/capability.h"
 #include "common/sys/log.h"
 #include "hostagent/relay/relay_config.h"
 #include "hostagent/relay/relayd.h"
@@ -125,6 +127,12 @@ static int serve(const struct relay_config *config)
 
 	if (relayd_new(loop, config, &daemon, &err) < 0) {
 		log_error("start_failed", kv_error(&err));
+		return EXIT_FAILURE;
+	}
+	/* It was for genkan-relay-sessions, which has left the network by now. */
+	if (capability_drop(CAP_SYS_ADMIN, &err) < 0) {
+		log_error("start_failed", kv_error(&err));
+		relayd_free(daemon);
 		return EXIT_FAILURE;
 	}
 	struct loop_signal *term = loop_signal_new(loop, SIGTERM, on_stop_signal, daemon);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pwd.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include "common/sys/capability.h"
 
 DEFINE_OWNED(seccomp_release, void);
 
@@ -217,9 +219,11 @@ int sandbox_prepare(const char *user, struct sandbox *out, struct error *err)
 	if (box.is_root) {
 		if (user[0] && find_user(user, &box, err) < 0)
 			return -EINVAL;
-		/* A second wall behind the filter of system calls. A unit that may not make
+		/* A second wall behind the filter of system calls. A container that may not make
 		 * namespaces has the first only. */
 		(void)unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
+		if (capability_drop(CAP_SYS_ADMIN, err) < 0)
+			return -EPERM;
 		/* Nobody can put anything into a folder that no name leads to. */
 		if (!mkdtemp(folder) || chdir(folder) < 0 || rmdir(folder) < 0)
 			return error_errno(err, "empty folder %s", folder);

@@ -15,6 +15,7 @@ import pytest
 import relay_site
 from matrix_site import MatrixSite
 
+CAP_SYS_ADMIN = 21    # linux/capability.h
 DRILL = relay_site.BUILD / 'tests/lib/relay_drill/genkan-relay-sessions'
 
 
@@ -37,14 +38,23 @@ ATTEMPTS = {
 ALONE = [name for name, outcomes in ATTEMPTS.items() if outcomes]
 
 
+def unit(key):
+    """What the relay's systemd unit says."""
+    text = (relay_site.TOP / 'deploy/systemd/genkan-relay.service').read_text()
+    return re.search(rf'^{key}=(.*)$', text, re.M).group(1).split()
+
+
 class DrilledRelay(relay_site.Relay):
-    """A relay beside whose program lies the other build of genkan-relay-sessions."""
+    """A relay with the privileges that its unit leaves it, beside whose program lies the other build of
+    genkan-relay-sessions."""
 
     def __init__(self, folder, broker, pki, **keys):
         programs = folder.parent / 'programs'
         programs.mkdir()
         self.program = shutil.copy(relay_site.RELAY, programs)
         shutil.copy(DRILL, programs)
+        kept = ','.join('+' + name.removeprefix('CAP_').lower() for name in unit('CapabilityBoundingSet'))
+        self.before = ['setpriv', '--no-new-privs', '--inh-caps=-all', f'--bounding-set=-all,{kept}']
         super().__init__(folder, broker, pki, **keys)
 
 
@@ -137,8 +147,15 @@ def test_each_session_is_somebody_else(site):
     assert {status_of(pid)['Gid'].split()[0] for pid in pids} == {u[0] for u in uids}
     host = os.readlink('/proc/self/ns/net')
     assert all(os.readlink(f'/proc/{pid}/ns/net') != host for pid in pids)
+    assert set(unit('RestrictNamespaces')) == {'net', 'ipc', 'uts'}, 'what the unit must let it make'
     for client in clients:
         client.close()
+
+
+def test_no_program_keeps_the_right_to_make_namespaces(site):
+    for pid in (site.relay.process.pid, *site.relay.children()):
+        status = status_of(pid)
+        assert not (int(status['CapPrm'], 16) | int(status['CapEff'], 16)) & 1 << CAP_SYS_ADMIN, status
 
 
 # ---- the end of one, beside others ----

@@ -252,7 +252,7 @@ class ShadowGuest:
 
 
 class Relay:
-    program = RELAY
+    program, before = RELAY, []     # `before`: a program that starts it
 
     def __init__(self, folder, broker, pki, **keys):
         folder.mkdir()
@@ -268,7 +268,7 @@ class Relay:
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen([self.program, '--config', self.config], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*self.before, self.program, '--config', self.config], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=open(self.log_path, 'ab'))
         self.port = int(wait_until(lambda: self.find(r'event=relay_listening .*port=(\d+)'),
                                    what=f'relay start: {self.log()}')[-1])
