@@ -15,6 +15,9 @@ DATA = pathlib.Path(__file__).resolve().parents[1] / 'unit/rdp/data/all-denied.r
 IO = 1003
 MCS_USER_BASE = 1001
 FIRST, LAST, SHOW, COMPRESSED = 1, 2, 0x10, 0x200000
+LICENSE, LICENSE_REQUEST = b'\x80\0', 1
+# xrdp asks for a licence and takes any answer: an error alert (MS-RDPBCGR 2.2.1.12.1.3) STATUS_VALID_CLIENT.
+LICENSE_ANSWER = struct.pack('<HHBBHIIHH', 0x80, 0, 0xff, 3, 16, 7, 2, 4, 0)
 CS_NET, CS_MULTITRANSPORT, SC_NET, SC_MULTITRANSPORT = 0xc003, 0xc00a, 0x0c03, 0x0c08
 
 
@@ -137,6 +140,14 @@ def names_of(connect):
     """The channel names of a connect-initial, each as its eight bytes."""
     net = next(body for kind, body in _gcc_split(connect, b'Duca') if kind == CS_NET)
     return [net[4 + 12 * i:12 + 12 * i] for i in range(struct.unpack_from('<I', net)[0])]
+
+
+def info_with(info, user, password):
+    """Client Info with another logon, and with the wish to be logged on by it."""
+    flags, *lengths = struct.unpack_from('<I5H', info, 8)
+    rest = info[22 + sum(lengths) + 2 * len(lengths):]
+    words = [text.encode('utf-16-le') for text in ('', user, password, '', '')]
+    return (info[:8] + struct.pack('<I5H', flags | 8, *map(len, words)) + b''.join(w + b'\0\0' for w in words) + rest)
 
 
 class Gone(Exception):
@@ -421,10 +432,13 @@ class GuestServer:
 
 
 class Client(Peer):
-    """`channels`: names as bytes, padded to eight; one of eight bytes has no NUL."""
+    """`channels`: names as bytes, padded to eight; one of eight bytes has no NUL.
+    `ticket`: of a relay; or (user, password), to go straight at an RDP server.
+    `patience`: so many seconds may pass without a byte from the other side."""
 
-    def __init__(self, port, ticket, channels, joined=None, blocks=(), step=None):
+    def __init__(self, port, ticket, channels, joined=None, blocks=(), step=None, patience=20):
         super().__init__()
+        self.patience, self.direct = patience, isinstance(ticket, tuple)
         self.ticket, self.port, self.step = ticket, port, step
         self.names = [name.ljust(8, b'\0')[:8] for name in channels]
         self.joined, self.blocks = joined, blocks
@@ -433,21 +447,26 @@ class Client(Peer):
     def connect(self):
         """Up to the desktop. Gone when the relay ends it before."""
         self.link = link = Link(socket.create_connection(('127.0.0.1', self.port)))
+        link.sock.settimeout(self.patience)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        link.send(X224_REQUEST)
+        link.send(X224_REQUEST[:-4] + struct.pack('<I', 1) if self.direct else X224_REQUEST)
         link.read_pdu()
         link.start_tls(context, False)
-        link.read(8)
-        link.send(self._authentication())
-        if struct.unpack('<HHHI', link.read(10))[3] != 0:
-            raise Gone()
+        if not self.direct:
+            self._authenticate()
         link.send(connect_initial([(n, 0xc0000000) for n in self.names], self.blocks), step=self.step)
         self._learn(link.read_pdu()[1])
         self._join()
         self._logon()
         threading.Thread(target=self._read_on, daemon=True).start()
         return self
+
+    def _authenticate(self):
+        self.link.read(8)
+        self.link.send(self._authentication())
+        if struct.unpack('<HHHI', self.link.read(10))[3] != 0:
+            raise Gone()
 
     def _authentication(self):
         def field(data):
@@ -473,10 +492,11 @@ class Client(Peer):
             link.read_pdu()
 
     def _logon(self):
-        self.send(IO, payload(RECORDS[22]), step=self.step)
-        demand = self._io()
-        while struct.unpack_from('<H', demand, 2)[0] & 0xf != 1 or demand[2:4] == b'\x10\0':     # licensing comes first
-            demand = self._io()
+        info = payload(RECORDS[22])
+        self.send(IO, info_with(info, *self.ticket) if self.direct else info, step=self.step)
+        while (demand := self._io())[:2] == LICENSE:    # comes first: only demands to be active are longer than it
+            if demand[4] == LICENSE_REQUEST:
+                self.send(IO, LICENSE_ANSWER)
         for record in (27, 28, 30, 32, 33):
             pdu = payload(RECORDS[record]).replace(SHARE_ID, demand[6:10])
             self.send(IO, pdu, step=self.step)
@@ -505,3 +525,10 @@ class Client(Peer):
             self.send(IO, struct.pack('<HHH', len(body) + 6, 0x17, self.user) + body)
         else:
             self.link.send(fast_path(data, 4))
+
+    def press(self, key, released=False, slow=False):
+        """A key of the keyboard, by its scan code."""
+        if slow:
+            self.type(struct.pack('<HHIHHHH', 1, 0, 0, 4, 0x8000 if released else 0, key, 0), slow=True)
+        else:
+            self.type(bytes([released, key]))

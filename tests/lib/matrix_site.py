@@ -80,12 +80,13 @@ def clip_kind(message):
 
 def clip_ids(message, short=False):
     """Format ids of a list that arrived."""
-    body, at, out = message[8:], 0, []
+    body = message[8:8 + struct.unpack_from('<I', message, 4)[0]]   # xrdp sends more than it says
+    at, out = 0, []
     while at < len(body):
         out.append(struct.unpack_from('<I', body, at)[0])
         at += 36 if short else 4
         if not short:
-            while body[at:at + 2] != b'\0\0':
+            while at < len(body) and body[at:at + 2] != b'\0\0':
                 at += 2
             at += 2
     return out
