@@ -7,6 +7,7 @@ that the site finds back to what must hold (tests/lib/invariants.py).
 
 slapd, broker, agent, QEMU and genkanctl are the real programs, built with sanitizers. The guests are real
 QEMUs on a disk that boots nothing; with --guests they boot the golden image, are frozen and forked.
+At the end the audit chain is verified and all that was written down is searched for secrets.
 """
 import argparse
 import collections
@@ -29,6 +30,7 @@ import invariants                                           # noqa: E402
 import small_site                                           # noqa: E402
 from genkan_site import golden_image                        # noqa: E402
 from netns import wait_until                                # noqa: E402
+from slapd import SERVICE_PASSWORD, password_of             # noqa: E402
 
 PUBLISH_S = 2
 USERS = [f'worker{n}' for n in range(5)]
@@ -46,6 +48,8 @@ class Storm:
     def __init__(self, site, seed, guests=False):
         self.site, self.random, self.guests = site, random.Random(seed), guests
         self.acknowledged, self.sure = {}, threading.Lock()
+        self.secrets = set()    # of what was answered: tokens and the secrets of tickets
+        self.kinds = collections.Counter()
         self.images = 0
         self.go, self.idle = threading.Event(), threading.Barrier(len(USERS) + 1)
         self.publisher, self.published, self.troubles = None, 0, collections.Counter()
@@ -100,6 +104,7 @@ class Storm:
         """What the broker has promised: the id of the desktop; None: nothing, or a place in line."""
         answer = self.site.broker.login(user, seconds=20)
         connect = answer.body.get('connect', {})
+        self.secrets |= {s for s in (answer.body.get('token'), connect.get('secret')) if s}
         if answer.status != 200 or connect.get('code') == 'waiting_for_desktop':
             return None
         return connect.get('desktop', {}).get('id')
@@ -169,6 +174,7 @@ class Storm:
     # --- kills ------------------------------------------------------------------------------------
 
     def kill(self, who):
+        self.kinds[who] += 1
         if 'broker' in who:
             self.site.broker.kill()
         if 'agent' in who:
@@ -212,6 +218,17 @@ class Storm:
                 print(f'{done} kills ({", ".join(burst)}); {promises} promises kept, right again after '
                       f'{time.monotonic() - since:.1f} s', flush=True)
         return done, slowest
+
+    def last_look(self):
+        """What is told by all that was written down until now."""
+        with self.sure:
+            promised = dict(self.acknowledged)
+        invariants.check(self.site, promised)
+        chain = invariants.check_audit(self.site)
+        places = invariants.check_secrets(self.site, self.secrets | {
+            password_of(u) for u in USERS} | {SERVICE_PASSWORD})
+        print(f'audit: {chain}\n{len(self.secrets)} tokens and secrets are in none of {places} files '
+              f'and command lines', flush=True)
 
     # --- each point once --------------------------------------------------------------------------
 
@@ -320,8 +337,10 @@ def main():
         for program, point in points + [('broker', p) for p in BROKER_POINTS]:
             if args.points is not None and point.startswith(args.points):
                 made.point(program, point, 1)
-        done, slowest = made.storm(args.kills)
+        done, slowest = made.storm(args.kills) if args.kills else (0, 0)
+        made.last_look()
         print('failed starts:', dict(made.troubles))
+        print('kills:', dict(made.kinds))
         print(f'{done} kills, {made.operations} operations between them, {made.images} publications; '
               f'slowest way back {slowest:.1f} s')
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import invariants
 import kill_storm
 import small_site
 
@@ -35,6 +36,12 @@ def test_killed_at(made, program, point):
 def test_random_kills_under_load(made):
     done, _ = made.storm(KILLS, STORM_S)
     assert done >= 3 and made.operations > done
+    made.last_look()
+    leak = made.site.folder / 'leak.log'
+    leak.write_text(f'password={next(iter(made.secrets))}\n')
+    with pytest.raises(AssertionError, match='leak.log'):
+        invariants.check_secrets(made.site, made.secrets)
+    leak.unlink()
 
 
 def test_points_are_not_in_what_is_installed(tmp_path):

@@ -2,7 +2,9 @@
 """What must hold on a site after anything (SmallSite):
 I1 each desktop has at most one owner and runs at most once; I2 each acknowledged assignment exists;
 I3 what runs is what the store wants, 30 s after the last disturbance at most; I4 nothing is left of what
-is gone: overlay, folder, socket, tap, cgroup, filter rule; I5 the store passes its checks."""
+is gone: overlay, folder, socket, tap, cgroup, filter rule; I5 the store passes its checks; I6 the audit
+chain verifies; I7 no secret in logs, store, settings, core files and command lines."""
+import base64
 import collections
 import contextlib
 import json
@@ -10,10 +12,13 @@ import os
 import pathlib
 import re
 import sqlite3
+import subprocess
+import tempfile
 
 from netns import wait_until
 
 RECONCILE_S = 30
+BIG = 64 << 20      # a disk, or the memory of a template
 
 
 def guests():
@@ -123,3 +128,38 @@ def check(site, acknowledged, seconds=RECONCILE_S):
         wait_until('the invariants hold', holds, seconds, 0.1)
     except AssertionError as why:
         raise AssertionError('\n'.join([str(why), *left])) from None
+
+
+def check_audit(site):
+    """I6; returns what genkanctl says of the chain."""
+    return site.ctl('audit', 'verify').strip()
+
+
+def written(site):
+    """Files anything of the site may have written to, but for disks and what is meant to hold secrets."""
+    for path in site.folder.rglob('*'):
+        with contextlib.suppress(OSError):
+            if (path.is_file() and not path.is_symlink() and path.suffix not in ('.qcow2', '.raw')
+                    and (path.stat().st_size < BIG or path.suffix == '.log')
+                    and site.slapd.folder not in path.parents):
+                yield path
+
+
+def check_secrets(site, secrets):
+    """I7; returns how many places were looked at."""
+    plain = [s.encode() for s in secrets]
+    needles = plain + [base64.b64encode(s).rstrip(b'=')[:-1] for s in plain]
+    lines = b''
+    for pid in site.ns.pids():
+        with contextlib.suppress(OSError):
+            lines += pathlib.Path(f'/proc/{pid}/cmdline').read_bytes() + b'\n'
+    files = [str(path) for path in written(site)]
+    with tempfile.TemporaryDirectory() as beside:
+        wanted, argv = pathlib.Path(beside, 'wanted'), pathlib.Path(beside, 'argv')
+        wanted.write_bytes(b'\n'.join(needles) + b'\n')
+        argv.write_bytes(lines)
+        # many secrets in long logs: grep looks for all of them at once
+        done = subprocess.run(['grep', '-l', '-a', '-s', '-F', '-f', wanted, '--', argv, *files],
+                              env={'LC_ALL': 'C'}, stdout=subprocess.PIPE, text=True)
+    assert not done.stdout, f'I7 a secret is in\n{done.stdout}'
+    return len(files) + 1
