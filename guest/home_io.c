@@ -186,13 +186,28 @@ static int look_at(const char *device, enum home_content *content, struct error 
 	return 0;
 }
 
-/* A check that failed has perhaps changed something already. */
+/* The header (lib/ext2fs/undo_io.c): a magic, and how many blocks were kept. */
+bool home_has_undo(struct span head)
+{
+	static const uint8_t none[8];
+
+	return head.len >= 16 && memcmp(head.ptr, "E2UNDO02", 8) == 0 &&
+	       memcmp(head.ptr + 8, none, 8) != 0;
+}
+
+/* A check that failed has perhaps changed something already. e2undo takes no file without blocks.
+ */
 static void undo_check(const char *device)
 {
 	const char *const undo[] = { "/sbin/e2undo", UNDO_FILE, device, NULL };
+	OWNED_FD int fd = open(UNDO_FILE, O_RDONLY | O_CLOEXEC);
+	uint8_t head[16];
 	struct error err;
 
-	if (access(UNDO_FILE, F_OK) == 0 && command_run(undo, CHECK_TIMEOUT_MS, &err) < 0)
+	if (fd < 0 || pread(fd, head, sizeof(head), 0) != sizeof(head) ||
+	    !home_has_undo(span_of(head, sizeof(head))))
+		return;
+	if (command_run(undo, CHECK_TIMEOUT_MS, &err) < 0)
 		log_error("home_check_not_undone", kv_str("device", device),
 			  kv_str("reason", err.text));
 }

@@ -34,5 +34,7 @@ enum home_content {
 	HOME_TO_CHECK,
 };
 enum home_content home_look(struct span head);
+/* Whether a check kept anything in its undo file, which begins so. Pure. */
+bool home_has_undo(struct span head);
 
 #endif

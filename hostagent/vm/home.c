@@ -27,13 +27,24 @@ static const struct home_rule home_rules[HOME_STATES][HOME_EVENTS] = {
 	},
 	[HOME_LOOKING] = {
 		[HOME_EV_WANTED] = STAY(LOOKING),
-		[HOME_EV_UNWANTED] = RELEASE,	/* it may be there */
+		[HOME_EV_UNWANTED] = GO(SEEKING, FX(LOOK) | FX(REPORT)),
 		[HOME_EV_FOUND] = GO(MOUNTING, FX(MOUNT) | FX(REPORT)),
 		[HOME_EV_MISSING] = GO(OPENING, FX(OPEN)),
 		[HOME_EV_FAILED] = GO(LOOKING, FX(RETRY)),
 		[HOME_EV_TIMEOUT] = GO(LOOKING, FX(LOOK)),
 		[HOME_EV_RETRY] = GO(LOOKING, FX(LOOK)),
 		[HOME_EV_REBOOTED] = STAY(LOOKING),
+		[HOME_EV_GONE] = GONE,
+	},
+	/* A guest that has no disk is not asked to let go of it: one that does not answer takes long. */
+	[HOME_SEEKING] = {
+		[HOME_EV_WANTED] = STAY(SEEKING),
+		[HOME_EV_UNWANTED] = STAY(SEEKING),
+		[HOME_EV_FOUND] = RELEASE,
+		[HOME_EV_MISSING] = GONE,
+		[HOME_EV_FAILED] = RELEASE,	/* it may be there */
+		[HOME_EV_TIMEOUT] = RELEASE,
+		[HOME_EV_REBOOTED] = STAY(SEEKING),
 		[HOME_EV_GONE] = GONE,
 	},
 	[HOME_OPENING] = {
@@ -142,11 +153,20 @@ int home_step(enum home_state *state, enum home_event event, unsigned *effects)
 const char *home_state_name(enum home_state state)
 {
 	static const char *const names[HOME_STATES] = {
-		[HOME_NONE] = "none", [HOME_LOOKING] = "looking", [HOME_OPENING] = "opening",
-		[HOME_PLUGGING] = "plugging", [HOME_PLUGGED] = "plugged",
-		[HOME_MOUNTING] = "mounting", [HOME_MOUNTED] = "mounted", [HOME_BROKEN] = "broken",
-		[HOME_LOCKED] = "locked", [HOME_FAILED] = "failed", [HOME_RELEASING] = "releasing",
-		[HOME_UNPLUGGING] = "unplugging", [HOME_CLOSING] = "closing",
+		[HOME_NONE] = "none",
+		[HOME_LOOKING] = "looking",
+		[HOME_SEEKING] = "seeking",
+		[HOME_OPENING] = "opening",
+		[HOME_PLUGGING] = "plugging",
+		[HOME_PLUGGED] = "plugged",
+		[HOME_MOUNTING] = "mounting",
+		[HOME_MOUNTED] = "mounted",
+		[HOME_BROKEN] = "broken",
+		[HOME_LOCKED] = "locked",
+		[HOME_FAILED] = "failed",
+		[HOME_RELEASING] = "releasing",
+		[HOME_UNPLUGGING] = "unplugging",
+		[HOME_CLOSING] = "closing",
 	};
 
 	return names[state];
@@ -198,6 +218,7 @@ const char *home_view(enum home_state state)
 		return "locked";
 	case HOME_FAILED:
 		return "failed";
+	case HOME_SEEKING:
 	case HOME_RELEASING:
 	case HOME_UNPLUGGING:
 	case HOME_CLOSING:
@@ -211,6 +232,7 @@ int64_t home_deadline_ms(enum home_state state)
 {
 	switch (state) {
 	case HOME_LOOKING:
+	case HOME_SEEKING:
 		return 5000;
 	case HOME_PLUGGING:
 		return 10000;

@@ -6,6 +6,7 @@
  *	           |       locked, failed: again in a moment     |
  *	           +--> mounting (an earlier agent plugged it)   v
  *	none <- closing <- unplugging <- releasing <-------------+
+ *	  ^------------------ seeking -----^  (an earlier agent may have plugged one)
  *
  * home_step() only names effects; hostagent/desktop_home.c carries them out. What ends is ended in
  * bounded time: a guest that does not let go is overruled by the next step. */
@@ -30,8 +31,9 @@ struct vm_home {
 
 enum home_state {
 	HOME_NONE,
-	HOME_LOOKING,		/* whether QEMU has it already */
-	HOME_OPENING,		/* file and locks */
+	HOME_LOOKING, /* whether QEMU has it already */
+	HOME_SEEKING, /* the same, to let go of it */
+	HOME_OPENING, /* file and locks */
 	HOME_PLUGGING,
 	HOME_PLUGGED,		/* the guest has restarted and was not asked yet */
 	HOME_MOUNTING,

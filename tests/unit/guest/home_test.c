@@ -25,10 +25,23 @@ static void only_a_clean_disk_goes_unchecked(void **state)
 	assert_int_equal(home_look(all), HOME_TO_CHECK);
 }
 
+static void a_check_that_changed_nothing_has_nothing_to_undo(void **state)
+{
+	uint8_t head[16] = "E2UNDO02";
+
+	assert_false(home_has_undo(span_of(head, sizeof(head))));
+	head[8] = 1;
+	assert_true(home_has_undo(span_of(head, sizeof(head))));
+	assert_false(home_has_undo(span_of(head, sizeof(head) - 1)));
+	head[0] = 'F';
+	assert_false(home_has_undo(span_of(head, sizeof(head))));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_a_clean_disk_goes_unchecked),
+		cmocka_unit_test(a_check_that_changed_nothing_has_nothing_to_undo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,16 @@ static void one_that_an_earlier_agent_plugged_is_only_mounted(void **state)
 		     HOME_EV_FOUND, HOME_EV_MOUNTED);
 }
 
+static void a_guest_without_a_disk_is_not_asked_to_let_go(void **state)
+{
+	EXPECT_TRACE(
+		HOME_LOOKING,
+		"unwanted: seeking look report\nunwanted: seeking\nmissing: none report done\n",
+		HOME_EV_UNWANTED, HOME_EV_UNWANTED, HOME_EV_MISSING);
+	EXPECT_TRACE(HOME_SEEKING, "found: releasing release report\n", HOME_EV_FOUND);
+	EXPECT_TRACE(HOME_SEEKING, "failed: releasing release report\n", HOME_EV_FAILED);
+}
+
 static void a_held_lock_is_asked_again_and_never_overruled(void **state)
 {
 	EXPECT_TRACE(HOME_OPENING,
@@ -121,6 +131,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_stay_from_plug_to_unplug),
 		cmocka_unit_test(one_that_an_earlier_agent_plugged_is_only_mounted),
+		cmocka_unit_test(a_guest_without_a_disk_is_not_asked_to_let_go),
 		cmocka_unit_test(a_held_lock_is_asked_again_and_never_overruled),
 		cmocka_unit_test(a_broken_one_is_unplugged_without_a_word_to_the_guest),
 		cmocka_unit_test(a_reboot_mounts_again),
