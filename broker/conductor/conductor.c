@@ -14,7 +14,9 @@
 #define TICK_MIN_MS 200
 #define TICK_MAX_MS 10000
 #define HOUSEKEEP_EVERY_MS 60000
-/* Those in line are not all looked at for each single change, and the less often the longer it is. */
+#define POLLS_BEFORE_SILENT 3
+/* Those in line are not all looked at for each single change, and the less often the longer it is.
+ */
 #define LINE_PAUSE_MS 100
 #define LINE_PAUSE_EACH_MS 2
 
@@ -271,6 +273,9 @@ void conductor_sync(struct request *r)
 	s->r = r;
 	s->conductor = conductor;
 	s->must_answer = s->in.wait_ms == 0;
+	/* A host that is held so long that it counts as silent would come and go. */
+	if (s->in.wait_ms > r->broker->config->host_silent_ms / POLLS_BEFORE_SILENT)
+		s->in.wait_ms = r->broker->config->host_silent_ms / POLLS_BEFORE_SILENT;
 	if (s->in.wait_ms > 0) {
 		replace_older(conductor, r->peer);
 		list_append(&conductor->syncs, &s->link);

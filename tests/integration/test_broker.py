@@ -595,6 +595,13 @@ def test_sync_is_held_until_something_changes(fresh, tmp_path):
     assert len(base64.b64decode(answer.body['guest_public_key'])) == 32
 
 
+def test_a_host_is_never_held_until_it_counts_as_silent(fresh, tmp_path):
+    broker = fresh(hosts__silent_after='3s').start()
+    host = with_host(broker, tmp_path)
+    quiet = host.sync(wait_ms=25000)
+    assert quiet.status == 200 and 0.9 < quiet.seconds < 2.5, quiet
+
+
 def test_newer_sync_takes_the_held_ones_place(fresh, tmp_path):
     broker = fresh().start()
     host = with_host(broker, tmp_path)
