@@ -48,6 +48,21 @@
 	"(SELECT COUNT(*) FROM image_channel c WHERE c.name = i.name AND c.channel = 'canary' "    \
 	"AND c.publication = i.publication) FROM image i "
 
+/* Of an image i: a pool uses it, or moves to it. */
+#define IMAGE_OF_A_POOL                                                                            \
+	"(EXISTS (SELECT 1 FROM rollout r JOIN pool p ON p.name = r.pool AND p.deleted = 0 "       \
+	"WHERE r.image = i.name AND (i.publication = r.current OR i.publication = r.next)) "       \
+	"OR EXISTS (SELECT 1 FROM pool p LEFT JOIN image_channel c ON c.name = p.image "           \
+	"AND c.channel = p.channel WHERE p.image = i.name AND p.deleted = 0 AND i.publication = "  \
+	"(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END))) "
+/* A channel points to it, or would after a rollback. */
+#define IMAGE_OF_A_CHANNEL                                                                         \
+	"EXISTS (SELECT 1 FROM image_channel c WHERE c.name = i.name AND (i.publication = "        \
+	"c.publication OR i.publication = COALESCE((SELECT MAX(m.to_publication) FROM image_move " \
+	"m WHERE m.name = c.name AND m.channel = c.channel AND m.to_publication < "                \
+	"c.publication), (SELECT MAX(o.publication) FROM image o WHERE o.name = c.name "           \
+	"AND o.publication < c.publication)))) "
+
 #define SESSION_SELECT                                                                             \
 	"SELECT id, user_name, desktop, desktop_name, pool, host, client_address, began_at_ms, "   \
 	"active_at_ms, ended_at_ms, exception FROM rdp_session "
@@ -206,14 +221,17 @@
 	X(IMAGES_OF_HOST, "SELECT i.name, i.sha256, i.size_bytes, COALESCE((SELECT k.held "       \
 	  "FROM image_content k WHERE k.sha256 = i.sha256), 0) FROM image i WHERE "              \
 	  "i.sha256 IN (SELECT d.image_sha256 FROM desktop d WHERE d.host = $1 "                   \
-	  "AND d.want = 'running') OR EXISTS (SELECT 1 FROM rollout r JOIN pool p "                \
-	  "ON p.name = r.pool AND p.deleted = 0 WHERE r.image = i.name "                           \
-	  "AND (i.publication = r.current OR i.publication = r.next)) "                            \
-	  "OR EXISTS (SELECT 1 FROM pool p LEFT JOIN image_channel c "                             \
-	  "ON c.name = p.image AND c.channel = p.channel WHERE p.image = i.name "                  \
-	  "AND p.deleted = 0 AND i.publication = "                                                 \
-	  "(CASE WHEN p.publication > 0 THEN p.publication ELSE c.publication END)) "              \
-	  "ORDER BY i.name, i.publication")                                                        \
+	  "AND d.want = 'running') OR " IMAGE_OF_A_POOL "ORDER BY i.name, i.publication")          \
+	X(IMAGE_FOR_HOST,                                                                          \
+	  "SELECT COUNT(*) FROM image i WHERE (i.sha256 IN (SELECT d.image_sha256 "                \
+	  "FROM desktop d WHERE d.host = $1 AND d.want = 'running') OR " IMAGE_OF_A_POOL ") "      \
+	  "AND i.sha256 = $2")                                                                     \
+	X(IMAGES_NOT_NEEDED,                                                                       \
+	  "SELECT g.sha256 FROM image g JOIN image_content k "                                     \
+	  "ON k.sha256 = g.sha256 AND k.held = 1 WHERE g.sha256 NOT IN "                           \
+	  "(SELECT d.image_sha256 FROM desktop d) AND g.sha256 NOT IN (SELECT i.sha256 "           \
+	  "FROM image i WHERE " IMAGE_OF_A_POOL "OR " IMAGE_OF_A_CHANNEL ") "                      \
+	  "GROUP BY g.sha256 ORDER BY MAX(g.published_at_ms) DESC, g.sha256 LIMIT 64")             \
 	/* hosts */                                                                                \
 	X(HOSTS, HOST_SELECT "ORDER BY h.name")                                                    \
 	X(HOSTS_PAGE, HOST_SELECT "WHERE h.name > $1 AND ($2 = '' OR h.state = $2) "               \
@@ -247,6 +265,11 @@
 	  "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (host, sha256) DO UPDATE SET "              \
 	  "ready = excluded.ready, state = excluded.state, percent = excluded.percent, "           \
 	  "reason = excluded.reason")                                                              \
+	X(IMAGE_ARRIVING,                                                                          \
+	  "SELECT COALESCE(MAX(i.percent), -1) FROM rollout r JOIN image m "                       \
+	  "ON m.name = r.image AND m.publication = r.current JOIN host_image i "                   \
+	  "ON i.sha256 = m.sha256 AND i.state = 'fetching' JOIN host h ON h.name = i.host "        \
+	  "AND h.state = 'active' WHERE r.pool = $1")                                              \
 	X(IMAGE_HOSTS, "SELECT host, state, percent, reason FROM host_image WHERE sha256 = $1 "    \
 	  "ORDER BY host")                                                                         \
 	X(CONTENT_PUT, "INSERT INTO image_content (sha256, size_bytes, pieces, held) "             \
@@ -264,12 +287,14 @@
 	X(HOST_TOKEN_USE, "UPDATE host_token SET used_at_ms = $1 WHERE token_sha256 = $2 "         \
 	  "AND used_at_ms = 0")                                                                    \
 	X(PLACEMENT, "SELECT h.name, h.state, h.last_seen_ms, h.cpus, h.memory_bytes, "            \
-	  "h.memory_free_bytes, h.disk_bytes, h.disk_free_bytes, h.templates_bytes, "              \
-	  "COALESCE(i.ready, -1), COALESCE(t.paused_until_ms, 0) FROM host h "                     \
-	  "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                           \
-	  "LEFT JOIN start_trouble t ON t.host = h.name AND t.image_sha256 = $1 "                  \
-	  "ORDER BY h.name")                                                                       \
-	X(PLACED, "SELECT d.host, d.cpus, d.memory_bytes, d.pss_bytes, d.overlay_bytes, d.state, " \
+		     "h.memory_free_bytes, h.disk_bytes, h.disk_free_bytes, h.templates_bytes, "   \
+		     "COALESCE(i.ready, -1), COALESCE(t.paused_until_ms, 0), "                     \
+		     "CASE WHEN i.state = 'fetching' THEN 1 ELSE 0 END FROM host h "               \
+		     "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                \
+		     "LEFT JOIN start_trouble t ON t.host = h.name AND t.image_sha256 = $1 "       \
+		     "ORDER BY h.name")                                                            \
+	X(PLACED,                                                                                  \
+	  "SELECT d.host, d.cpus, d.memory_bytes, d.pss_bytes, d.overlay_bytes, d.state, "         \
 	  "w.pss, w.overlay FROM desktop d JOIN (SELECT pool, MAX(pss_bytes) AS pss, "             \
 	  "MAX(overlay_bytes) AS overlay FROM desktop GROUP BY pool) w ON w.pool = d.pool "        \
 	  "ORDER BY d.host")                                                                       \

@@ -484,7 +484,10 @@ struct store_desired {
 	int64_t generation;
 	struct store_desired_image *images;	/* of its desktops and of every pool */
 	size_t image_count;
-	struct store_desktop *desktops;		/* wanted running, and absent until confirmed */
+	/* Held here and needed by no pool, desktop or rollback: files of them can go. */
+	char (*needless)[STORE_SHA256_SIZE];
+	size_t needless_count;
+	struct store_desktop *desktops; /* wanted running, and absent until confirmed */
 	size_t desktop_count;
 };
 void store_desired_done(struct store_desired *desired);
@@ -493,6 +496,9 @@ DEFINE_OWNED_VALUE(store_desired_done, struct store_desired);
 /* -ENOENT: the host never joined. */
 int store_desired_for_host(struct store *store, const char *host, struct store_desired *out,
 			   struct error *err) MUST_CHECK;
+/* Whether a pool or a desktop of this host needs the image. */
+int store_image_for_host(struct store *store, const char *host, const char *sha256, bool *needed,
+			 struct error *err) MUST_CHECK;
 /* Cheap: has anything changed? */
 int store_host_generation(struct store *store, const char *host, int64_t *out,
 			  struct error *err) MUST_CHECK;
@@ -525,6 +531,7 @@ struct store_report_desktop {
 	enum desktop_state state;
 	enum desktop_stage stage;
 	int64_t percent;
+	bool blameless; /* the error says nothing about its image */
 	const char *reason, *address, *rdp_certificate_sha256;
 	const char *logged_on;		/* account */
 	int64_t logoffs, resets;	/* so many since the desktop was made */
@@ -605,10 +612,11 @@ struct store_take {
 	int64_t now_ms;
 };
 struct store_place {
-	int64_t position;	/* 1: next */
-	int64_t estimate_ms;	/* -1: nobody can know */
-	bool joined;		/* just now */
-	enum reason why;	/* POOL_FULL, HOSTS_FULL, STARTS_LIMITED or IN_LINE */
+	int64_t position;    /* 1: next */
+	int64_t estimate_ms; /* -1: nobody can know */
+	bool joined;         /* just now */
+	enum reason why;     /* POOL_FULL, HOSTS_FULL, IMAGE_COMING, STARTS_LIMITED or IN_LINE */
+	int64_t percent;     /* of the image, with IMAGE_COMING */
 };
 struct store_taken {
 	/* REASON_OK, or WAITING (look at `place`), NO_HOST, NO_IMAGE, TOO_MANY_DESKTOPS,

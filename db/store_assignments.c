@@ -171,7 +171,7 @@ static int wait_in_line(struct store *store, const struct store_take *take,
 	int rc, joined;
 
 	if (why != REASON_POOL_FULL && why != REASON_HOSTS_FULL && why != REASON_STARTS_LIMITED &&
-	    why != REASON_IN_LINE)
+	    why != REASON_IN_LINE && why != REASON_IMAGE_COMING)
 		return store_line_leave(store, take->user_key, take->pool, err);
 	if ((joined = rc = store_line_join(store, take->user_key, take->pool, take->now_ms,
 					   take->now_ms, err)) < 0 ||

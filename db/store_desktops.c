@@ -151,6 +151,7 @@ static void read_candidate(struct query *q, int64_t silent_before_ms, int64_t no
 	h->image_ready = image == 1;
 	h->image_bad = image == 0;
 	h->paused = get_int(q) > now_ms;
+	h->image_coming = get_int(q) != 0;
 }
 
 static void read_placed(struct query *q, struct placement_desktop *d, char host[STORE_NAME_SIZE])
@@ -368,6 +369,14 @@ static int put_desktop(struct store *store, const struct pool *pool, const char 
 	return rc < 0 ? rc : 0;
 }
 
+static enum reason why_none(const struct candidates *hosts, const struct placement_need *need)
+{
+	if (placement_is_full(hosts->items, hosts->count, need))
+		return REASON_HOSTS_FULL;
+	return placement_is_coming(hosts->items, hosts->count, need) ? REASON_IMAGE_COMING
+								     : REASON_NO_HOST;
+}
+
 int store_desktop_order(struct store *store, const struct pool *pool, const char *image_sha256,
 			int64_t silent_before_ms, int64_t now_ms, char id[STORE_ID_SIZE],
 			enum reason *reason, struct error *err)
@@ -386,9 +395,7 @@ int store_desktop_order(struct store *store, const struct pool *pool, const char
 
 	ssize_t best = placement_choose(hosts.items, hosts.count, &need, NULL);
 	if (best < 0) {
-		*reason = placement_is_full(hosts.items, hosts.count, &need) ?
-				  REASON_HOSTS_FULL :
-				  REASON_NO_HOST;
+		*reason = why_none(&hosts, &need);
 		return 0;
 	}
 	*reason = REASON_OK;

@@ -237,6 +237,7 @@ void store_desired_done(struct store_desired *desired)
 {
 	free(desired->images);
 	free(desired->desktops);
+	free(desired->needless);
 	*desired = (struct store_desired){ 0 };
 }
 
@@ -259,6 +260,35 @@ static int read_images(struct store *store, const char *host, struct store_desir
 			return -EBADMSG;
 	}
 	return rc;
+}
+
+static int read_needless(struct store *store, struct store_desired *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_IMAGES_NOT_NEEDED);
+	int rc;
+
+	while ((rc = query_row(&q, err)) > 0) {
+		out->needless =
+			store_grow(out->needless, out->needless_count, sizeof(*out->needless));
+		get_text(&q, out->needless[out->needless_count++], STORE_SHA256_SIZE);
+		if (query_sound(&q, err) < 0)
+			return -EBADMSG;
+	}
+	return rc;
+}
+
+int store_image_for_host(struct store *store, const char *host, const char *sha256, bool *needed,
+			 struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_IMAGE_FOR_HOST);
+	int rc;
+
+	query_text(&q, host);
+	query_text(&q, sha256);
+	if ((rc = query_row(&q, err)) < 0)
+		return rc;
+	*needed = get_int(&q) != 0;
+	return query_sound(&q, err);
 }
 
 static int read_desktops(struct store *store, const char *host, struct store_desired *out,
@@ -286,6 +316,7 @@ int store_desired_for_host(struct store *store, const char *host, struct store_d
 	if ((rc = tx_begin_read(store, &tx, err)) < 0 ||
 	    (rc = store_host_generation(store, host, &desired.generation, err)) < 0 ||
 	    (rc = read_images(store, host, &desired, err)) < 0 ||
+	    (rc = read_needless(store, &desired, err)) < 0 ||
 	    (rc = read_desktops(store, host, &desired, err)) < 0)
 		return rc;
 	*out = desired;

@@ -119,7 +119,8 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 int store_bump_host(struct store *store, const char *host, int64_t *generation,
 		    struct error *err) MUST_CHECK;
 int store_bump_all_hosts(struct store *store, struct error *err) MUST_CHECK;
-/* A new row on the best host, from this publication; "": there is none. `reason`: OK, NO_HOST, HOSTS_FULL, NO_IMAGE. */
+/* A new row on the best host, from this publication; "": there is none. `reason`: OK, NO_HOST,
+ * HOSTS_FULL, IMAGE_COMING, NO_IMAGE. */
 int store_desktop_order(struct store *store, const struct pool *pool, const char *image_sha256,
 			int64_t silent_before_ms, int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
 			struct error *err) MUST_CHECK;

@@ -161,6 +161,19 @@ static enum reason why_waiting(const struct pool *pool, const struct store_pool_
 	return count->starting + count->leaving ? REASON_IN_LINE : REASON_HOSTS_FULL;
 }
 
+/* How far the pool's image has come on a host that fetches it; -1: on none. */
+static int arriving(struct store *store, const char *pool, int64_t *percent, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_IMAGE_ARRIVING);
+	int rc;
+
+	query_text(&q, pool);
+	if ((rc = query_row(&q, err)) < 0)
+		return rc;
+	*percent = get_int(&q);
+	return query_sound(&q, err);
+}
+
 static bool is_full(const struct pool *pool, const struct store_pool_count *count)
 {
 	return count->assigned + count->spare_ready + count->spare_coming + count->failed +
@@ -172,14 +185,15 @@ int store_place_find(struct store *store, const char *user_key, const char *pool
 {
 	OWNED(free) struct pool *pool = xnew(struct pool);
 	struct store_pool_count count;
-	int64_t ahead = 0, place = 0, start_ms = 0;
+	int64_t ahead = 0, place = 0, start_ms = 0, percent = -1;
 	int rc;
 
 	if ((rc = place_of(store, user_key, pool_name, &place, err)) < 0 ||
 	    (rc = store_pool_find(store, pool_name, pool, err)) < 0 ||
 	    (rc = store_line_ahead(store, user_key, pool_name, &ahead, err)) < 0 ||
 	    (rc = store_count_pool(store, pool_name, &count, err)) < 0 ||
-	    (rc = pace_of(store, pool_name, &start_ms, err)) < 0)
+	    (rc = pace_of(store, pool_name, &start_ms, err)) < 0 ||
+	    (rc = arriving(store, pool_name, &percent, err)) < 0)
 		return rc;
 
 	bool full = is_full(pool, &count);
@@ -188,5 +202,8 @@ int store_place_find(struct store *store, const char *user_key, const char *pool
 	out->estimate_ms = planner_estimate_ms(out->position, parallel_starts(pool, &count, full),
 					       start_ms);
 	out->why = why_waiting(pool, &count, full);
+	out->percent = percent < 0 ? 0 : percent;
+	if (out->why == REASON_HOSTS_FULL && percent >= 0)
+		out->why = REASON_IMAGE_COMING;
 	return 0;
 }

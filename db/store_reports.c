@@ -116,6 +116,8 @@ static int note_start(struct store *store, const struct store_desktop *d,
 	struct rollout_health seen = { 0 };
 	int rc;
 
+	if (r->state == DESKTOP_ERROR && r->blameless)
+		return 0;
 	if (r->state == DESKTOP_ERROR && d->state != DESKTOP_ERROR) {
 		seen.crashed = d->state == DESKTOP_READY;
 		seen.failed = !seen.crashed;

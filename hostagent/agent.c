@@ -8,6 +8,7 @@
 #include "common/sys/log.h"
 #include "hostagent/agent.h"
 #include "hostagent/desktop.h"
+#include "hostagent/image_prune.h"
 #include "hostagent/images.h"
 #include "hostagent/memory.h"
 #include "hostagent/spec_file.h"
@@ -276,6 +277,7 @@ static void apply(struct agent *agent, struct sync_answer *answer)
 	LIST_EACH(it, &agent->host.desktops)
 		give_orders(agent, desktop_of(it));
 	templates_tend(agent->host.templates);
+	image_prune(&agent->host, &agent->wanted);
 	if (!agent->swept)
 		sweep(agent);
 }
@@ -371,6 +373,7 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	agent->host.checks = work_new(loop, "checks", CHECK_THREADS, JOBS_MAX);
 	agent->again = loop_timer_new(loop, reconcile, agent);
 	agent->images = images_new(loop, agent->host.image_jobs, config, on_changed, agent);
+	agent->host.images = agent->images;
 	if ((rc = rdp_check_start(err)) < 0 || (rc = load_relay(agent, config, err)) < 0 ||
 	    (rc = make_folders(config, err)) < 0 ||
 	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0)

@@ -189,6 +189,7 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 	}
 	if (pidfd < 0) {
 		desktop_set_reason(desktop, "QEMU was gone when the agent started");
+		desktop->blameless = true; /* nobody saw why */
 		desktop_event(desktop, VM_EV_FOUND_DEAD);
 		return;
 	}
@@ -277,6 +278,8 @@ static void enter(struct desktop *desktop, enum vm_state before)
 		  kv_str("to", vm_state_name(desktop->state)));
 	if (desktop->state == VM_ERROR)
 		count_failure(desktop, before, now_ms);
+	else
+		desktop->blameless = false;
 	if (desktop->state == VM_READY)
 		entered_ready(desktop, now_ms);
 	if (desktop->state == VM_QUEUED)
@@ -374,6 +377,8 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 			 desktop->logged_on, "logoffs", (json_int_t)desktop->logoffs, "resets",
 			 (json_int_t)desktop->resets);
 
+	if (desktop->blameless)
+		json_object_set_new(report, "blameless", json_true());
 	json_object_set_new(report, "pss_bytes", json_integer(desktop->pss_bytes));
 	json_object_set_new(report, "overlay_bytes", json_integer(desktop->overlay_bytes));
 	if (desktop->home.want.id[0])

@@ -13,6 +13,7 @@
 #include "hostagent/vm/reconcile.h"
 
 struct desktop;
+struct images;
 struct templates;
 
 /* What all desktops of a host share. Owned by the agent, which fills it in. */
@@ -24,6 +25,7 @@ struct desktop_host {
 	struct work *image_jobs;	/* one thread: hashes of images */
 	struct work *checks;		/* some threads: connections to RDP servers of desktops */
 	struct templates *templates;
+	struct images *images;
 	struct list desktops;
 	uint8_t guest_key[GUEST_KEY_LEN];
 	bool has_guest_key;

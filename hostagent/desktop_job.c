@@ -8,6 +8,7 @@
 #include "common/sys/log.h"
 #include "hostagent/desktop_parts.h"
 #include "hostagent/image/image.h"
+#include "hostagent/images.h"
 #include "hostagent/memory.h"
 #include "hostagent/rdp_check.h"
 #include "hostagent/spec_file.h"
@@ -51,11 +52,29 @@ static void cloned(struct desktop *desktop, const struct job *job)
 	memcpy(desktop->spec.template_id, job->note.spec.template_id, VM_ID_SIZE);
 }
 
+static int check_image(struct job *job, struct error *err)
+{
+	return image_verify(job->host->config, job->note.spec.image_sha256, err);
+}
+
+/* An image that is not here says nothing about the image. */
+static enum vm_event without_image(struct desktop *desktop)
+{
+	if (images_coming(desktop->host->images, desktop->spec.image_sha256)) {
+		desktop_set_reason(desktop, "waits for its image");
+		return VM_EV_IMAGE_COMING;
+	}
+	desktop->blameless = true;
+	return VM_EV_FAILED;
+}
+
 static void finish(struct job *job, struct desktop *desktop)
 {
 	enum vm_event event = job->result < 0 ? job->failed : job->done;
 
-	if (job->result < 0 && event != VM_EVENTS)
+	if (job->result == -ENOENT && job->work == check_image)
+		event = without_image(desktop);
+	if (job->result < 0 && event != VM_EVENTS && event != VM_EV_IMAGE_COMING)
 		desktop_set_reason(desktop, "%.250s", job->err.text);
 	else if (event == VM_EV_SPAWNED && desktop->state == VM_STARTING)
 		spawned(desktop, job);
@@ -77,9 +96,10 @@ static void job_done(void *arg, int status)
 	struct desktop *desktop;
 
 	if (status < 0)
-		job->result = job->check.result = error_set(
-			&job->err, -status, "the host's queue of work is full");
-	if (job->result < 0 && status != -ECANCELED)
+		job->result = job->check.result =
+			error_set(&job->err, -status, "the host's queue of work is full");
+	if (job->result < 0 && status != -ECANCELED &&
+	    !(job->result == -ENOENT && job->work == check_image))
 		log_warn("desktop_job_failed", kv_str("desktop", job->note.spec.id),
 			 kv_error(&job->err));
 	desktop = status == -ECANCELED ? NULL : desktop_find(job->host, job->note.spec.id);
@@ -127,11 +147,6 @@ static void submit(struct desktop *desktop, struct work *queue,
 		   enum vm_event failed)
 {
 	submit_job(desktop, queue, job_new(desktop, work, done, failed));
-}
-
-static int check_image(struct job *job, struct error *err)
-{
-	return image_verify(job->host->config, job->note.spec.image_sha256, err);
 }
 
 void desktop_job_check_image(struct desktop *desktop)

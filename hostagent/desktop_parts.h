@@ -84,9 +84,10 @@ struct desktop {
 	unsigned failures;
 	unsigned attempt;		/* number of the QEMU; results of older ones are dropped */
 	int reported_percent;
-	bool refused;			/* in this state the guest has said why it is late */
-	char reason[256];		/* of the last error */
-	bool resumed;			/* this QEMU is a clone, and has not rebooted since */
+	bool refused;     /* in this state the guest has said why it is late */
+	bool blameless;   /* the error says nothing about its image */
+	char reason[256]; /* of the last error */
+	bool resumed;     /* this QEMU is a clone, and has not rebooted since */
 	struct desktop_times times;
 	struct desktop_proof proof;
 	/* The user's stay, counted so that telling it twice does no harm. */

@@ -14,8 +14,11 @@
 #include "hostagent/sync.h"
 
 enum {
-	FETCHES_MAX = 64, PROGRESS_MS = 1000,
-	REPAIRS_MAX = 1, REPAIRS_FORGET_MS = 3600000,	/* a disk that damages more is for people */
+	FETCHES_MAX = 64,
+	PROGRESS_MS = 1000,
+	HOPELESS = 3, /* fetches failed in a row: nobody should wait for the next */
+	REPAIRS_MAX = 1,
+	REPAIRS_FORGET_MS = 3600000, /* a disk that damages more is for people */
 };
 
 enum image_state { IMAGE_UNKNOWN, IMAGE_READY, IMAGE_MISSING, IMAGE_BAD };
@@ -388,6 +391,19 @@ void images_set(struct images *images, const struct wanted_image *wanted, size_t
 	LIST_EACH_SAFE(it, &images->all)
 		if (!LIST_OF(it, struct image, node)->listed)
 			image_free(LIST_OF(it, struct image, node));
+}
+
+bool images_coming(const struct images *images, const char *sha256)
+{
+	LIST_EACH(it, &images->all)
+	{
+		const struct image *image = LIST_OF(it, struct image, node);
+
+		if (strcmp(image->sha256, sha256) == 0)
+			return image->may_fetch && image->state != IMAGE_BAD &&
+			       image->failures < HOPELESS;
+	}
+	return false;
 }
 
 static const char *state_name(const struct image *image)

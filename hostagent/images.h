@@ -23,6 +23,8 @@ void images_free(struct images *images);
  * missing is fetched if the broker has it; a damaged copy is replaced once, and after that stays an
  * error for people. */
 void images_set(struct images *images, const struct wanted_image *wanted, size_t count);
+/* Not here, and on its way. */
+bool images_coming(const struct images *images, const char *sha256);
 /* The element "images" of a report. */
 json_t *images_report(const struct images *images);
 

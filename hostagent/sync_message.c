@@ -96,6 +96,29 @@ static int parse_images(const json_t *body, struct sync_answer *out, struct erro
 	return 0;
 }
 
+/* Brokers that know nothing of it leave it out, and then nothing is removed. */
+static int parse_needless(const json_t *body, struct sync_answer *out, struct error *err)
+{
+	const json_t *list, *item;
+	size_t i;
+	int rc;
+
+	if (!json_object_get(body, "images_needless"))
+		return 0;
+	if ((rc = json_get_array(body, "images_needless", SYNC_NEEDLESS_MAX, &list, err)) < 0)
+		return rc;
+	out->needless = xcalloc(json_array_size(list) + 1, sizeof(out->needless[0]));
+	json_array_foreach(list, i, item)
+	{
+		const char *sha256 = json_string_value(item);
+
+		if (!sha256 || !vm_sha256_valid(sha256))
+			return error_set(err, EINVAL, "images_needless[%zu]: not a hash", i);
+		memcpy(out->needless[out->needless_count++], sha256, VM_SHA256_SIZE);
+	}
+	return 0;
+}
+
 static int parse_order(const json_t *object, struct sync_order *out, struct error *err)
 {
 	int rc = json_get_text(object, "desktop", out->desktop, sizeof(out->desktop), err);
@@ -151,6 +174,7 @@ int sync_answer_parse(const json_t *body, struct sync_answer *out, struct error 
 
 	if ((rc = json_get_int(body, "generation", 0, INT64_MAX, &answer.generation, err)) < 0 ||
 	    (rc = parse_images(body, &answer, err)) < 0 ||
+	    (rc = parse_needless(body, &answer, err)) < 0 ||
 	    (rc = parse_desktops(body, &answer, err)) < 0 ||
 	    (rc = parse_orders(body, &answer, err)) < 0 ||
 	    (rc = parse_key(body, answer.guest_key, err)) < 0)
@@ -163,6 +187,7 @@ int sync_answer_parse(const json_t *body, struct sync_answer *out, struct error 
 void sync_answer_done(struct sync_answer *answer)
 {
 	free(answer->images);
+	free(answer->needless);
 	free(answer->desktops);
 	free(answer->orders);
 	*answer = (struct sync_answer){ 0 };

@@ -9,8 +9,13 @@
 #include "hostagent/qmp/guest_message.h"
 #include "hostagent/vm/reconcile.h"
 
-enum { SYNC_DESKTOPS_MAX = 1024, SYNC_IMAGES_MAX = 256, SYNC_ORDERS_MAX = 4096,
-       SYNC_TEXT_SIZE = 1001 };
+enum {
+	SYNC_DESKTOPS_MAX = 1024,
+	SYNC_IMAGES_MAX = 256,
+	SYNC_NEEDLESS_MAX = 256,
+	SYNC_ORDERS_MAX = 4096,
+	SYNC_TEXT_SIZE = 1001
+};
 
 /* A text to show to the user of a desktop. */
 struct sync_notice {
@@ -33,6 +38,8 @@ struct sync_answer {
 	int64_t generation;
 	struct wanted_image *images;
 	size_t image_count;
+	char (*needless)[VM_SHA256_SIZE]; /* images that no pool, desktop or rollback needs */
+	size_t needless_count;
 	struct vm_desired *desktops;
 	size_t desktop_count;
 	struct sync_order *orders;

@@ -333,6 +333,18 @@ static int64_t desktops_on(const struct template *template)
 	return count;
 }
 
+bool templates_lie_on(const struct templates *templates, const char *image_sha256)
+{
+	LIST_EACH(it, &templates->all)
+	{
+		const char *its = template_of(it)->spec.image_sha256;
+
+		if (!its[0] || strcmp(its, image_sha256) == 0)
+			return true;
+	}
+	return false;
+}
+
 json_t *templates_report(const struct templates *templates)
 {
 	json_t *list = json_array();

@@ -29,6 +29,8 @@ struct template_coming {
 };
 bool templates_coming(struct templates *templates, const struct vm_spec *desktop,
 		      struct template_coming *out);
+/* Whether one lies on this image, or may: what an earlier agent left is not known at first. */
+bool templates_lie_on(const struct templates *templates, const char *image_sha256);
 /* The element "templates" of a report. */
 json_t *templates_report(const struct templates *templates);
 

@@ -50,6 +50,8 @@ enum reason placement_fits(const struct placement_host *host, const struct place
 		return REASON_HOST_NOT_ACTIVE;
 	if (host->silent)
 		return REASON_HOST_SILENT;
+	if (host->image_coming)
+		return REASON_HOST_FETCHING;
 	if (host->image_bad)
 		return REASON_HOST_IMAGE;
 	if (host->paused)
@@ -99,6 +101,22 @@ ssize_t placement_choose(const struct placement_host *hosts, size_t count,
 		best_ready = ready;
 	}
 	return best;
+}
+
+bool placement_is_coming(const struct placement_host *hosts, size_t count,
+			 const struct placement_need *need)
+{
+	bool coming = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct placement_host with_image = hosts[i];
+
+		if (placement_fits(&hosts[i], need) == REASON_OK)
+			return false;
+		with_image.image_coming = with_image.image_bad = false;
+		coming |= hosts[i].image_coming && placement_fits(&with_image, need) == REASON_OK;
+	}
+	return coming;
 }
 
 bool placement_is_full(const struct placement_host *hosts, size_t count,

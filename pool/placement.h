@@ -23,13 +23,14 @@
 
 struct placement_host {
 	const char *name;
-	bool active;			/* takes new desktops */
-	bool silent;			/* has not reported lately */
-	bool paused;			/* starts of the needed image fail there */
-	bool image_bad;			/* reported the needed image as missing or bad */
-	bool image_ready;		/* reported it as ready; neither: not known yet */
-	int64_t cpus;			/* real ones */
-	int64_t cpus_used;		/* virtual ones given out */
+	bool active;       /* takes new desktops */
+	bool silent;       /* has not reported lately */
+	bool paused;       /* starts of the needed image fail there */
+	bool image_coming; /* is fetching the needed image */
+	bool image_bad;    /* reported the needed image as missing or bad */
+	bool image_ready;  /* reported it as ready; neither: not known yet */
+	int64_t cpus;      /* real ones */
+	int64_t cpus_used; /* virtual ones given out */
 	int64_t memory_bytes;
 	int64_t memory_free_bytes;	/* that may be given out */
 	int64_t disk_bytes;		/* 0: not known, and not looked at */
@@ -70,6 +71,10 @@ enum reason placement_fits(const struct placement_host *host, const struct place
  * gets every host's reason. */
 ssize_t placement_choose(const struct placement_host *hosts, size_t count,
 			 const struct placement_need *need, enum reason *why_not);
+
+/* Whether no host fits now but one will once it has fetched the image. */
+bool placement_is_coming(const struct placement_host *hosts, size_t count,
+			 const struct placement_need *need);
 
 /* Whether no host fits now but one could once others' desktops are gone. */
 bool placement_is_full(const struct placement_host *hosts, size_t count,

@@ -71,6 +71,7 @@
 	X(REASON_STARTS_LIMITED, "starts_limited", 202,                                            \
 	  "As many desktops are starting as may at one time.")                                     \
 	X(REASON_IN_LINE, "in_line", 202, "Others came first.")                                    \
+	X(REASON_IMAGE_COMING, "image_coming", 202, "The image is being brought to a host.")       \
 	/* why somebody is entitled */                                                             \
 	X(REASON_ENTITLED_GROUP, "entitled_by_group", 200, "Entitled as a member of a group.")     \
 	X(REASON_ENTITLED_USER, "entitled_by_name", 200, "Entitled by name.")                      \
@@ -85,6 +86,7 @@
 	X(REASON_HOST_DISK, "host_disk", 503, "The host has too little free disk.")                \
 	X(REASON_HOST_CPU, "host_cpu", 503, "The host has too few free processors.")               \
 	X(REASON_HOST_IMAGE, "host_image", 503, "The host does not have the image.")               \
+	X(REASON_HOST_FETCHING, "host_fetching", 503, "The host is still fetching the image.")     \
 	X(REASON_HOST_PAUSED, "host_paused", 503, "Starts of this image fail on the host.")        \
 	/* what was wrong with a ticket: audit log only, the client sees ticket_invalid */         \
 	X(REASON_TICKET_UNKNOWN, "ticket_unknown", 403, "There is no such ticket.")                \

@@ -26,7 +26,7 @@ static json_t *room_json(const struct store_room *room)
 
 /* Hosts, and why the next desktop of this publication would not come to each. */
 static int hosts_json(struct store *store, const struct pool_input *input, const struct pool *pool,
-		      const char *sha256, bool *any, json_t **out, struct error *err)
+		      const char *sha256, enum reason *any, json_t **out, struct error *err)
 {
 	OWNED(store_room_list_done) struct store_room_list list = { 0 };
 	int64_t now_ms = clock_wall_ms();
@@ -34,9 +34,12 @@ static int hosts_json(struct store *store, const struct pool_input *input, const
 	int rc = store_pool_room(store, pool, sha256, now_ms - input->host_silent_ms, now_ms, &list,
 				 err);
 
-	*any = false;
+	*any = REASON_NO_HOST;
 	for (size_t i = 0; i < list.count; i++) {
-		*any |= list.items[i].reason == REASON_OK;
+		if (list.items[i].reason == REASON_OK)
+			*any = REASON_SPARES_COMING;
+		else if (list.items[i].reason == REASON_HOST_FETCHING && *any == REASON_NO_HOST)
+			*any = REASON_IMAGE_COMING;
 		json_array_append_new(hosts, room_json(&list.items[i]));
 	}
 	*out = hosts;
@@ -45,7 +48,7 @@ static int hosts_json(struct store *store, const struct pool_input *input, const
 
 /* One word for it all, in the order in which things stand in the way. */
 static enum reason judge(const struct pool *pool, const struct store_pool_count *count,
-			 const struct store_push *push, bool any_host)
+			 const struct store_push *push, enum reason any_host)
 {
 	int64_t wanted = schedule_spare(pool, clock_week_minute(clock_wall_ms())) + count->waiting;
 	int64_t rows = count->assigned + count->spare_ready + count->spare_coming + count->failed +
@@ -61,7 +64,7 @@ static enum reason judge(const struct pool *pool, const struct store_pool_count 
 		return REASON_POOL_FULL;
 	if (pool->size_grow && count->starting >= pool->size_grow)
 		return REASON_STARTS_LIMITED;
-	return any_host ? REASON_SPARES_COMING : REASON_NO_HOST;
+	return any_host;
 }
 
 static int explain_run(struct store *store, struct admin_job *a, struct error *err)
@@ -71,7 +74,7 @@ static int explain_run(struct store *store, struct admin_job *a, struct error *e
 	struct store_pool_count count = { 0 };
 	struct store_push push = { 0 };
 	json_t *hosts = NULL;
-	bool any = false;
+	enum reason any = REASON_NO_HOST;
 	int rc = store_pool_find(store, input->name, pool, err);
 
 	if (rc == 0)

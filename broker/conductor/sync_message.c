@@ -171,6 +171,8 @@ static int parse_desktop(const json_t *item, struct store_report_desktop *out, s
 	if (rc == 0)
 		rc = json_get_int_or(item, "resets", 0, 0, INT64_MAX, &out->resets, err);
 	if (rc == 0)
+		rc = json_get_bool_or(item, "blameless", false, &out->blameless, err);
+	if (rc == 0)
 		rc = json_get_int_or(item, "pss_bytes", 0, 0, MEMORY_MAX, &out->pss_bytes, err);
 	if (rc == 0)
 		rc = json_get_int_or(item, "overlay_bytes", 0, 0, INT64_MAX, &out->overlay_bytes,
@@ -365,13 +367,16 @@ static json_t *orders_json(const struct store_orders *orders)
 json_t *sync_answer_json(const struct store_desired *desired, const struct store_orders *orders,
 			 const char *guest_public_key)
 {
-	json_t *images = json_array(), *desktops = json_array();
+	json_t *images = json_array(), *desktops = json_array(), *needless = json_array();
 
 	for (size_t i = 0; i < desired->image_count; i++)
 		json_array_append_new(images, image_json(&desired->images[i]));
+	for (size_t i = 0; i < desired->needless_count; i++)
+		json_array_append_new(needless, json_string(desired->needless[i]));
 	for (size_t i = 0; i < desired->desktop_count; i++)
 		json_array_append_new(desktops, desktop_json(&desired->desktops[i]));
-	return json_pack("{s:I, s:o, s:o, s:o, s:s}", "generation",
-			 (json_int_t)desired->generation, "images", images, "desktops", desktops,
-			 "orders", orders_json(orders), "guest_public_key", guest_public_key);
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s}", "generation",
+			 (json_int_t)desired->generation, "images", images, "images_needless",
+			 needless, "desktops", desktops, "orders", orders_json(orders),
+			 "guest_public_key", guest_public_key);
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include "broker/images/image_files.h"
+#include "broker/images/image_grants.h"
 #include "broker/images/image_outlet.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
@@ -29,6 +30,7 @@ struct image_room {
 	struct work *work;
 	struct list uploads;
 	struct image_outlet *outlet;
+	struct image_grants grants;
 	struct loop_timer *tidy_timer;
 	bool tidying;
 };
@@ -265,8 +267,70 @@ void image_upload_part(struct request *r)
 
 /* ----------------------------------------------------------------------------------- sending */
 
+/* Hosts get what they need and nothing else: an image may hold what only one department should
+ * have. Whether this one needs it is asked before the first part, and again every few seconds. */
+struct delivery {
+	struct state_job job; /* first: jobs are cast back */
+	struct request *r;
+	char host[STORE_NAME_SIZE], sha256[STORE_SHA256_SIZE];
+	bool needed;
+	int64_t offset, size_bytes;
+	size_t len; /* 0: the list of pieces */
+	char *pieces;
+};
+
+static int delivery_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct delivery *d = (struct delivery *)job;
+	int rc = store_image_for_host(store, d->host, d->sha256, &d->needed, err);
+
+	if (rc < 0 || !d->needed || d->len)
+		return rc;
+	return store_content_find(store, d->sha256, &d->size_bytes, &d->pieces, NULL, err);
+}
+
+static void delivery_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct delivery *d = (struct delivery *)job;
+	struct image_room *room = d->r->broker->images;
+
+	if (rc < 0)
+		request_store_failed(d->r, rc, err);
+	else if (!d->needed)
+		request_refuse(d->r, REASON_NOT_FOUND, -1,
+			       "Nothing on this host needs this image.");
+	else if (!d->len)
+		request_reply(d->r, 200,
+			      json_pack("{s:I, s:I, s:s}", "size_bytes", (json_int_t)d->size_bytes,
+					"piece_bytes", (json_int_t)IMAGE_PIECE_BYTES, "pieces",
+					d->pieces));
+	else
+		image_outlet_take(room->outlet, d->r, d->offset, d->len);
+	if (rc == 0 && d->needed)
+		image_grants_add(&room->grants, d->host, d->sha256, clock_monotonic_ms());
+	free(d->pieces);
+	free(d);
+}
+
+static void deliver(struct request *r, int64_t offset, size_t len)
+{
+	struct delivery *d = xnew(struct delivery);
+
+	d->r = r;
+	d->offset = offset;
+	d->len = len;
+	if (str_copy(d->host, sizeof(d->host), r->peer) < 0 ||
+	    str_copy(d->sha256, sizeof(d->sha256), r->argument) < 0) {
+		free(d);
+		request_refuse(r, REASON_NOT_FOUND, -1, NULL);
+	} else if (request_submit(r, &d->job, delivery_run, delivery_done) < 0) {
+		free(d);
+	}
+}
+
 void image_part_get(struct request *r)
 {
+	struct image_room *room = r->broker->images;
 	struct http_exchange *x = request_exchange(r);
 	const char *range = x ? http_header(x, "Range") : NULL;
 	int64_t first = 0, last = 0;
@@ -283,47 +347,17 @@ void image_part_get(struct request *r)
 	}
 	if (last - first >= IMAGE_PART_BYTES)
 		last = first + IMAGE_PART_BYTES - 1;
-	image_outlet_take(r->broker->images->outlet, r, first, (size_t)(last - first + 1));
-}
+	size_t len = (size_t)(last - first + 1);
 
-struct pieces_job {
-	struct state_job job;	/* first: jobs are cast back */
-	struct request *r;
-	char sha256[80];
-	int64_t size_bytes;
-	char *pieces;
-};
-
-static int pieces_run(struct store *store, struct state_job *job, struct error *err)
-{
-	struct pieces_job *p = (struct pieces_job *)job;
-
-	return store_content_find(store, p->sha256, &p->size_bytes, &p->pieces, NULL, err);
-}
-
-static void pieces_done(struct state_job *job, int rc, const struct error *err)
-{
-	struct pieces_job *p = (struct pieces_job *)job;
-
-	if (rc < 0)
-		request_store_failed(p->r, rc, err);
+	if (image_grants_has(&room->grants, r->peer, r->argument, clock_monotonic_ms()))
+		image_outlet_take(room->outlet, r, first, len);
 	else
-		request_reply(p->r, 200,
-			      json_pack("{s:I, s:I, s:s}", "size_bytes", (json_int_t)p->size_bytes,
-					"piece_bytes", (json_int_t)IMAGE_PIECE_BYTES, "pieces",
-					p->pieces));
-	free(p->pieces);
-	free(p);
+		deliver(r, first, len);
 }
 
 void image_pieces_get(struct request *r)
 {
-	struct pieces_job *p = xnew(struct pieces_job);
-
-	p->r = r;
-	memcpy(p->sha256, r->argument, sizeof(p->sha256));
-	if (request_submit(r, &p->job, pieces_run, pieces_done) < 0)
-		free(p);
+	deliver(r, 0, 0);
 }
 
 /* -------------------------------------------------------------------------------------- tidy */

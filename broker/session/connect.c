@@ -270,12 +270,14 @@ static int64_t start_estimate_ms(const struct store_desktop *d)
 static json_t *preparing_json(const struct connect_outcome *o)
 {
 	bool waiting = o->reason == REASON_WAITING;
+	int64_t percent = waiting && o->place.why == REASON_IMAGE_COMING ? o->place.percent
+									 : o->desktop.percent;
 	int64_t estimate_ms = waiting ? o->place.estimate_ms : start_estimate_ms(&o->desktop);
-	json_t *body = json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "status", "preparing",
-				 "desktop", desktop_json(&o->desktop), "stage", connect_stage(o),
-				 "percent", (json_int_t)o->desktop.percent, "code",
-				 reason_word(o->reason), "detail", reason_text(o->reason),
-				 "retry_after_ms", (json_int_t)RETRY_MS);
+	json_t *body =
+		json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "status", "preparing", "desktop",
+			  desktop_json(&o->desktop), "stage", connect_stage(o), "percent",
+			  (json_int_t)percent, "code", reason_word(o->reason), "detail",
+			  reason_text(o->reason), "retry_after_ms", (json_int_t)RETRY_MS);
 
 	if (estimate_ms >= 0)
 		json_object_set_new(body, "estimate_ms", json_integer(estimate_ms));

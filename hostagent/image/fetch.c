@@ -270,6 +270,8 @@ static int give_name(struct work_file *w, struct error *err)
 	if (fchmod(w->part, 0444) < 0 || fsync(w->part) < 0)
 		return error_errno(err, "sync %s", w->part_path.text);
 	FAULT_POINT("fetch_synced");
+	if (image_mark_fetched(f->config, f->sha256, err) < 0)
+		return -EIO;
 	if (rename(w->part_path.text, path.text) < 0 || dir < 0 || fsync(dir) < 0)
 		return error_errno(err, "rename to %s", path.text);
 	FAULT_POINT("fetch_named");

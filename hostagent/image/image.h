@@ -16,6 +16,11 @@ int image_verify(const struct hostagent_config *config, const char *sha256,
 int image_note(const struct hostagent_config *config, const char *sha256, int fd,
 	       struct error *err) MUST_CHECK;
 
+/* That the file is there because this host fetched it: what others have put there is theirs. */
+int image_mark_fetched(const struct hostagent_config *config, const char *sha256,
+		       struct error *err) MUST_CHECK;
+/* What was fetched, and what is noted about it; -ENOENT: it was not fetched. */
+int image_remove(const struct hostagent_config *config, const char *sha256);
 /* Makes the desktop's overlay, on its template's disk or on the image. Whole or not at all. */
 int overlay_create(const struct hostagent_config *config, const struct vm_spec *spec,
 		   struct error *err) MUST_CHECK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "common/sys/file.h"
 #include "common/wire/qcow2.h"
 #include "hostagent/image/image.h"
@@ -82,4 +83,34 @@ int image_verify(const struct hostagent_config *config, const char *sha256, stru
 		return error_set(err, EBADMSG, "%s: its content has the hash %.16s...", path.text,
 				 actual);
 	return file_write(buf_text(&note), span_text(text), 0600, err);
+}
+
+/* Beside the note: the file was fetched by this agent, and by nobody else. */
+static void mark_path(const struct hostagent_config *config, const char *sha256, struct buf *out)
+{
+	note_path(config, sha256, out);
+	buf_put_text(out, ".fetched");
+}
+
+int image_mark_fetched(const struct hostagent_config *config, const char *sha256, struct error *err)
+{
+	OWNED(buf_done) struct buf mark = { 0 };
+
+	mark_path(config, sha256, &mark);
+	return file_write(buf_text(&mark), (struct span){ 0 }, 0600, err);
+}
+
+int image_remove(const struct hostagent_config *config, const char *sha256)
+{
+	OWNED(buf_done) struct buf note = { 0 }, mark = { 0 };
+
+	mark_path(config, sha256, &mark);
+	if (access(buf_text(&mark), F_OK) < 0)
+		return -errno;
+	if (unlink(image_path(config, sha256).text) < 0 && errno != ENOENT)
+		return -errno;
+	note_path(config, sha256, &note);
+	unlink(buf_text(&note));
+	unlink(buf_text(&mark));
+	return 0;
 }

@@ -31,12 +31,13 @@ enum vm_state {
 };
 
 enum vm_event {
-	VM_EV_WANTED,		/* the broker lists it */
-	VM_EV_UNWANTED,		/* the broker does not list it or wants it absent */
-	VM_EV_FOUND_READY,	/* after a restart of the agent: QEMU runs, it had been ready */
-	VM_EV_FOUND_RUNNING,	/* QEMU runs, it had not been ready */
-	VM_EV_FOUND_DEAD,	/* only files are left of one that ran */
-	VM_EV_CUT_OFF,		/* the agent ended in the middle of its start: nothing has failed */
+	VM_EV_WANTED,        /* the broker lists it */
+	VM_EV_UNWANTED,      /* the broker does not list it or wants it absent */
+	VM_EV_FOUND_READY,   /* after a restart of the agent: QEMU runs, it had been ready */
+	VM_EV_FOUND_RUNNING, /* QEMU runs, it had not been ready */
+	VM_EV_FOUND_DEAD,    /* only files are left of one that ran */
+	VM_EV_CUT_OFF,       /* the agent ended in the middle of its start: nothing has failed */
+	VM_EV_IMAGE_COMING,  /* its image is not here yet */
 	VM_EV_IMAGE_READY,
 	VM_EV_CLONED,
 	VM_EV_SPAWNED,		/* QEMU is a process */

@@ -70,6 +70,27 @@ static void orders_are_read(void **state)
 	}
 }
 
+#define WITH_NEEDLESS(list)                                                                        \
+	"{\"generation\":9,\"images\":[],\"desktops\":[],\"images_needless\":" list                \
+	",\"guest_public_key\":\"" KEY "\"}"
+
+static void images_that_can_go_are_read(void **state)
+{
+	static const char *const bad[] = { WITH_NEEDLESS("[7]"), WITH_NEEDLESS("[\"../etc\"]"),
+					   WITH_NEEDLESS("{}") };
+	OWNED(sync_answer_done) struct sync_answer answer = { 0 };
+	struct error err;
+
+	assert_int_equal(parse(WITH_NEEDLESS("[\"" HASH "\"]"), &answer, &err), 0);
+	assert_int_equal(answer.needless_count, 1);
+	assert_string_equal(answer.needless[0], HASH);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct sync_answer refused = { 0 };
+
+		assert_int_equal(parse(bad[i], &refused, &err), -EINVAL);
+	}
+}
+
 static void empty_answers_are_answers(void **state)
 {
 	OWNED(sync_answer_done) struct sync_answer answer = { 0 };
@@ -121,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_become_values),
 		cmocka_unit_test(orders_are_read),
+		cmocka_unit_test(images_that_can_go_are_read),
 		cmocka_unit_test(empty_answers_are_answers),
 		cmocka_unit_test(one_bad_element_spoils_the_answer),
 		cmocka_unit_test(the_pause_grows_within_its_bounds),

@@ -189,6 +189,22 @@ static void placement_gives_reasons(void **state)
 	assert_int_equal(placement_fits(&h, &need), REASON_HOST_IMAGE);
 }
 
+static void an_image_on_its_way_is_worth_waiting_for(void **state)
+{
+	struct placement_need need = { 2, 2 * GIB, 1 * GIB };
+	struct placement_host hosts[] = { host(2 * GIB), host(2 * GIB) };
+
+	hosts[0].image_coming = hosts[0].image_bad = hosts[1].image_bad = true;
+	assert_int_equal(placement_fits(&hosts[0], &need), REASON_HOST_FETCHING);
+	assert_true(placement_is_coming(hosts, 2, &need));
+	assert_false(placement_is_full(hosts, 2, &need));
+	hosts[0].memory_free_bytes--; /* nor would it fit then */
+	assert_false(placement_is_coming(hosts, 2, &need));
+	hosts[0].memory_free_bytes++;
+	hosts[1].image_bad = false; /* no need to wait */
+	assert_false(placement_is_coming(hosts, 2, &need));
+}
+
 static void what_was_measured_is_what_counts(void **state)
 {
 	const struct desktop_size size = { 1, 1 * GIB, 0 };
@@ -283,6 +299,7 @@ int main(void)
 		cmocka_unit_test(policies_are_strict_and_deny_by_default),
 		cmocka_unit_test(entitlements_tell_why),
 		cmocka_unit_test(placement_gives_reasons),
+		cmocka_unit_test(an_image_on_its_way_is_worth_waiting_for),
 		cmocka_unit_test(what_was_measured_is_what_counts),
 		cmocka_unit_test(desktops_take_what_they_may_still_grow_by),
 		cmocka_unit_test(placement_prefers_image_then_room),

@@ -115,6 +115,16 @@ static void a_start_that_was_cut_off_begins_again(void **state)
 		     VM_EV_RETRY);
 }
 
+static void an_image_that_is_coming_is_waited_for(void **state)
+{
+	EXPECT_TRACE(VM_QUEUED,
+		     "image_coming: queued retry\n"
+		     "retry: queued check_image\n"
+		     "image_ready: cloning clone report\n",
+		     VM_EV_IMAGE_COMING, VM_EV_RETRY, VM_EV_IMAGE_READY);
+	EXPECT_TRACE(VM_STOPPING, "image_coming: stopping\n", VM_EV_IMAGE_COMING);
+}
+
 static void a_reboot_and_a_newer_epoch_ask_for_identity(void **state)
 {
 	EXPECT_TRACE(VM_READY,
@@ -220,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_dead_qemu_is_started_again),
 		cmocka_unit_test(a_restarted_agent_takes_it_up),
 		cmocka_unit_test(a_start_that_was_cut_off_begins_again),
+		cmocka_unit_test(an_image_that_is_coming_is_waited_for),
 		cmocka_unit_test(a_reboot_and_a_newer_epoch_ask_for_identity),
 		cmocka_unit_test(a_guest_that_is_slow_is_asked_again),
 		cmocka_unit_test(late_results_of_a_stopped_one_do_nothing),
