@@ -197,6 +197,41 @@ int broker_read_connect(const json_t *body, struct connect_answer *out, struct e
 	return error_set(err, EINVAL, "status: '%s' is not known", status);
 }
 
+int broker_read_factor(const json_t *body, struct factor_ask *out, struct error *err)
+{
+	char code[48];
+	int rc = json_get_text(body, "code", code, sizeof(code), err);
+
+	if (!rc)
+		rc = json_get_text(body, "challenge", out->challenge, sizeof(out->challenge), err);
+	out->enrolling = !rc && strcmp(code, "second_factor_enrolment") == 0;
+	if (!rc && out->enrolling)
+		rc = json_get_text(body, "secret", out->key, sizeof(out->key), err);
+	if (!rc && out->enrolling)
+		rc = json_get_text_or(body, "qr_rows", "", out->qr_rows, sizeof(out->qr_rows), err);
+	return rc;
+}
+
+static int read_recovery(const json_t *body, struct sign_in_answer *out, struct error *err)
+{
+	const json_t *codes = NULL, *code;
+	size_t i;
+
+	if (!json_object_get(body, "recovery_codes"))
+		return 0;
+	int rc = json_get_array(body, "recovery_codes", RECOVERY_CODES_MAX, &codes, err);
+	if (rc)
+		return rc;
+	json_array_foreach(codes, i, code) {
+		const char *text = json_string_value(code);
+
+		if (!text || str_copy(out->recovery[i], sizeof(out->recovery[i]), text) < 0)
+			return error_set(err, EINVAL, "recovery_codes: not a list of short texts");
+	}
+	out->recovery_count = json_array_size(codes);
+	return 0;
+}
+
 int broker_read_sign_in(const json_t *body, struct sign_in_answer *out, struct error *err)
 {
 	const json_t *desktops = NULL;
@@ -219,6 +254,9 @@ int broker_read_sign_in(const json_t *body, struct sign_in_answer *out, struct e
 			return rc;
 	}
 	out->desktop_count = json_array_size(desktops);
+	rc = read_recovery(body, out, err);
+	if (rc)
+		return rc;
 	out->has_connect = json_is_object(connect);
 	return out->has_connect ? broker_read_connect(connect, &out->connect, err) : 0;
 }

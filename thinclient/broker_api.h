@@ -54,6 +54,16 @@ struct connect_answer {
 	int64_t retry_after_ms;
 };
 
+/* A right password is not enough. */
+#define QR_ROWS_SIZE (178 * 177 + 1)	/* the largest there is: 177 rows of 177 modules */
+#define RECOVERY_CODES_MAX 16
+struct factor_ask {
+	bool enrolling;			/* an app has to be set up first */
+	char challenge[64];
+	char key[64];			/* for typing it by hand */
+	char qr_rows[QR_ROWS_SIZE];	/* lines of 0 and 1 (dark) */
+};
+
 struct sign_in_answer {
 	struct secret token;
 	char display_name[256];
@@ -61,6 +71,8 @@ struct sign_in_answer {
 	size_t desktop_count;
 	bool has_connect;	/* one desktop and nothing to choose: its answer came along */
 	struct connect_answer connect;
+	char recovery[RECOVERY_CODES_MAX][32];	/* just made: shown this once */
+	size_t recovery_count;
 };
 
 /* Why something did not work; `code` is a stable word, see docs/reason-codes.md. */
@@ -72,6 +84,8 @@ struct problem {
 
 int broker_read_sign_in(const json_t *body, struct sign_in_answer *out,
 			struct error *err) MUST_CHECK;
+/* Of a problem second_factor_required or second_factor_enrolment. */
+int broker_read_factor(const json_t *body, struct factor_ask *out, struct error *err) MUST_CHECK;
 int broker_read_connect(const json_t *body, struct connect_answer *out,
 			struct error *err) MUST_CHECK;
 /* Returns how many, oldest first; `seq` is what to ask for next. */

@@ -100,8 +100,35 @@ static int unreadable(int rc, const struct error *err, struct problem *problem)
 	return rc;
 }
 
+static bool asks_for_code(const struct problem *problem)
+{
+	return strcmp(problem->code, "second_factor_required") == 0 ||
+	       strcmp(problem->code, "second_factor_enrolment") == 0;
+}
+
+static int not_text(struct problem *problem)
+{
+	problem_set(problem, "bad_request", "what was typed is not UTF-8 text");
+	return -EINVAL;
+}
+
+/* Keeps the token of the answer. */
+static int take_sign_in(struct broker_client *client, const json_t *body,
+			struct sign_in_answer *out, struct problem *problem)
+{
+	struct error err = { 0 };
+	int rc = broker_read_sign_in(body, out, &err);
+
+	if (rc)
+		return unreadable(rc, &err, problem);
+	http_client_set_bearer(client->http, (const char *)out->token.bytes);
+	client->signed_in = true;
+	return 0;
+}
+
 int broker_sign_in(struct broker_client *client, const char *user, const struct secret *password,
-		   struct sign_in_answer *out, struct request_time *time, struct problem *problem)
+		   struct sign_in_answer *out, struct factor_ask *ask, struct request_time *time,
+		   struct problem *problem)
 {
 	struct error err = { 0 };
 	OWNED(http_result_done) struct http_result result = { 0 };
@@ -111,23 +138,44 @@ int broker_sign_in(struct broker_client *client, const char *user, const struct 
 
 	http_client_set_bearer(client->http, NULL);
 	client->signed_in = false;
-	if (!body) {
-		problem_set(problem, "bad_request", "name or password is not UTF-8 text");
-		return -EINVAL;
-	}
+	if (!body)
+		return not_text(problem);
 	int rc = post(client, "/v1/login", body, SIGN_IN_TIMEOUT_MS, &result, problem);
 
-	if (rc)
-		return rc;
-	rc = broker_read_sign_in(result.body, out, &err);
-	if (rc)
-		return unreadable(rc, &err, problem);
-
-	http_client_set_bearer(client->http, (const char *)out->token.bytes);
-	client->signed_in = true;
 	if (time)
 		*time = (struct request_time){ result.tls_us, result.total_us };
-	return 0;
+	if (rc == -EREMOTEIO && asks_for_code(problem) &&
+	    broker_read_factor(result.body, ask, &err) < 0)
+		return unreadable(-EBADMSG, &err, problem);
+	return rc ? rc : take_sign_in(client, result.body, out, problem);
+}
+
+int broker_give_code(struct broker_client *client, const char *challenge, const char *code,
+		     struct sign_in_answer *out, struct problem *problem)
+{
+	OWNED(http_result_done) struct http_result result = { 0 };
+	OWNED(json_decref) json_t *body = json_pack("{s:s, s:s, s:{s:s, s:s}}", "challenge", challenge,
+						    "code", code, "client", "name", "genkan-client",
+						    "version", GENKAN_VERSION);
+
+	if (!body)
+		return not_text(problem);
+	int rc = post(client, "/v1/login/second-factor", body, SIGN_IN_TIMEOUT_MS, &result, problem);
+
+	return rc ? rc : take_sign_in(client, result.body, out, problem);
+}
+
+int broker_change_password(struct broker_client *client, const char *user,
+			   const struct secret *old, const struct secret *fresh,
+			   struct problem *problem)
+{
+	OWNED(http_result_done) struct http_result result = { 0 };
+	OWNED(json_decref) json_t *body = json_pack("{s:s, s:s#, s:s#}", "user", user, "password",
+						    old->bytes, (int)old->len, "new_password",
+						    fresh->bytes, (int)fresh->len);
+
+	return body ? request(client, "/v1/password", body, SIGN_IN_TIMEOUT_MS, &result, problem)
+		    : not_text(problem);
 }
 
 int broker_connect(struct broker_client *client, const char *id, const char *seen,

@@ -22,10 +22,17 @@ DEFINE_OWNED(broker_client_free, struct broker_client);
 void broker_client_cancel(struct broker_client *client);
 void broker_client_arm(struct broker_client *client);
 
-/* 0, or a negative errno with `problem` filled. `time` may be NULL. */
+/* 0, or a negative errno with `problem` filled, and with `ask` when it is second_factor_required or
+ * second_factor_enrolment. `time` may be NULL. */
 int broker_sign_in(struct broker_client *client, const char *user, const struct secret *password,
-		   struct sign_in_answer *out, struct request_time *time,
+		   struct sign_in_answer *out, struct factor_ask *ask, struct request_time *time,
 		   struct problem *problem) MUST_CHECK;
+/* With the code that a sign-in asked for. */
+int broker_give_code(struct broker_client *client, const char *challenge, const char *code,
+		     struct sign_in_answer *out, struct problem *problem) MUST_CHECK;
+int broker_change_password(struct broker_client *client, const char *user,
+			   const struct secret *old, const struct secret *fresh,
+			   struct problem *problem) MUST_CHECK;
 /* Waits up to 20 s for a stage other than `seen` ("" = answer at once) or another place in line. */
 int broker_connect(struct broker_client *client, const char *id, const char *seen,
 		   int64_t seen_position, struct connect_answer *out,

@@ -10,7 +10,8 @@ struct link_request {
 	enum link_kind kind;
 	unsigned serial;
 	char user[256];
-	struct secret password;
+	struct secret password, fresh;
+	char code[64];
 	char id[64], seen[32];
 	int64_t seen_position;
 };
@@ -46,10 +47,21 @@ static void run(struct broker_link *link, const struct link_request *request,
 	switch (request->kind) {
 	case LINK_SIGN_IN:
 		rc = broker_sign_in(link->client, request->user, &request->password,
-				    &result->sign_in, NULL, &result->problem);
+				    &result->sign_in, &result->factor, NULL, &result->problem);
 		if (rc == 0)
 			notice_watch_begin(link->watch, &result->sign_in.token);
 		secret_wipe(&result->sign_in.token);
+		break;
+	case LINK_CODE:
+		rc = broker_give_code(link->client, request->id, request->code, &result->sign_in,
+				      &result->problem);
+		if (rc == 0)
+			notice_watch_begin(link->watch, &result->sign_in.token);
+		secret_wipe(&result->sign_in.token);
+		break;
+	case LINK_PASSWORD:
+		rc = broker_change_password(link->client, request->user, &request->password,
+					    &request->fresh, &result->problem);
 		break;
 	case LINK_CONNECT:
 		rc = broker_connect(link->client, request->id, request->seen,
@@ -167,6 +179,8 @@ static unsigned submit(struct broker_link *link, struct link_request *request)
 	pthread_cond_signal(&link->wake);
 	pthread_mutex_unlock(&link->mutex);
 	memory_wipe(&request->password, sizeof(request->password));
+	memory_wipe(&request->fresh, sizeof(request->fresh));
+	memory_wipe(request->code, sizeof(request->code));
 	return request->serial;
 }
 
@@ -174,6 +188,24 @@ unsigned broker_link_sign_in(struct broker_link *link, const char *user,
 			     const struct secret *password)
 {
 	struct link_request request = { .kind = LINK_SIGN_IN, .password = *password };
+
+	snprintf(request.user, sizeof(request.user), "%s", user);
+	return submit(link, &request);
+}
+
+unsigned broker_link_code(struct broker_link *link, const char *challenge, const char *code)
+{
+	struct link_request request = { .kind = LINK_CODE };
+
+	snprintf(request.id, sizeof(request.id), "%s", challenge);
+	snprintf(request.code, sizeof(request.code), "%s", code);
+	return submit(link, &request);
+}
+
+unsigned broker_link_password(struct broker_link *link, const char *user, const struct secret *old,
+			      const struct secret *fresh)
+{
+	struct link_request request = { .kind = LINK_PASSWORD, .password = *old, .fresh = *fresh };
 
 	snprintf(request.user, sizeof(request.user), "%s", user);
 	return submit(link, &request);

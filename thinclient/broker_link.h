@@ -8,14 +8,16 @@
 
 struct broker_link;
 
-enum link_kind { LINK_SIGN_IN, LINK_CONNECT, LINK_RESTART, LINK_RESET, LINK_SIGN_OUT };
+enum link_kind { LINK_SIGN_IN, LINK_CODE, LINK_PASSWORD, LINK_CONNECT, LINK_RESTART, LINK_RESET,
+		 LINK_SIGN_OUT };
 
 struct link_result {
 	enum link_kind kind;
 	unsigned serial;		/* of the request that it answers */
 	bool failed;
 	struct problem problem;		/* failed */
-	struct sign_in_answer sign_in;	/* LINK_SIGN_IN; its token goes to the watch only */
+	struct factor_ask factor;	/* LINK_SIGN_IN that failed with second_factor_* */
+	struct sign_in_answer sign_in;	/* LINK_SIGN_IN, LINK_CODE; its token goes to the watch only */
 	struct connect_answer connect;	/* LINK_CONNECT */
 };
 void link_result_wipe(struct link_result *result);
@@ -35,6 +37,10 @@ DEFINE_OWNED(broker_link_free, struct broker_link);
 /* Each replaces a request that has not begun, cancels one that runs, and returns the serial. */
 unsigned broker_link_sign_in(struct broker_link *link, const char *user,
 			     const struct secret *password);
+/* What a sign-in asked for; and a new password for the old one. */
+unsigned broker_link_code(struct broker_link *link, const char *challenge, const char *code);
+unsigned broker_link_password(struct broker_link *link, const char *user, const struct secret *old,
+			      const struct secret *fresh);
 unsigned broker_link_connect(struct broker_link *link, const char *id, const char *seen,
 			     int64_t seen_position);
 /* LINK_RESTART or LINK_RESET of the user's own desktop. */

@@ -10,6 +10,11 @@
 enum flow_state {
 	FLOW_FORM,		/* name and password */
 	FLOW_SIGNING_IN,
+	FLOW_CODE,		/* of an authenticator app, with a QR code the first time */
+	FLOW_CODE_CHECKING,
+	FLOW_RECOVERY,		/* recovery codes, shown this once */
+	FLOW_NEW_PASSWORD,	/* the directory wants another one first */
+	FLOW_CHANGING,
 	FLOW_CHOOSING,		/* one of several desktops */
 	FLOW_PREPARING,		/* the broker starts the desktop */
 	FLOW_CONNECTING,	/* to the relay */
@@ -24,6 +29,11 @@ enum flow_state {
 
 enum flow_event {
 	FLOW_EV_SUBMIT,		/* the form */
+	FLOW_EV_CODE_NEEDED,	/* the password was right, a code is asked for */
+	FLOW_EV_CODES_SHOWN,	/* signed in, and there are recovery codes to be kept */
+	FLOW_EV_PASSWORD_NEEDED,	/* it has to be changed first */
+	FLOW_EV_PASSWORD_CHANGED,
+	FLOW_EV_AGAIN,		/* that code, that password was not good: another try */
 	FLOW_EV_CHOICE_NEEDED,	/* signed in, several desktops */
 	FLOW_EV_CHOSEN,
 	FLOW_EV_WAIT,		/* the broker: not yet */
@@ -54,6 +64,8 @@ enum flow_effect {
 	FLOW_DO_CLEAR_REASON = 1 << 6,
 	FLOW_DO_WAIT = 1 << 7,		/* a while, then FLOW_EV_RETRY */
 	FLOW_DO_SERVE = 1 << 8,		/* ask the broker for the restart or reset */
+	FLOW_DO_GIVE_CODE = 1 << 10,
+	FLOW_DO_CHANGE_PASSWORD = 1 << 11,
 	FLOW_DO_DROP = 1 << 9,		/* the picture: it is of a desktop that is gone */
 };
 

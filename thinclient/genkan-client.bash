@@ -3,12 +3,12 @@
 
 _genkan_client() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-	local options='--broker --ca --config --user --password-file --pool --fullscreen --windowed
+	local options='--broker --ca --config --user --password-file --new-password-file --code-file --pool --fullscreen --windowed
 		--size --language --headless --screenshot --json --hold --hold-until-eof --type
 		--max-frames-wait --verbose --help --usage --version'
 
 	case $prev in
-	--ca|--config|--password-file|--screenshot)
+	--ca|--config|--password-file|--new-password-file|--code-file|--screenshot)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

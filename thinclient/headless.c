@@ -82,6 +82,37 @@ static int wait_for_desktop(struct run *run, const char *id, bool answered)
 	return rc;
 }
 
+/* With the code, where one is asked for. */
+static int ask_sign_in(struct run *run, const struct secret *password, struct sign_in_answer *out,
+		       struct request_time *time)
+{
+	OWNED(free) struct factor_ask *ask = xnew(struct factor_ask);
+	OWNED(secret_wipe) struct secret code = { 0 };
+	struct error err = { 0 };
+	int rc = broker_sign_in(run->broker, run->options->user, password, out, ask, time,
+				&run->problem);
+
+	if (!rc || !run->options->code_file ||
+	    strcmp(run->problem.code, "second_factor_required") != 0)
+		return rc;
+	if (file_read_secret(run->options->code_file, &code, &err))
+		return fail(run, "code_file", err.text);
+	return broker_give_code(run->broker, ask->challenge, (const char *)code.bytes, out,
+				&run->problem);
+}
+
+static int sign_in_with_new_password(struct run *run, const struct secret *old,
+				     struct sign_in_answer *out, struct request_time *time)
+{
+	OWNED(secret_wipe) struct secret fresh = { 0 };
+	struct error err = { 0 };
+
+	if (file_read_secret(run->options->new_password_file, &fresh, &err))
+		return fail(run, "password_file", err.text);
+	int rc = broker_change_password(run->broker, run->options->user, old, &fresh, &run->problem);
+	return rc ? rc : ask_sign_in(run, &fresh, out, time);
+}
+
 static int sign_in(struct run *run, struct sign_in_answer *out)
 {
 	OWNED(secret_wipe) struct secret password = { 0 };
@@ -90,8 +121,10 @@ static int sign_in(struct run *run, struct sign_in_answer *out)
 
 	if (file_read_secret(run->options->password_file, &password, &err))
 		return fail(run, "password_file", err.text);
-	int rc = broker_sign_in(run->broker, run->options->user, &password, out, &time,
-				&run->problem);
+	int rc = ask_sign_in(run, &password, out, &time);
+	if (rc && run->options->new_password_file &&
+	    strcmp(run->problem.code, "password_expired") == 0)
+		rc = sign_in_with_new_password(run, &password, out, &time);
 
 	if (!rc) {
 		run->timings.us[STAGE_TLS] = time.tls_us;

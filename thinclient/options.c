@@ -29,7 +29,7 @@ static const struct config_key keys[] = {
 };
 
 enum {
-	OPT_BROKER = 256, OPT_CA, OPT_CONFIG, OPT_USER, OPT_PASSWORD_FILE, OPT_POOL,
+	OPT_BROKER = 256, OPT_CA, OPT_CONFIG, OPT_USER, OPT_PASSWORD_FILE, OPT_NEW_PASSWORD_FILE, OPT_CODE_FILE, OPT_POOL,
 	OPT_FULLSCREEN, OPT_WINDOWED, OPT_HEADLESS, OPT_SCREENSHOT, OPT_SIZE, OPT_JSON, OPT_HOLD,
 	OPT_HOLD_UNTIL_EOF, OPT_TYPE, OPT_FRAME_DEADLINE, OPT_LANGUAGE, OPT_VERBOSE,
 };
@@ -41,6 +41,10 @@ static const struct argp_option flags[] = {
 	{ "user", OPT_USER, "NAME", 0, "User name", 2 },
 	{ "password-file", OPT_PASSWORD_FILE, "FILE", 0,
 	  "File with the password; - reads standard input", 2 },
+	{ "new-password-file", OPT_NEW_PASSWORD_FILE, "FILE", 0,
+	  "File with what a password that must be changed is changed to (headless)", 2 },
+	{ "code-file", OPT_CODE_FILE, "FILE", 0,
+	  "File with the code of a second factor, read when it is asked for (headless)", 2 },
 	{ "pool", OPT_POOL, "NAME", 0, "The pool to take the desktop from", 2 },
 	{ "fullscreen", OPT_FULLSCREEN, NULL, 0, "Cover the whole screen", 3 },
 	{ "windowed", OPT_WINDOWED, NULL, 0, "Stay in a window", 3 },
@@ -86,6 +90,8 @@ static error_t on_flag(int key, char *arg, struct argp_state *state)
 	case OPT_CONFIG: p->config = arg; break;
 	case OPT_USER: o->user = arg; break;
 	case OPT_PASSWORD_FILE: o->password_file = arg; break;
+	case OPT_NEW_PASSWORD_FILE: o->new_password_file = arg; break;
+	case OPT_CODE_FILE: o->code_file = arg; break;
 	case OPT_POOL: o->pool = arg; break;
 	case OPT_FULLSCREEN: p->fullscreen = 1; break;
 	case OPT_WINDOWED: p->fullscreen = 0; break;
@@ -175,6 +181,8 @@ static void check_headless(const struct options *o)
 	if (!o->headless && (o->screenshot || o->json || o->type_text || o->hold_ms ||
 			     o->hold_until_eof))
 		usage_error("--screenshot, --json, --type and --hold need --headless");
+	if (!o->headless && (o->new_password_file || o->code_file))
+		usage_error("--new-password-file and --code-file need --headless");
 	if (o->password_file && !o->user)
 		usage_error("--password-file needs --user");
 	if (o->hold_until_eof && o->password_file && strcmp(o->password_file, "-") == 0)

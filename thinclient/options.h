@@ -15,7 +15,7 @@ struct options {
 	char *broker, *ca_file, *language, *window, *font_file, *keyboard_layout;
 	bool fullscreen, sound;
 	/* from the command line */
-	const char *user, *password_file, *pool, *screenshot, *type_text;
+	const char *user, *password_file, *new_password_file, *code_file, *pool, *screenshot, *type_text;
 	bool headless, json, hold_until_eof, verbose;
 	int64_t hold_ms, frame_deadline_ms;
 	/* worked out from the texts above */

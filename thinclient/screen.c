@@ -6,7 +6,7 @@
 enum {
 	CARD_W = 440, PAD = 40, HEAD_H = 104, MESSAGE_PAD = 14, LABEL_H = 22, FIELD_H = 44,
 	FIELD_GAP = 18, BUTTON_H = 46, HINT_H = 26, ROW_H = 60, ROW_GAP = 10, PROGRESS_H = 96,
-	BAR_H = 8, CANCEL_W = 140, CANCEL_H = 40,
+	BAR_H = 8, CANCEL_W = 140, CANCEL_H = 40, QR_SIDE = 236, CODE_LINE_H = 26,
 };
 
 void screen_init(struct screen *screen, enum language language, const char *user)
@@ -21,6 +21,11 @@ void screen_wipe(struct screen *screen)
 {
 	text_field_wipe(&screen->user);
 	text_field_wipe(&screen->password);
+	text_field_wipe(&screen->code);
+	text_field_wipe(&screen->fresh);
+	text_field_wipe(&screen->again);
+	memory_wipe(&screen->factor, sizeof(screen->factor));
+	memory_wipe(screen->recovery, sizeof(screen->recovery));
 }
 
 void screen_show_form(struct screen *screen, const char *reason, bool is_error, int64_t retry_at_ms)
@@ -28,6 +33,7 @@ void screen_show_form(struct screen *screen, const char *reason, bool is_error, 
 	snprintf(screen->reason, sizeof(screen->reason), "%s", reason);
 	screen->reason_is_error = is_error;
 	screen->retry_at_ms = retry_at_ms;
+	*screen->reason_detail = '\0';
 	text_field_wipe(&screen->password);
 	*screen->composition = '\0';
 	screen->focus = screen->user.len ? FOCUS_PASSWORD : FOCUS_USER;
@@ -40,21 +46,81 @@ void screen_set_desktops(struct screen *screen, const struct desktop_entry *entr
 	screen->chosen = 0;
 }
 
+int screen_fields(const struct screen *screen, const struct text_field *out[2])
+{
+	switch (screen->state) {
+	case FLOW_FORM:
+	case FLOW_SIGNING_IN:
+		out[0] = &screen->user;
+		out[1] = &screen->password;
+		return 2;
+	case FLOW_CODE:
+	case FLOW_CODE_CHECKING:
+		out[0] = &screen->code;
+		return 1;
+	case FLOW_NEW_PASSWORD:
+	case FLOW_CHANGING:
+		out[0] = &screen->fresh;
+		out[1] = &screen->again;
+		return 2;
+	case FLOW_RECOVERY:
+	case FLOW_CHOOSING:
+	case FLOW_PREPARING:
+	case FLOW_CONNECTING:
+	case FLOW_DESKTOP:
+	case FLOW_MENU:
+	case FLOW_CONFIRM:
+	case FLOW_SERVING:
+	case FLOW_RETURNING:
+	case FLOW_REOPENING:
+	case FLOW_STATES:
+		break;
+	}
+	return 0;
+}
+
+static bool is_form(enum flow_state state)
+{
+	return state == FLOW_FORM || state == FLOW_CODE || state == FLOW_NEW_PASSWORD;
+}
+
 static struct text_field *focused_field(struct screen *screen)
 {
-	return screen->focus == FOCUS_USER	 ? &screen->user
-	       : screen->focus == FOCUS_PASSWORD ? &screen->password
-						 : NULL;
+	const struct text_field *fields[2] = { NULL, NULL };
+	int count = screen_fields(screen, fields);
+
+	/* they are the screen's own, which is not const here */
+	return (int)screen->focus < count ? (struct text_field *)(uintptr_t)fields[screen->focus]
+					  : NULL;
+}
+
+void screen_ask(struct screen *screen, const char *reason, const char *detail)
+{
+	text_field_wipe(&screen->code);
+	text_field_wipe(&screen->fresh);
+	text_field_wipe(&screen->again);
+	screen->fresh.masked = screen->again.masked = true;
+	snprintf(screen->reason, sizeof(screen->reason), "%s", reason);
+	snprintf(screen->reason_detail, sizeof(screen->reason_detail), "%s", detail);
+	screen->reason_is_error = true;
+	screen->retry_at_ms = 0;
+	*screen->composition = '\0';
+	screen->focus = FOCUS_USER;
 }
 
 static enum screen_action submit(struct screen *screen)
 {
-	if (screen->user.len == 0) {
-		screen->focus = FOCUS_USER;
-		return SCREEN_NOTHING;
-	}
-	if (screen->password.len == 0) {
-		screen->focus = FOCUS_PASSWORD;
+	const struct text_field *fields[2];
+	int count = screen_fields(screen, fields);
+
+	for (int i = 0; i < count; i++)
+		if (fields[i]->len == 0) {	/* taken to what is missing */
+			screen->focus = (enum screen_focus)i;
+			return SCREEN_NOTHING;
+		}
+	if (screen->state == FLOW_NEW_PASSWORD &&
+	    strcmp(screen->fresh.text, screen->again.text) != 0) {
+		screen_ask(screen, "passwords_differ", "");
 		return SCREEN_NOTHING;
 	}
 	return SCREEN_SUBMIT;
@@ -78,16 +144,28 @@ static void edit(struct text_field *field, enum screen_key key)
 	}
 }
 
+static void move_focus(struct screen *screen, int by)
+{
+	const struct text_field *fields[2];
+	int count = screen_fields(screen, fields);
+
+	do
+		screen->focus = ((int)screen->focus + by) % FOCUS_COUNT;
+	while (screen->focus == FOCUS_PASSWORD && count < 2);
+}
+
 static enum screen_action press_in_form(struct screen *screen, enum screen_key key)
 {
 	struct text_field *field = focused_field(screen);
 
+	if (key == SCREEN_KEY_ESCAPE && screen->state != FLOW_FORM)
+		return SCREEN_CANCEL;
 	if (key == SCREEN_KEY_ENTER)
 		return submit(screen);
 	if (key == SCREEN_KEY_TAB || key == SCREEN_KEY_DOWN)
-		screen->focus = (screen->focus + 1) % FOCUS_COUNT;
+		move_focus(screen, 1);
 	else if (key == SCREEN_KEY_BACKTAB || key == SCREEN_KEY_UP)
-		screen->focus = (screen->focus + FOCUS_COUNT - 1) % FOCUS_COUNT;
+		move_focus(screen, FOCUS_COUNT - 1);
 	else if (field)
 		edit(field, key);
 	return SCREEN_NOTHING;
@@ -188,7 +266,11 @@ enum screen_action screen_press(struct screen *screen, enum screen_key key)
 {
 	switch (screen->state) {
 	case FLOW_FORM:
+	case FLOW_CODE:
+	case FLOW_NEW_PASSWORD:
 		return press_in_form(screen, key);
+	case FLOW_RECOVERY:
+		return key == SCREEN_KEY_ENTER ? SCREEN_CONFIRM : SCREEN_NOTHING;
 	case FLOW_CHOOSING:
 		return press_in_choice(screen, key);
 	case FLOW_MENU:
@@ -196,6 +278,8 @@ enum screen_action screen_press(struct screen *screen, enum screen_key key)
 	case FLOW_CONFIRM:
 		return press_in_question(screen, key);
 	case FLOW_SIGNING_IN:
+	case FLOW_CODE_CHECKING:
+	case FLOW_CHANGING:
 	case FLOW_PREPARING:
 	case FLOW_CONNECTING:
 	case FLOW_SERVING:
@@ -211,7 +295,7 @@ enum screen_action screen_press(struct screen *screen, enum screen_key key)
 
 void screen_type(struct screen *screen, const char *text)
 {
-	struct text_field *field = screen->state == FLOW_FORM ? focused_field(screen) : NULL;
+	struct text_field *field = is_form(screen->state) ? focused_field(screen) : NULL;
 
 	*screen->composition = '\0';
 	if (field)
@@ -230,6 +314,8 @@ static enum screen_action click_in_form(struct screen *screen, const struct scre
 		screen->focus = FOCUS_USER;
 	if (hit(layout->fields[1], x, y))
 		screen->focus = FOCUS_PASSWORD;
+	if (screen->state != FLOW_FORM && hit(layout->cancel, x, y))
+		return SCREEN_CANCEL;
 	return hit(layout->button, x, y) ? submit(screen) : SCREEN_NOTHING;
 }
 
@@ -251,8 +337,10 @@ static enum screen_action click_in_menu(struct screen *screen, const struct scre
 enum screen_action screen_click(struct screen *screen, const struct screen_layout *layout, int x,
 				int y)
 {
-	if (screen->state == FLOW_FORM)
+	if (is_form(screen->state))
 		return click_in_form(screen, layout, x, y);
+	if (screen->state == FLOW_RECOVERY)
+		return hit(layout->button, x, y) ? SCREEN_CONFIRM : SCREEN_NOTHING;
 	if (screen->state == FLOW_MENU)
 		return click_in_menu(screen, layout, x, y);
 	if (screen->state == FLOW_CONFIRM)
@@ -268,21 +356,51 @@ enum screen_action screen_click(struct screen *screen, const struct screen_layou
 	return hit(layout->cancel, x, y) ? SCREEN_CANCEL : SCREEN_NOTHING;
 }
 
+static bool has_qr(const struct screen *screen)
+{
+	return (screen->state == FLOW_CODE || screen->state == FLOW_CODE_CHECKING) &&
+	       screen->factor.enrolling;
+}
+
 /* Lays things out downwards in the card; answers the lower end. */
 static int arrange_form(const struct screen *screen, int left, int top, int message_h,
 			struct screen_layout *out)
 {
-	int width = CARD_W - 2 * PAD, y = top;
+	const struct text_field *fields[2];
+	int width = CARD_W - 2 * PAD, y = top, count = screen_fields(screen, fields);
 
 	if (message_h > 0) {
 		out->message = (struct screen_rect){ left, y, width, message_h + 2 * MESSAGE_PAD };
 		y += out->message.h + FIELD_GAP;
 	}
-	for (int i = 0; i < 2; i++) {
+	if (has_qr(screen)) {
+		out->sheet = (struct screen_rect){ left + (width - QR_SIDE) / 2, y, QR_SIDE, QR_SIDE };
+		y += QR_SIDE + LABEL_H + FIELD_GAP;	/* its key stands below it */
+	}
+	for (int i = 0; i < count; i++) {
 		out->fields[i] = (struct screen_rect){ left, y + LABEL_H, width, FIELD_H };
 		y += LABEL_H + FIELD_H + FIELD_GAP;
 	}
 	y += HINT_H - FIELD_GAP;	/* the hint stands between the fields and the button */
+	out->button = (struct screen_rect){ left, y, width, BUTTON_H };
+	y += BUTTON_H;
+	if (screen->state == FLOW_FORM || screen->state == FLOW_SIGNING_IN)
+		return y;
+	out->cancel = (struct screen_rect){ left + (width - CANCEL_W) / 2, y + ROW_GAP, CANCEL_W,
+					    CANCEL_H };
+	return y + ROW_GAP + CANCEL_H;
+}
+
+/* Two columns of codes. `message_h` is the height of the note above. */
+static int arrange_recovery(const struct screen *screen, int left, int top, int message_h,
+			    struct screen_layout *out)
+{
+	int width = CARD_W - 2 * PAD, y = top, lines = ((int)screen->recovery_count + 1) / 2;
+
+	out->message = (struct screen_rect){ left, y, width, message_h + 2 * MESSAGE_PAD };
+	y += out->message.h + FIELD_GAP;
+	out->sheet = (struct screen_rect){ left, y, width, lines * CODE_LINE_H };
+	y += out->sheet.h + FIELD_GAP;
 	out->button = (struct screen_rect){ left, y, width, BUTTON_H };
 	return y + BUTTON_H;
 }
@@ -348,7 +466,13 @@ static int arrange_content(const struct screen *screen, int left, int top, int m
 	switch (screen->state) {
 	case FLOW_FORM:
 	case FLOW_SIGNING_IN:
+	case FLOW_CODE:
+	case FLOW_CODE_CHECKING:
+	case FLOW_NEW_PASSWORD:
+	case FLOW_CHANGING:
 		return arrange_form(screen, left, top, message_h, out);
+	case FLOW_RECOVERY:
+		return arrange_recovery(screen, left, top, message_h, out);
 	case FLOW_CHOOSING:
 		return arrange_choice(screen, left, top, out);
 	case FLOW_MENU:
@@ -388,6 +512,22 @@ void screen_window_title(const struct screen *screen, char *out, size_t size)
 		break;
 	case FLOW_SIGNING_IN:
 		snprintf(out, size, "Genkan: signing in");
+		break;
+	case FLOW_CODE:
+		snprintf(out, size, *screen->reason ? "Genkan: code%s (%s)" : "Genkan: code%s%s",
+			 screen->factor.enrolling ? ", first time" : "", screen->reason);
+		break;
+	case FLOW_NEW_PASSWORD:
+		snprintf(out, size, *screen->reason ? "Genkan: new password (%s)"
+						    : "Genkan: new password%s",
+			 screen->reason);
+		break;
+	case FLOW_CODE_CHECKING:
+	case FLOW_CHANGING:
+		snprintf(out, size, "Genkan: one moment");
+		break;
+	case FLOW_RECOVERY:
+		snprintf(out, size, "Genkan: recovery codes");
 		break;
 	case FLOW_CHOOSING:
 		snprintf(out, size, "Genkan: choose a desktop");

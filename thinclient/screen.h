@@ -33,11 +33,16 @@ struct screen {
 	enum flow_state state;
 	/* form */
 	struct text_field user, password;
+	struct text_field code, fresh, again;	/* of the forms behind it */
+	struct factor_ask factor;
+	char recovery[RECOVERY_CODES_MAX][32];
+	size_t recovery_count;
 	enum screen_focus focus;
 	char composition[128];		/* of an input method, not yet part of the field */
 	bool caps_lock;
 	char reason[48];		/* "" = none */
 	bool reason_is_error;
+	char reason_detail[256];	/* the directory's words */
 	int64_t retry_at_ms;		/* clock; 0 = at any time */
 	/* choice */
 	struct desktop_entry desktops[BROKER_MAX_DESKTOPS];
@@ -58,6 +63,7 @@ struct screen {
 /* Rectangles in logical pixels; those that the state does not have are empty. */
 struct screen_layout {
 	struct screen_rect card, message, fields[2], button, cancel, bar, yes;
+	struct screen_rect sheet;	/* a QR code, recovery codes */
 	struct screen_rect rows[BROKER_MAX_DESKTOPS];
 };
 
@@ -66,6 +72,10 @@ void screen_wipe(struct screen *screen);
 /* Back to the form, with the reason for it; the name stays, the password goes. */
 void screen_show_form(struct screen *screen, const char *reason, bool is_error,
 		      int64_t retry_at_ms);
+/* Another form behind the password, empty; with the reason why it comes again, or "". */
+void screen_ask(struct screen *screen, const char *reason, const char *detail);
+/* The fields of the form that the state shows; returns how many. */
+int screen_fields(const struct screen *screen, const struct text_field *out[2]);
 void screen_set_desktops(struct screen *screen, const struct desktop_entry *entries, size_t count);
 
 /* Opens the menu at its first line. */

@@ -82,7 +82,8 @@ static void reason_text(const struct screen *screen, int64_t now_ms, char *out, 
 			 screen->language == LANGUAGE_JA ? " %d 秒お待ちください。"
 							 : " Please wait %d seconds.",
 			 (int)left_s);
-	snprintf(out, size, "%s%s", sentence, wait);
+	snprintf(out, size, "%s%s%s%s", sentence, wait, *screen->reason_detail ? " " : "",
+		 screen->reason_detail);
 }
 
 static enum string_id warning_of(const struct screen *screen)
@@ -97,7 +98,11 @@ static int message_height(const struct screen *screen, struct canvas *canvas, in
 	if (screen->state == FLOW_CONFIRM)
 		return canvas_paragraph(canvas, TEXT_BODY, INK, 0, 0, 360 - 2 * MESSAGE_PAD,
 					texts_get(screen->language, warning_of(screen)), false);
-	if (!*screen->reason || (screen->state != FLOW_FORM && screen->state != FLOW_MENU))
+	if (screen->state == FLOW_RECOVERY)
+		return canvas_paragraph(canvas, TEXT_BODY, INK, 0, 0, 360 - 2 * MESSAGE_PAD,
+					texts_get(screen->language, STR_RECOVERY_NOTE), false);
+	if (!*screen->reason || (screen->state != FLOW_FORM && screen->state != FLOW_MENU &&
+				 screen->state != FLOW_CODE && screen->state != FLOW_NEW_PASSWORD))
 		return 0;
 	reason_text(screen, now_ms, text, sizeof(text));
 	return canvas_paragraph(canvas, TEXT_BODY, INK, 0, 0, 360 - 2 * MESSAGE_PAD, text, false) +
@@ -171,12 +176,17 @@ static void draw_field(const struct painter *p, int index, enum string_id label)
 {
 	const struct screen *s = p->screen;
 	struct screen_rect box = p->layout->fields[index];
-	bool focused = s->state == FLOW_FORM && (int)s->focus == index;
+	bool busy = s->state == FLOW_SIGNING_IN || s->state == FLOW_CODE_CHECKING ||
+		    s->state == FLOW_CHANGING;
+	bool focused = !busy && (int)s->focus == index;
+	const struct text_field *fields[2];
+
+	screen_fields(s, fields);
 
 	canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_LEFT, box.x, box.y - 20, text_of(p, label));
 	canvas_framed_box(p->canvas, sdl_rect(box), 8, focused ? 2 : 1, focused ? INDIGO : EDGE,
 			  FIELD);
-	draw_field_text(p, index == 0 ? &s->user : &s->password, box, focused);
+	draw_field_text(p, fields[index], box, focused);
 }
 
 /* A segment that wanders through the bar. */
@@ -193,11 +203,10 @@ static void draw_sweep(const struct painter *p, SDL_Rect bar)
 			   bar.h / 2, INDIGO);
 }
 
-static void draw_sign_in_button(const struct painter *p)
+static void draw_main_button(const struct painter *p, enum string_id label, bool busy)
 {
 	const struct screen *s = p->screen;
 	struct screen_rect box = p->layout->button;
-	bool busy = s->state == FLOW_SIGNING_IN;
 	bool focused = !busy && s->focus == FOCUS_BUTTON;
 
 	if (focused)
@@ -205,7 +214,7 @@ static void draw_sign_in_button(const struct painter *p)
 			   INDIGO_REST);
 	canvas_box(p->canvas, sdl_rect(box), 8, busy ? INDIGO_REST : INDIGO);
 	canvas_text(p->canvas, TEXT_BODY, WHITE, ALIGN_CENTER, box.x + box.w / 2,
-		    middle_y(p, box, TEXT_BODY), text_of(p, busy ? STR_SIGNING_IN : STR_SIGN_IN));
+		    middle_y(p, box, TEXT_BODY), text_of(p, label));
 	if (busy)
 		draw_sweep(p, (SDL_Rect){ box.x, box.y - 16, box.w, 4 });
 	else if (s->caps_lock)
@@ -219,7 +228,9 @@ static void draw_form(const struct painter *p)
 	draw_message(p);
 	draw_field(p, 0, STR_USER);
 	draw_field(p, 1, STR_PASSWORD);
-	draw_sign_in_button(p);
+	bool busy = p->screen->state == FLOW_SIGNING_IN;
+
+	draw_main_button(p, busy ? STR_SIGNING_IN : STR_SIGN_IN, busy);
 }
 
 /* --- the other screens ----------------------------------------------------------------------- */
@@ -236,6 +247,75 @@ static void draw_button(const struct painter *p, struct screen_rect box, enum st
 static void draw_cancel(const struct painter *p)
 {
 	draw_button(p, p->layout->cancel, STR_CANCEL, false);
+}
+
+/* --- behind the password ---------------------------------------------------------------------- */
+
+static const SDL_Color BLACK = { 0, 0, 0, 0xFF };
+
+/* Whole pixels per module, with the quiet zone of four that readers need. */
+static void draw_qr(const struct painter *p)
+{
+	const char *rows = p->screen->factor.qr_rows;
+	struct screen_rect box = p->layout->sheet;
+	int side = (int)strcspn(rows, "\n");
+
+	canvas_box(p->canvas, sdl_rect(box), 0, WHITE);
+	if (side < 21 || strlen(rows) != (size_t)side * ((size_t)side + 1))
+		return;
+	int module = box.w / (side + 8) > 0 ? box.w / (side + 8) : 1;
+	int left = box.x + (box.w - module * side) / 2, top = box.y + (box.h - module * side) / 2;
+
+	for (int y = 0; y < side; y++)
+		for (int x = 0; x < side; x++)
+			if (rows[y * (side + 1) + x] == '1')
+				canvas_box(p->canvas, (SDL_Rect){ left + x * module, top + y * module,
+								  module, module }, 0, BLACK);
+}
+
+static void draw_code(const struct painter *p)
+{
+	const struct screen *s = p->screen;
+	struct screen_rect sheet = p->layout->sheet, card = p->layout->card;
+	bool busy = s->state == FLOW_CODE_CHECKING;
+
+	draw_headline(p, s->factor.enrolling ? STR_CODE_ENROL : STR_CODE_ASKED);
+	draw_message(p);
+	if (s->factor.enrolling) {
+		draw_qr(p);
+		canvas_text(p->canvas, TEXT_SMALL, FAINT, ALIGN_CENTER, card.x + card.w / 2,
+			    sheet.y + sheet.h + 6, s->factor.key);
+	}
+	draw_field(p, 0, STR_CODE);
+	draw_main_button(p, busy ? STR_ONE_MOMENT : STR_CODE_GIVE, busy);
+	draw_cancel(p);
+}
+
+static void draw_new_password(const struct painter *p)
+{
+	bool busy = p->screen->state == FLOW_CHANGING;
+
+	draw_headline(p, STR_NEW_PASSWORD_ASKED);
+	draw_message(p);
+	draw_field(p, 0, STR_NEW_PASSWORD);
+	draw_field(p, 1, STR_NEW_PASSWORD_AGAIN);
+	draw_main_button(p, busy ? STR_ONE_MOMENT : STR_CHANGE, busy);
+	draw_cancel(p);
+}
+
+static void draw_recovery(const struct painter *p)
+{
+	const struct screen *s = p->screen;
+	struct screen_rect note = p->layout->message, sheet = p->layout->sheet;
+
+	draw_headline(p, STR_RECOVERY);
+	canvas_paragraph(p->canvas, TEXT_BODY, INDIGO_DEEP, note.x, note.y + MESSAGE_PAD, note.w,
+			 text_of(p, STR_RECOVERY_NOTE), true);
+	for (size_t i = 0; i < s->recovery_count; i++)
+		canvas_text(p->canvas, TEXT_BODY, INK, ALIGN_LEFT,
+			    sheet.x + (i % 2 ? sheet.w / 2 + 6 : 0), sheet.y + (int)(i / 2) * 26,
+			    s->recovery[i]);
+	draw_main_button(p, STR_CONTINUE, false);
 }
 
 static void draw_line(const struct painter *p, struct screen_rect box, bool chosen,
@@ -386,6 +466,17 @@ static void draw_content(const struct painter *p)
 	case FLOW_SIGNING_IN:
 		draw_form(p);
 		break;
+	case FLOW_CODE:
+	case FLOW_CODE_CHECKING:
+		draw_code(p);
+		break;
+	case FLOW_RECOVERY:
+		draw_recovery(p);
+		break;
+	case FLOW_NEW_PASSWORD:
+	case FLOW_CHANGING:
+		draw_new_password(p);
+		break;
 	case FLOW_CHOOSING:
 		draw_choice(p);
 		break;
@@ -434,6 +525,8 @@ int screen_animation_ms(const struct screen *screen, int64_t now_ms)
 {
 	switch (screen->state) {
 	case FLOW_SIGNING_IN:
+	case FLOW_CODE_CHECKING:
+	case FLOW_CHANGING:
 	case FLOW_CONNECTING:
 		return 33;
 	case FLOW_SERVING:	/* all of the desktop is drawn again below these */
@@ -441,9 +534,12 @@ int screen_animation_ms(const struct screen *screen, int64_t now_ms)
 	case FLOW_REOPENING:
 		return 120;
 	case FLOW_FORM:
+	case FLOW_CODE:
+	case FLOW_NEW_PASSWORD:
 		return (int)(BLINK_MS - now_ms % BLINK_MS);
 	case FLOW_PREPARING:
 		return screen->position > 0 ? 33 : -1;
+	case FLOW_RECOVERY:
 	case FLOW_CHOOSING:
 	case FLOW_DESKTOP:
 	case FLOW_MENU:
@@ -457,9 +553,11 @@ int screen_animation_ms(const struct screen *screen, int64_t now_ms)
 SDL_Rect screen_caret_rect(const struct screen *screen, struct canvas *canvas,
 			   const struct screen_layout *layout)
 {
-	bool in_password = screen->focus == FOCUS_PASSWORD;
-	struct screen_rect box = layout->fields[in_password ? 1 : 0];
-	int caret = caret_offset(canvas, in_password ? &screen->password : &screen->user, "");
+	const struct text_field *fields[2];
+	int count = screen_fields(screen, fields);
+	int at = (int)screen->focus < count ? (int)screen->focus : 0;
+	struct screen_rect box = layout->fields[at];
+	int caret = count ? caret_offset(canvas, fields[at], "") : 0;
 
 	return (SDL_Rect){ box.x + FIELD_PAD + caret, box.y, 1, box.h };
 }

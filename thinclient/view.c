@@ -85,6 +85,24 @@ static void sign_in(struct view *view)
 		view->serial = broker_link_sign_in(view->link, view->screen.user.text, &password);
 }
 
+static void give_code(struct view *view)
+{
+	const struct screen *screen = &view->screen;
+
+	view->serial = broker_link_code(view->link, screen->factor.challenge, screen->code.text);
+}
+
+static void change_password(struct view *view)
+{
+	OWNED(secret_wipe) struct secret old = { 0 };
+	OWNED(secret_wipe) struct secret fresh = { 0 };
+	const struct screen *s = &view->screen;
+
+	if (secret_set(&old, span_of(s->password.text, s->password.len)) == 0 &&
+	    secret_set(&fresh, span_of(s->fresh.text, s->fresh.len)) == 0)
+		view->serial = broker_link_password(view->link, s->user.text, &old, &fresh);
+}
+
 static void ask_for_desktop(struct view *view)
 {
 	view->serial = broker_link_connect(view->link, view->desktop_id, view->answer.stage,
@@ -177,6 +195,10 @@ static void carry_out(struct view *view, unsigned effects)
 		*view->screen.reason = '\0';
 	if (effects & FLOW_DO_SIGN_IN)
 		sign_in(view);
+	if (effects & FLOW_DO_GIVE_CODE)
+		give_code(view);
+	if (effects & FLOW_DO_CHANGE_PASSWORD)
+		change_password(view);
 	if (effects & FLOW_DO_DROP)
 		drop_picture(view);
 	if (effects & FLOW_DO_SERVE)
@@ -199,6 +221,15 @@ static void show_title(struct view *view)
 	SDL_SetWindowTitle(view->window, title);
 }
 
+/* What the forms behind the password held. */
+static void forget_secrets(struct screen *screen)
+{
+	text_field_wipe(&screen->code);
+	text_field_wipe(&screen->fresh);
+	text_field_wipe(&screen->again);
+	memory_wipe(&screen->factor, sizeof(screen->factor));
+}
+
 static void enter_state(struct view *view, enum flow_state before)
 {
 	enum flow_state now = view->screen.state;
@@ -214,8 +245,13 @@ static void enter_state(struct view *view, enum flow_state before)
 	}
 	if (now == FLOW_FORM && !*view->screen.reason)
 		screen_show_form(&view->screen, "", false, 0);
-	if (now != FLOW_FORM && now != FLOW_SIGNING_IN)
+	if (now != FLOW_FORM && now != FLOW_SIGNING_IN && now != FLOW_NEW_PASSWORD &&
+	    now != FLOW_CHANGING)	/* the old one is needed for the new */
 		text_field_wipe(&view->screen.password);
+	if (before == FLOW_RECOVERY)
+		memory_wipe(view->screen.recovery, sizeof(view->screen.recovery));
+	if (now == FLOW_FORM)
+		forget_secrets(&view->screen);
 	view->handle.w = 0;
 	if (view->session)
 		desktop_view_pause(&view->desktop, now == FLOW_MENU || now == FLOW_CONFIRM ||
@@ -298,21 +334,83 @@ static void choose_pool(struct view *view, const char *pool)
 	fail(view, "not_entitled");
 }
 
-static void take_sign_in(struct view *view, const struct sign_in_answer *answer)
+/* Codes to be kept come first; a ticket would be too old behind them, so it is not used. */
+static bool shows_recovery(struct view *view, const struct sign_in_answer *answer)
 {
-	screen_set_desktops(&view->screen, answer->desktops, answer->desktop_count);
+	struct screen *screen = &view->screen;
+
+	if (answer->recovery_count == 0)
+		return false;
+	memcpy(screen->recovery, answer->recovery, sizeof(screen->recovery));
+	screen->recovery_count = answer->recovery_count;
+	step(view, FLOW_EV_CODES_SHOWN);
+	return true;
+}
+
+static void take_desktops(struct view *view)
+{
 	if (view->options->pool)
 		choose_pool(view, view->options->pool);
-	else if (answer->desktop_count == 0)
+	else if (view->screen.desktop_count == 0)
 		fail(view, "not_entitled");
-	else if (answer->has_connect)
-		take_connect(view, &answer->connect);
-	else if (answer->desktop_count == 1)
+	else if (view->screen.desktop_count == 1)
 		choose(view, 0);
 	else
 		step(view, FLOW_EV_CHOICE_NEEDED);
 }
 
+static void take_sign_in(struct view *view, const struct sign_in_answer *answer)
+{
+	screen_set_desktops(&view->screen, answer->desktops, answer->desktop_count);
+	if (shows_recovery(view, answer))
+		return;
+	if (!view->options->pool && answer->has_connect)
+		take_connect(view, &answer->connect);
+	else
+		take_desktops(view);
+}
+
+/* The directory has the new one: sign in with it. */
+static void take_new_password(struct view *view)
+{
+	struct screen *screen = &view->screen;
+
+	text_field_wipe(&screen->password);
+	text_field_insert(&screen->password, screen->fresh.text);
+	forget_secrets(screen);
+	step(view, FLOW_EV_PASSWORD_CHANGED);
+}
+
+static bool is_code(const struct view *view, const char *code)
+{
+	return strcmp(view->problem.code, code) == 0;
+}
+
+/* A sign-in that can go on with something more, or a form that can be tried again. */
+static bool goes_on(struct view *view, const struct link_result *result)
+{
+	struct screen *screen = &view->screen;
+	enum flow_state state = screen->state;
+
+	if (state == FLOW_SIGNING_IN && (is_code(view, "second_factor_required") ||
+					 is_code(view, "second_factor_enrolment"))) {
+		screen->factor = result->factor;
+		screen_ask(screen, "", "");
+		step(view, FLOW_EV_CODE_NEEDED);
+	} else if (state == FLOW_SIGNING_IN && is_code(view, "password_expired")) {
+		screen_ask(screen, "", "");
+		step(view, FLOW_EV_PASSWORD_NEEDED);
+	} else if ((state == FLOW_CODE_CHECKING && (is_code(view, "second_factor_wrong") ||
+						    is_code(view, "second_factor_used"))) ||
+		   (state == FLOW_CHANGING && is_code(view, "password_rejected"))) {
+		screen_ask(screen, view->problem.code,
+			   state == FLOW_CHANGING ? view->problem.detail : "");
+		step(view, FLOW_EV_AGAIN);
+	} else {
+		return false;
+	}
+	return true;
+}
 /* Back in the menu, which says why; without a session there is nothing to go back to. */
 static void service_failed(struct view *view)
 {
@@ -362,6 +460,8 @@ static void on_link(struct view *view)
 			service_failed(view);
 			return;
 		}
+		if (goes_on(view, &result))
+			return;
 		step(view, view->screen.state == FLOW_RETURNING &&
 					   backoff_is_worth_it(result.problem.code)
 				   ? FLOW_EV_LOST
@@ -370,7 +470,11 @@ static void on_link(struct view *view)
 	}
 	switch (result.kind) {
 	case LINK_SIGN_IN:
+	case LINK_CODE:
 		take_sign_in(view, &result.sign_in);
+		break;
+	case LINK_PASSWORD:
+		take_new_password(view);
 		break;
 	case LINK_CONNECT:
 		take_connect(view, &result.connect);
@@ -462,6 +566,8 @@ static void act(struct view *view, enum screen_action action)
 {
 	switch (action) {
 	case SCREEN_NOTHING:
+		if (view->screen.state == FLOW_NEW_PASSWORD)
+			show_title(view);	/* the two may differ */
 		break;
 	case SCREEN_SUBMIT:
 		step(view, FLOW_EV_SUBMIT);
@@ -479,7 +585,10 @@ static void act(struct view *view, enum screen_action action)
 		step(view, FLOW_EV_WISH);
 		break;
 	case SCREEN_CONFIRM:
-		step(view, FLOW_EV_CONFIRM);
+		if (view->screen.state == FLOW_RECOVERY)
+			take_desktops(view);
+		else
+			step(view, FLOW_EV_CONFIRM);
 		break;
 	}
 }
@@ -524,7 +633,9 @@ static void on_screen_event(struct view *view, const SDL_Event *event)
 		break;
 	case SDL_TEXTEDITING:
 		snprintf(screen->composition, sizeof(screen->composition), "%s",
-			 screen->focus == FOCUS_PASSWORD ? "" : event->edit.text);
+			 screen->focus == FOCUS_PASSWORD || screen->state == FLOW_NEW_PASSWORD ?
+				 "" :
+				 event->edit.text);
 		break;
 	case SDL_MOUSEBUTTONDOWN:
 		if (event->button.button == SDL_BUTTON_LEFT)
@@ -630,7 +741,7 @@ static void draw(struct view *view)
 	screen_draw(&view->screen, &view->canvas, w, h, view->footer, clock_monotonic_ms(),
 		    &view->layout);
 	SDL_RenderPresent(view->renderer);
-	if (view->screen.state == FLOW_FORM) {
+	if (view->screen.state == FLOW_FORM || view->screen.state == FLOW_CODE) {
 		SDL_Rect caret =
 			screen_caret_rect(&view->screen, &view->canvas, &view->layout);
 
