@@ -31,36 +31,35 @@
 #include "common/sys/log.h"
 
 #define HEADER_LIMIT 8192
-#define STREAM_UNSENT_MAX (64 * 1024)	/* bytes a slow peer of a streamed answer may be behind */
-#define STREAM_STUCK_S 30		/* it is cut off when it takes none of them for so long */
+#define STREAM_STUCK_S                                                                             \
+	30 /* a peer is cut off when it takes nothing of a streamed answer for so long */
 
-struct source {			/* connections of one address */
+struct source { /* connections of one address */
 	char address[INET6_ADDRSTRLEN];
 	unsigned count;
 	UT_hash_handle hh;
 };
 
-struct peer {			/* one connection */
+struct peer { /* one connection */
 	struct list link;
-	struct http_server *server;	/* NULL after the server was freed */
+	struct http_server *server; /* NULL after the server was freed */
 	struct source *source;
 	struct loop_timer *deadline;
-	struct http_exchange *exchange;
+	struct exchange *exchange;
 	struct bufferevent *bev;
-	int fd;			/* -1 until admitted */
+	int fd; /* -1 until admitted */
 	bool seen;
 	char cn[128], ou[64], key_sha256[65];
 };
 
-struct http_exchange {
-	uint64_t id;
+struct exchange {
+	struct http_exchange x; /* first: they are cast back */
 	struct http_server *server;
 	struct peer *peer;
 	struct evhttp_request *request;
 	char *path, *address;
 	struct evkeyvalq query;
-	json_t *body;
-	bool streaming;
+	struct evbuffer_cb_entry *drain; /* while an answer is streamed */
 	UT_hash_handle hh;
 };
 
@@ -72,20 +71,25 @@ struct http_server {
 	struct evhttp *http;
 	struct evconnlistener *listener;
 	http_handler_fn *handler;
+	http_gone_fn *gone;
+	http_drained_fn *drained;
 	void *arg;
 	struct list peers;
 	struct source *sources;
-	struct http_exchange *exchanges;
+	struct exchange *exchanges;
 	uint64_t last_id;
 	unsigned connections;
 };
 
-static int peer_slot;	/* index of the SSL ex_data that holds the peer */
+static int peer_slot; /* index of the SSL ex_data that holds the peer */
 
 static void peer_free(struct peer *peer)
 {
 	if (peer->server) {
 		peer->server->connections--;
+		if (peer->source && peer->server->config.crowd)
+			crowd_leave(peer->server->config.crowd, peer->server->config.crowd_row,
+				    peer->source->address);
 		if (peer->source && --peer->source->count == 0) {
 			HASH_DEL(peer->server->sources, peer->source);
 			free(peer->source);
@@ -133,6 +137,18 @@ static struct source *source_of(struct http_server *server, int fd)
 	return source;
 }
 
+static bool is_too_much(struct http_server *server, const struct source *source)
+{
+	const struct http_server_config *config = &server->config;
+
+	if (!config->crowd)
+		return server->connections > config->max_connections ||
+		       source->count > config->max_per_source;
+	crowd_enter(config->crowd, config->crowd_row, source->address);
+	return crowd_count(config->crowd) > config->max_connections ||
+	       crowd_count_of(config->crowd, source->address) > config->max_per_source;
+}
+
 static void admit(struct peer *peer)
 {
 	struct http_server *server = peer->server;
@@ -146,8 +162,7 @@ static void admit(struct peer *peer)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	loop_timer_start(peer->deadline, server->config.handshake_ms);
-	if (server->connections > server->config.max_connections ||
-	    peer->source->count > server->config.max_per_source)
+	if (is_too_much(server, peer->source))
 		hang_up(peer);
 }
 
@@ -216,15 +231,17 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	return bev;
 }
 
-static void exchange_free(struct http_exchange *x)
+static void exchange_free(struct exchange *e)
 {
-	HASH_DEL(x->server->exchanges, x);
-	x->peer->exchange = NULL;
-	evhttp_clear_headers(&x->query);
-	json_decref(x->body);
-	free(x->path);
-	free(x->address);
-	free(x);
+	HASH_DELETE(hh, e->server->exchanges, e);
+	if (e->drain)
+		evbuffer_remove_cb_entry(bufferevent_get_output(e->peer->bev), e->drain);
+	e->peer->exchange = NULL;
+	evhttp_clear_headers(&e->query);
+	http_exchange_done(&e->x);
+	free(e->path);
+	free(e->address);
+	free(e);
 }
 
 static void on_close(struct evhttp_connection *connection, void *arg)
@@ -236,27 +253,84 @@ static void on_close(struct evhttp_connection *connection, void *arg)
 
 	if (!peer || !peer->exchange || peer->server != server)
 		return;
-
 	struct evhttp_request *request = peer->exchange->request;
 
+	if (server->gone)
+		server->gone(server->arg, &peer->exchange->x);
 	exchange_free(peer->exchange);
 	/* In the middle of an answer evhttp has let go of the request. */
 	if (!evhttp_request_get_connection(request))
 		evhttp_request_free(request);
 }
 
-static int read_target(struct http_exchange *x)
+static const char *method_text(struct evhttp_request *request)
 {
-	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(x->request);
+	switch ((int)evhttp_request_get_command(request)) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	}
+	return "?";
+}
+
+static int read_query(struct exchange *e, const char *query)
+{
+	struct http_exchange *x = &e->x;
+	struct evkeyval *pair;
+
+	if (evhttp_parse_query_str(query, &e->query) < 0)
+		return -EINVAL;
+	TAILQ_FOREACH(pair, &e->query, next)
+	{
+		if (x->query_count == HTTP_QUERY_MAX)
+			return -E2BIG;
+		x->query[x->query_count++] = (struct http_field){ pair->key, pair->value };
+	}
+	return 0;
+}
+
+static int read_target(struct exchange *e)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(e->request);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
 	size_t len = 0;
 
-	x->path = path ? evhttp_uridecode(path, 0, &len) : NULL;
-	if (!x->path || strlen(x->path) != len || !utf8_valid(span_text(x->path)))
+	e->path = path ? evhttp_uridecode(path, 0, &len) : NULL;
+	e->x.path = e->path ? e->path : "";
+	if (!e->path || strlen(e->path) != len || !utf8_valid(span_text(e->path)))
 		return -EINVAL;
-	return query && evhttp_parse_query_str(query, &x->query) < 0 ? -EINVAL : 0;
+	return query ? read_query(e, query) : 0;
 }
+
+static void read_request(struct exchange *e)
+{
+	struct evkeyvalq *headers = evhttp_request_get_input_headers(e->request);
+	struct evbuffer *input = evhttp_request_get_input_buffer(e->request);
+	struct http_exchange *x = &e->x;
+
+	x->method = method_text(e->request);
+	x->address = e->address;
+	x->cn = e->peer->cn;
+	x->ou = e->peer->ou;
+	x->key_sha256 = e->peer->key_sha256;
+	for (size_t i = 0; http_exchange_headers[i]; i++) {
+		const char *value = evhttp_find_header(headers, http_exchange_headers[i]);
+
+		if (value)
+			x->headers[x->header_count++] =
+				(struct http_field){ http_exchange_headers[i], value };
+	}
+	x->body_len = evbuffer_get_length(input);
+	x->body = x->body_len ? evbuffer_pullup(input, -1) : NULL;
+}
+
+static const struct http_carrier carrier;
 
 static void on_request(struct evhttp_request *request, void *arg)
 {
@@ -264,69 +338,100 @@ static void on_request(struct evhttp_request *request, void *arg)
 	struct evhttp_connection *connection = evhttp_request_get_connection(request);
 	SSL *ssl = bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection));
 	struct peer *peer = SSL_get_ex_data(ssl, peer_slot);
-	struct http_exchange *x = xnew(struct http_exchange);
+	struct exchange *e = xnew(struct exchange);
 	char *address = NULL;
 	ev_uint16_t port;
 
 	loop_timer_stop(peer->deadline);
-	x->id = ++server->last_id;
-	x->server = server;
-	x->peer = peer;
-	x->request = request;
-	TAILQ_INIT(&x->query);
+	e->x.carrier = &carrier;
+	e->x.id = ++server->last_id;
+	e->server = server;
+	e->peer = peer;
+	e->request = request;
+	TAILQ_INIT(&e->query);
 	evhttp_connection_get_peer(connection, &address, &port);
-	x->address = xstrdup(address ? address : "?");
-	peer->exchange = x;
-	HASH_ADD(hh, server->exchanges, id, sizeof(x->id), x);
+	e->address = xstrdup(address ? address : "?");
+	peer->exchange = e;
+	HASH_ADD_KEYPTR(hh, server->exchanges, &e->x.id, sizeof(e->x.id), e);
 	evhttp_connection_set_closecb(connection, on_close, server);
-	if (read_target(x) < 0)
-		http_reply_problem(x, 400, "bad_request", -1, "The request target is not valid.");
+	read_request(e);
+	if (read_target(e) < 0)
+		http_reply_problem(&e->x, 400, "bad_request", -1,
+				   "The request target is not valid.");
 	else
-		server->handler(server->arg, x);
+		server->handler(server->arg, &e->x);
 }
 
-static int listen_on(struct http_server *server, struct error *err)
+static struct evconnlistener *listener_of(struct http_server *server, struct error *err)
 {
+	const unsigned flags = LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE;
 	char host[256], service[8];
 	uint16_t port;
 	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
-	int result = config_split_address(server->config.address, host, sizeof(host), &port, err);
+	int result;
 
-	if (result < 0)
-		return result;
+	if (server->config.listener)
+		return evconnlistener_new(loop_base(server->loop), NULL, NULL, flags, 0,
+					  server->config.listener);
+	if (config_split_address(server->config.address, host, sizeof(host), &port, err) < 0)
+		return NULL;
 	snprintf(service, sizeof(service), "%u", port);
 	result = getaddrinfo(host, service, &hints, &found);
-	if (result)
-		return error_set(err, EINVAL, "listen on %s: %s", server->config.address,
-				 gai_strerror(result));
-	server->listener = evconnlistener_new_bind(loop_base(server->loop), NULL, NULL,
-						   LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC |
-							   LEV_OPT_CLOSE_ON_FREE,
-						   4096, found->ai_addr, (int)found->ai_addrlen);
+	if (result) {
+		error_set(err, EINVAL, "listen on %s: %s", server->config.address,
+			  gai_strerror(result));
+		return NULL;
+	}
+	struct evconnlistener *listener =
+		evconnlistener_new_bind(loop_base(server->loop), NULL, NULL, flags, 4096,
+					found->ai_addr, (int)found->ai_addrlen);
 	freeaddrinfo(found);
+	if (!listener)
+		error_errno(err, "listen on %s", server->config.address);
+	return listener;
+}
+
+static int listen_on(struct http_server *server, struct error *err)
+{
+	server->listener = listener_of(server, err);
 	if (!server->listener)
-		return error_errno(err, "listen on %s", server->config.address);
+		return -EINVAL;
 	if (!evhttp_bind_listener(server->http, server->listener)) {
 		evconnlistener_free(server->listener);
-		return error_set(err, ENOMEM, "listen on %s", server->config.address);
+		return error_set(err, ENOMEM, "listen");
 	}
 	return 0;
+}
+
+static void take_tls(struct http_server *server, SSL_CTX *fresh)
+{
+	SSL_CTX_set_info_callback(fresh, on_tls_info);
+	SSL_CTX_free(server->tls); /* open connections hold their own reference */
+	server->tls = fresh;
+}
+
+int http_server_set_pem(struct http_server *server, const struct tls_pem *pem, struct error *err)
+{
+	SSL_CTX *fresh = NULL;
+	int rc = tls_server_from_pem(pem, server->config.client_certificate, 0, &fresh, err);
+
+	if (rc == 0)
+		take_tls(server, fresh);
+	return rc;
 }
 
 int http_server_set_certificate(struct http_server *server, const char *certificate_file,
 				const char *key_file, struct error *err)
 {
 	SSL_CTX *fresh = NULL;
-	int rc = tls_server_new(certificate_file, key_file, *server->ca_file ? server->ca_file : NULL,
+	int rc = tls_server_new(certificate_file, key_file,
+				*server->ca_file ? server->ca_file : NULL,
 				server->config.client_certificate, 0, &fresh, err);
 
-	if (rc < 0)
-		return rc;
-	SSL_CTX_set_info_callback(fresh, on_tls_info);
-	SSL_CTX_free(server->tls);	/* open connections hold their own reference */
-	server->tls = fresh;
-	return 0;
+	if (rc == 0)
+		take_tls(server, fresh);
+	return rc;
 }
 
 int http_server_new(struct loop *loop, const struct http_server_config *config,
@@ -344,8 +449,9 @@ int http_server_new(struct loop *loop, const struct http_server_config *config,
 	server->arg = arg;
 	list_init(&server->peers);
 	server->ca_file = xstrdup(config->ca_file ? config->ca_file : "");
-	result = http_server_set_certificate(server, config->certificate_file, config->key_file,
-					     err);
+	result = config->pem ? http_server_set_pem(server, config->pem, err)
+			     : http_server_set_certificate(server, config->certificate_file,
+							   config->key_file, err);
 	if (result < 0)
 		return result;
 	server->http = evhttp_new(loop_base(loop));
@@ -367,14 +473,15 @@ int http_server_new(struct loop *loop, const struct http_server_config *config,
 
 void http_server_free(struct http_server *server)
 {
-	struct http_exchange *x, *next;
+	struct exchange *e, *next;
 
 	if (!server)
 		return;
-	HASH_ITER(hh, server->exchanges, x, next)
-		exchange_free(x);
+	HASH_ITER(hh, server->exchanges, e, next)
+	exchange_free(e);
 	/* libevent frees the connections a little later; their peers must not look back. */
-	LIST_EACH_SAFE(it, &server->peers) {
+	LIST_EACH_SAFE(it, &server->peers)
+	{
 		struct peer *peer = LIST_OF(it, struct peer, link);
 
 		loop_timer_free(peer->deadline);
@@ -385,7 +492,8 @@ void http_server_free(struct http_server *server)
 
 	struct source *source, *after;
 
-	HASH_ITER(hh, server->sources, source, after) {
+	HASH_ITER(hh, server->sources, source, after)
+	{
 		HASH_DEL(server->sources, source);
 		free(source);
 	}
@@ -410,278 +518,116 @@ unsigned http_server_connections(const struct http_server *server)
 	return server->connections;
 }
 
-const char *http_method(const struct http_exchange *x)
+void http_server_on_gone(struct http_server *server, http_gone_fn *gone)
 {
-	switch ((int)evhttp_request_get_command(x->request)) {
-	case EVHTTP_REQ_GET:
-		return "GET";
-	case EVHTTP_REQ_POST:
-		return "POST";
-	case EVHTTP_REQ_PUT:
-		return "PUT";
-	case EVHTTP_REQ_DELETE:
-		return "DELETE";
-	}
-	return "?";
+	server->gone = gone;
 }
 
-const char *http_path(const struct http_exchange *x)
+void http_server_on_drained(struct http_server *server, http_drained_fn *drained)
 {
-	return x->path;
-}
-
-const char *http_query(struct http_exchange *x, const char *name)
-{
-	return evhttp_find_header(&x->query, name);
-}
-
-const json_t *http_body(struct http_exchange *x)
-{
-	struct evbuffer *input = evhttp_request_get_input_buffer(x->request);
-	size_t len = evbuffer_get_length(input);
-	struct error err;
-
-	if (x->body)
-		return x->body;
-	if (len == 0)
-		return x->body = json_object();
-
-	uint8_t *bytes = evbuffer_pullup(input, -1);
-	int result = json_object_parse(span_of(bytes, len), &x->body, &err);
-
-	memory_wipe(bytes, len);	/* a password may have been in it */
-	if (result < 0) {
-		http_reply_problem(x, 400, "bad_request", -1, "%s", err.text);
-		return NULL;
-	}
-	return x->body;
-}
-
-struct span http_body_bytes(struct http_exchange *x)
-{
-	struct evbuffer *input = evhttp_request_get_input_buffer(x->request);
-	size_t len = evbuffer_get_length(input);
-
-	return span_of(len ? evbuffer_pullup(input, -1) : NULL, len);
-}
-
-const char *http_header(const struct http_exchange *x, const char *name)
-{
-	return evhttp_find_header(evhttp_request_get_input_headers(x->request), name);
-}
-
-const char *http_bearer(const struct http_exchange *x)
-{
-	const char *value = http_header(x, "Authorization");
-
-	return value && str_starts(value, "Bearer ") ? value + strlen("Bearer ") : NULL;
-}
-
-const char *http_peer(const struct http_exchange *x)
-{
-	return x->address;
-}
-
-const char *http_peer_cn(const struct http_exchange *x)
-{
-	return x->peer->cn;
-}
-
-const char *http_peer_ou(const struct http_exchange *x)
-{
-	return x->peer->ou;
-}
-
-const char *http_peer_key(const struct http_exchange *x)
-{
-	return x->peer->key_sha256;
-}
-
-uint64_t http_exchange_id(const struct http_exchange *x)
-{
-	return x->id;
+	server->drained = drained;
 }
 
 struct http_exchange *http_exchange_find(struct http_server *server, uint64_t id)
 {
-	struct http_exchange *x;
+	struct exchange *e;
 
-	HASH_FIND(hh, server->exchanges, &id, sizeof(id), x);
-	return x;
+	HASH_FIND(hh, server->exchanges, &id, sizeof(id), e);
+	return e ? &e->x : NULL;
 }
 
-static const char *status_text(int status)
+/* ------------------------------------------------------------------------------------- answers */
+
+static void add_headers(struct evhttp_request *request, const struct http_answer *answer)
 {
-	static const struct {
-		int status;
-		const char *text;
-	} texts[] = { { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		      { 204, "No Content" }, { 206, "Partial Content" },
-		      { 303, "See Other" }, { 304, "Not Modified" },
-		      { 412, "Precondition Failed" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
-		      { 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		      { 409, "Conflict" }, { 410, "Gone" },
-		      { 416, "Range Not Satisfiable" }, { 507, "Insufficient Storage" }, { 429, "Too Many Requests" },
-		      { 500, "Internal Server Error" }, { 502, "Bad Gateway" },
-		      { 503, "Service Unavailable" }, { 504, "Gateway Timeout" } };
+	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (texts[i].status == status)
-			return texts[i].text;
-	return "Unknown";
-}
-
-static void add_headers(struct http_exchange *x, const char *type)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(x->request);
-
-	evhttp_add_header(headers, "Content-Type", type);
+	evhttp_add_header(headers, "Content-Type", answer->type);
+	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+	for (size_t i = 0; i < answer->header_count; i++)
+		evhttp_add_header(headers, answer->headers[i].name, answer->headers[i].value);
 	if (!evhttp_find_header(headers, "Cache-Control"))
 		evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
 }
 
-/* `content` is taken; NULL sends no body. */
-static void send_reply(struct http_exchange *x, int status, const char *type,
-		       struct evbuffer *content)
+static struct evbuffer *content_of(struct span bytes)
 {
-	struct evhttp_request *request = x->request;
-	struct peer *peer = x->peer;
-	int64_t idle_ms = x->server->config.idle_ms;
+	struct evbuffer *content = evbuffer_new();
 
-	add_headers(x, type);
-	exchange_free(x);
-	loop_timer_start(peer->deadline, idle_ms);
-	evhttp_send_reply(request, status, status_text(status), content);
+	if (!content || evbuffer_add(content, bytes.ptr, bytes.len) < 0)
+		abort();
+	return content;
+}
+
+static void answer_whole(struct http_exchange *x, const struct http_answer *answer)
+{
+	struct exchange *e = (struct exchange *)x;
+	struct evhttp_request *request = e->request;
+	struct evbuffer *content = answer->no_body ? NULL : content_of(answer->body);
+
+	loop_timer_start(e->peer->deadline, e->server->config.idle_ms);
+	exchange_free(e);
+	evhttp_send_reply(request, answer->status, http_status_text(answer->status), content);
 	if (content)
 		evbuffer_free(content);
 }
 
-static void reply(struct http_exchange *x, int status, const char *type, const json_t *body)
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
 {
-	struct evbuffer *content = NULL;
-	struct buf text = { 0 };
+	struct exchange *e = arg;
 
-	if (body) {
-		json_write(body, &text);
-		content = evbuffer_new();
-		evbuffer_add(content, text.ptr, text.len);
-		if (text.ptr)
-			memory_wipe(text.ptr, text.capacity);
-		buf_done(&text);
-	}
-	send_reply(x, status, type, content);
+	if (info->n_deleted && info->orig_size + info->n_added == info->n_deleted)
+		e->server->drained(e->server->arg, &e->x);
 }
 
-void http_reply_bytes(struct http_exchange *x, const char *range, struct span bytes)
-{
-	struct evbuffer *content = evbuffer_new();
-
-	evbuffer_add(content, bytes.ptr, bytes.len);
-	if (range)
-		evhttp_add_header(evhttp_request_get_output_headers(x->request), "Content-Range",
-				  range);
-	send_reply(x, range ? 206 : 200, "application/octet-stream", content);
-}
-
-void http_reply_header(struct http_exchange *x, const char *name, const char *value)
-{
-	evhttp_add_header(evhttp_request_get_output_headers(x->request), name, value);
-}
-
-void http_reply_json(struct http_exchange *x, int status, const json_t *body)
-{
-	reply(x, status, "application/json", body);
-}
-
-void http_reply_file(struct http_exchange *x, const char *type, const char *name, struct span body)
-{
-	struct evbuffer *content = evbuffer_new();
-	char disposition[160];
-
-	evbuffer_add(content, body.ptr, body.len);
-	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%.120s\"",
-		 name ? name : "");
-	if (name)
-		evhttp_add_header(evhttp_request_get_output_headers(x->request),
-				  "Content-Disposition", disposition);
-	send_reply(x, 200, type, content);
-}
-
-static json_t *problem_json(int status, const char *code, const char *detail)
-{
-	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title",
-			 status_text(status), "status", status, "detail", detail, "code", code);
-}
-
-void http_reply_problem_with(struct http_exchange *x, int status, const char *code,
-			     const json_t *extra, const char *detail)
-{
-	OWNED(json_decref) json_t *body = problem_json(status, code, detail);
-
-	json_object_update(body, (json_t *)(uintptr_t)extra);
-	reply(x, status, "application/problem+json", body);
-}
-
-void http_reply_problem(struct http_exchange *x, int status, const char *code,
-			int64_t retry_after_ms, const char *detail_fmt, ...)
-{
-	char detail[512];
-	va_list args;
-
-	va_start(args, detail_fmt);
-	vsnprintf(detail, sizeof(detail), detail_fmt, args);
-	va_end(args);
-	detail[utf8_prefix(span_text(detail), sizeof(detail))] = '\0';
-
-	OWNED(json_decref) json_t *body = problem_json(status, code, detail);
-
-	if (retry_after_ms >= 0) {
-		char seconds[24];
-
-		snprintf(seconds, sizeof(seconds), "%lld", (long long)((retry_after_ms + 999) / 1000));
-		evhttp_add_header(evhttp_request_get_output_headers(x->request), "Retry-After",
-				  seconds);
-		json_object_set_new(body, "retry_after_ms", json_integer(retry_after_ms));
-	}
-	reply(x, status, "application/problem+json", body);
-}
-
-/* ------------------------------------------------------------------ an answer that goes on */
-
-void http_stream_begin(struct http_exchange *x, const char *type)
+static void stream(struct exchange *e, const struct http_answer *answer)
 {
 	const struct timeval stuck = { .tv_sec = STREAM_STUCK_S };
 
-	add_headers(x, type);
-	x->streaming = true;
-	evhttp_send_reply_start(x->request, 200, status_text(200));
+	e->x.streaming = true;
+	evhttp_send_reply_start(e->request, answer->status, http_status_text(answer->status));
 	/* Nothing more is read from it, but its end. */
-	bufferevent_set_timeouts(x->peer->bev, NULL, &stuck);
+	bufferevent_set_timeouts(e->peer->bev, NULL, &stuck);
+	if (e->server->drained)
+		e->drain = evbuffer_add_cb(bufferevent_get_output(e->peer->bev), on_output, e);
 }
 
-int http_stream_send(struct http_exchange *x, struct span bytes)
+static void answer(struct http_exchange *x, const struct http_answer *answer)
 {
-	struct evbuffer *unsent = bufferevent_get_output(x->peer->bev);
+	struct exchange *e = (struct exchange *)x;
 
-	if (evbuffer_get_length(unsent) > STREAM_UNSENT_MAX)
-		return -EAGAIN;
+	add_headers(e->request, answer);
+	if (answer->more)
+		stream(e, answer);
+	else
+		answer_whole(x, answer);
+}
 
-	struct evbuffer *content = evbuffer_new();
+static size_t behind(const struct http_exchange *x)
+{
+	const struct exchange *e = (const struct exchange *)x;
 
-	evbuffer_add(content, bytes.ptr, bytes.len);
-	evhttp_send_reply_chunk(x->request, content);
+	return evbuffer_get_length(bufferevent_get_output(e->peer->bev));
+}
+
+static void piece(struct http_exchange *x, struct span bytes)
+{
+	struct exchange *e = (struct exchange *)x;
+	struct evbuffer *content = content_of(bytes);
+
+	x->streamed_bytes += bytes.len;
+	evhttp_send_reply_chunk(e->request, content);
 	evbuffer_free(content);
-	return 0;
 }
 
-void http_stream_end(struct http_exchange *x)
+static void end(struct http_exchange *x)
 {
-	struct evhttp_request *request = x->request;
-	struct peer *peer = x->peer;
-	int64_t idle_ms = x->server->config.idle_ms;
+	struct exchange *e = (struct exchange *)x;
+	struct evhttp_request *request = e->request;
 
-	exchange_free(x);
-	loop_timer_start(peer->deadline, idle_ms);
+	loop_timer_start(e->peer->deadline, e->server->config.idle_ms);
+	exchange_free(e);
 	evhttp_send_reply_end(request);
 }
+
+static const struct http_carrier carrier = { answer, behind, piece, end };

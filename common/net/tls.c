@@ -50,13 +50,12 @@ static int let_own_key_in(int verified, X509_STORE_CTX *ctx)
 			    X509_STORE_CTX_get_error(ctx) == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
 }
 
-int tls_server_new(const char *certificate_file, const char *key_file, const char *ca_file,
-		   enum tls_peer peer, int min_version, SSL_CTX **out, struct error *err)
+static SSL_CTX *server_context(int min_version)
 {
-	OWNED(SSL_CTX_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
 	if (!ctx)
-		return tls_error(err, ENOMEM, "TLS");
+		return NULL;
 	SSL_CTX_set_min_proto_version(ctx, min_version ? min_version : TLS1_3_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				 SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -67,6 +66,21 @@ int tls_server_new(const char *certificate_file, const char *key_file, const cha
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
+	return ctx;
+}
+
+static void set_verify(SSL_CTX *ctx, enum tls_peer peer)
+{
+	SSL_CTX_set_verify(ctx, verify_mode(peer), peer == TLS_PEER_KEY ? let_own_key_in : NULL);
+}
+
+int tls_server_new(const char *certificate_file, const char *key_file, const char *ca_file,
+		   enum tls_peer peer, int min_version, SSL_CTX **out, struct error *err)
+{
+	OWNED(SSL_CTX_free) SSL_CTX *ctx = server_context(min_version);
+
+	if (!ctx)
+		return tls_error(err, ENOMEM, "TLS");
 	if (SSL_CTX_use_certificate_chain_file(ctx, certificate_file) != 1)
 		return tls_error(err, EINVAL, "certificate %s", certificate_file);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1)
@@ -79,7 +93,78 @@ int tls_server_new(const char *certificate_file, const char *key_file, const cha
 			return tls_error(err, EINVAL, "CA file %s", ca_file ? ca_file : "(none)");
 		SSL_CTX_set_client_CA_list(ctx, SSL_load_client_CA_file(ca_file));
 	}
-	SSL_CTX_set_verify(ctx, verify_mode(peer), peer == TLS_PEER_KEY ? let_own_key_in : NULL);
+	set_verify(ctx, peer);
+	*out = STEAL(ctx);
+	return 0;
+}
+
+static X509 *next_certificate(BIO *in)
+{
+	X509 *certificate = PEM_read_bio_X509(in, NULL, NULL, NULL);
+
+	ERR_clear_error();	/* the end of the text counts as one */
+	return certificate;
+}
+
+static int use_chain(SSL_CTX *ctx, struct span pem)
+{
+	OWNED(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	OWNED(X509_free) X509 *own = in ? next_certificate(in) : NULL;
+	X509 *more;
+
+	if (!own || SSL_CTX_use_certificate(ctx, own) != 1)
+		return -EINVAL;
+	while ((more = next_certificate(in)))
+		if (SSL_CTX_add0_chain_cert(ctx, more) != 1) {
+			X509_free(more);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static int use_key(SSL_CTX *ctx, struct span pem)
+{
+	OWNED(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	OWNED(EVP_PKEY_free) EVP_PKEY *key = in ? PEM_read_bio_PrivateKey(in, NULL, NULL, NULL)
+						: NULL;
+
+	return key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1
+		       ? 0
+		       : -EINVAL;
+}
+
+static int trust(SSL_CTX *ctx, struct span pem)
+{
+	OWNED(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	X509 *ca;
+	int count = 0;
+
+	while (in && (ca = next_certificate(in))) {
+		bool taken = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca) == 1 &&
+			     SSL_CTX_add_client_CA(ctx, ca) == 1;
+
+		X509_free(ca);
+		if (!taken)
+			return -EINVAL;
+		count++;
+	}
+	return count ? 0 : -EINVAL;
+}
+
+int tls_server_from_pem(const struct tls_pem *pem, enum tls_peer peer, int min_version,
+			SSL_CTX **out, struct error *err)
+{
+	OWNED(SSL_CTX_free) SSL_CTX *ctx = server_context(min_version);
+
+	if (!ctx)
+		return tls_error(err, ENOMEM, "TLS");
+	if (use_chain(ctx, pem->certificate) < 0)
+		return tls_error(err, EINVAL, "certificate");
+	if (use_key(ctx, pem->key) < 0)
+		return tls_error(err, EINVAL, "key");
+	if (peer != TLS_PEER_NONE && trust(ctx, pem->ca) < 0)
+		return tls_error(err, EINVAL, "CA");
+	set_verify(ctx, peer);
 	*out = STEAL(ctx);
 	return 0;
 }

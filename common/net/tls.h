@@ -23,6 +23,13 @@ enum tls_peer { TLS_PEER_NONE, TLS_PEER_OPTIONAL, TLS_PEER_KEY, TLS_PEER_REQUIRE
 int tls_server_new(const char *certificate_file, const char *key_file, const char *ca_file,
 		   enum tls_peer peer, int min_version, SSL_CTX **out, struct error *err) MUST_CHECK;
 
+/* The same from texts: a certificate chain, its key, and the CA of clients. */
+struct tls_pem {
+	struct span certificate, key, ca;
+};
+int tls_server_from_pem(const struct tls_pem *pem, enum tls_peer peer, int min_version,
+			SSL_CTX **out, struct error *err) MUST_CHECK;
+
 /* The queued OpenSSL errors as one line, cleared. */
 int tls_error(struct error *err, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
