@@ -6,8 +6,8 @@
 #include "broker/authority.h"
 #include "broker/config.h"
 #include "broker/directory/directory.h"
+#include "broker/front/front_room.h"
 #include "broker/state_queue.h"
-#include "common/net/http_server.h"
 
 struct certificates;
 struct conductor;
@@ -40,7 +40,7 @@ struct broker {
 	struct throttle *throttle;
 	struct second_factor *second_factor;
 	struct authority *authority;
-	struct http_server *clients, *agents;	/* NULL while starting and stopping */
+	struct front_room *clients, *agents;	/* NULL while starting and stopping */
 };
 
 #endif

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "common/base/secret.h"
+#include "common/sys/file.h"
 #include "common/sys/log.h"
 
 #define LOOK_EVERY_MS 60000
 #define RENEW_DAYS 30
+#define PEM_MAX 20000 /* a chain; all three fit one packet to a front */
 
 static const int warn_days[] = { 30, 7, 1, 0 };
 
@@ -15,9 +18,11 @@ struct certificates {
 	struct broker *broker;
 	struct authority_paths paths;
 	struct loop_timer *timer;
-	struct timespec changed;	/* of the file that is in use */
+	struct timespec changed; /* of the file that is in use */
 	ino_t inode;
-	size_t warned;			/* how many of warn_days */
+	size_t warned;     /* how many of warn_days */
+	int doors_to_come; /* which have not yet said that they have it */
+	bool changed_file; /* not the first one */
 };
 
 static bool same_file(const struct certificates *c, const struct stat *st)
@@ -36,17 +41,56 @@ static void remember(struct certificates *c)
 	c->changed = st.st_mtim;
 }
 
+static int read_pem(const struct authority_paths *paths, struct buf files[3], struct tls_pem *pem,
+		    struct error *err)
+{
+	OWNED(SSL_CTX_free) SSL_CTX *trial = NULL;
+	int rc = file_read(paths->broker_crt, PEM_MAX, &files[0], err);
+
+	if (rc == 0)
+		rc = file_read(paths->broker_key, PEM_MAX, &files[1], err);
+	if (rc == 0)
+		rc = file_read(paths->ca_crt, PEM_MAX, &files[2], err);
+	if (rc < 0)
+		return rc;
+	*pem = (struct tls_pem){ buf_span(&files[0]), buf_span(&files[1]), buf_span(&files[2]) };
+	rc = tls_server_from_pem(pem, TLS_PEER_KEY, 0, &trial, err);
+	return rc < 0 ? error_prefix(err, "%s", paths->broker_crt) : 0;
+}
+
+static void settled(void *arg, const char *problem)
+{
+	struct certificates *c = arg;
+
+	if (*problem)
+		log_error("certificate_not_taken", kv_str("file", c->paths.broker_crt),
+			  kv_str("error", problem));
+	else if (--c->doors_to_come == 0 && c->changed_file)
+		log_info("certificate_taken", kv_str("file", c->paths.broker_crt));
+}
+
 /* Both doors or none: a pair that does not fit leaves the old one in use. */
 static int take_over(struct certificates *c, struct error *err)
 {
-	struct broker *broker = c->broker;
-	int rc = http_server_set_certificate(broker->clients, c->paths.broker_crt,
-					     c->paths.broker_key, err);
+	struct buf files[3] = { 0 };
+	struct tls_pem pem;
+	int rc = read_pem(&c->paths, files, &pem, err);
 
-	if (rc == 0)
-		rc = http_server_set_certificate(broker->agents, c->paths.broker_crt,
-						 c->paths.broker_key, err);
+	if (rc == 0) {
+		c->doors_to_come = 2;
+		front_room_set_certificate(c->broker->clients, &pem, settled, c);
+		front_room_set_certificate(c->broker->agents, &pem, settled, c);
+	}
+	if (files[1].ptr)
+		memory_wipe(files[1].ptr, files[1].capacity);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		buf_done(&files[i]);
 	return rc;
+}
+
+int certificates_open_doors(struct certificates *c, struct error *err)
+{
+	return take_over(c, err);
 }
 
 static void take_changed_file(struct certificates *c)
@@ -62,8 +106,8 @@ static void take_changed_file(struct certificates *c)
 		return;
 	}
 	remember(c);
+	c->changed_file = true;
 	c->warned = 0;
-	log_info("certificate_taken", kv_str("file", c->paths.broker_crt));
 }
 
 /* At 30, 7 and 1 days before the end, and when it is over: once each. */

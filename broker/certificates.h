@@ -12,6 +12,8 @@ struct certificates;
 int certificates_new(struct broker *broker, struct certificates **out, struct error *err) MUST_CHECK;
 void certificates_free(struct certificates *certificates);
 DEFINE_OWNED(certificates_free, struct certificates);
+/* The doors have their first certificate with this, and let people in. */
+int certificates_open_doors(struct certificates *certificates, struct error *err) MUST_CHECK;
 /* SIGHUP: looks at once instead of within a minute. */
 void certificates_look(struct certificates *certificates);
 

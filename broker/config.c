@@ -22,6 +22,10 @@ const struct config_key broker_keys[] = {
 	KEY("broker", "key", CONFIG_TEXT, key, "", "its key"),
 	KEY("broker", "max_connections", CONFIG_COUNT, max_connections, "20000", "per port"),
 	KEY("broker", "max_per_source", CONFIG_COUNT, max_per_source, "512", "per address"),
+	KEY("broker", "fronts", CONFIG_COUNT, fronts, "0", "processes for clients; 0: one per CPU"),
+	KEY("broker", "front_user", CONFIG_TEXT, front_user, "", "user of the fronts"),
+	KEY("broker", "directory_user", CONFIG_TEXT, directory_user, "",
+	    "user of the directory worker"),
 	KEY("broker", "max_queued", CONFIG_COUNT, max_queued, "4096", "requests for the store"),
 	KEY("broker", "log_level", CONFIG_TEXT, log_level, "info", "debug, info, warn or error"),
 
@@ -136,6 +140,8 @@ static int check_ranges(const struct broker_config *config, struct buf *problems
 		buf_put_text(problems, "hosts.silent_after: must be at least 1s\n");
 	if (config->max_connections < 1 || config->max_per_source < 1 || config->max_queued < 1)
 		buf_put_text(problems, "broker: limits must be at least 1\n");
+	if (config->fronts > BROKER_FRONTS_MAX)
+		buf_printf(problems, "broker.fronts: must be at most %d\n", BROKER_FRONTS_MAX);
 	if (config->host_certificate_days < 1 || config->host_certificate_days > 3650)
 		buf_put_text(problems, "hosts.certificate_days: must be 1 to 3650\n");
 	if (*config->images_dir && *config->images_dir != '/')

@@ -8,10 +8,13 @@
 #include "broker/directory/directory.h"
 #include "common/data/config.h"
 
+enum { BROKER_FRONTS_MAX = 16 };
+
 struct broker_config {
 	char *listen, *agent_listen, *names, *state_dir;
 	char *certificate, *key;	/* of the site; empty: our own CA's */
-	int64_t max_connections, max_per_source, max_queued;
+	int64_t max_connections, max_per_source, max_queued, fronts;
+	char *front_user, *directory_user;
 	char *log_level;
 
 	char *images_dir;

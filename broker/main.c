@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "broker/api/api.h"
@@ -16,18 +15,14 @@
 #include "broker/events/events.h"
 #include "broker/factor/second_factor.h"
 #include "broker/images/image_room.h"
+#include "broker/process/processes.h"
+#include "broker/process/sandbox.h"
 #include "broker/session/attempt.h"
 #include "broker/session/notices.h"
 #include "broker/session/session_watch.h"
 #include "broker/session/throttle.h"
 #include "common/data/metrics.h"
 #include "common/sys/log.h"
-
-#define HANDSHAKE_MS 5000
-#define REQUEST_MS 10000
-#define IDLE_MS 120000
-#define CLIENT_BODY_MAX (1024 * 1024)
-#define AGENT_BODY_MAX (4 * 1024 * 1024)
 
 const char *argp_program_version = "genkan-broker " GENKAN_VERSION;
 
@@ -72,15 +67,6 @@ static const struct argp_option options[] = {
 static const struct argp argp = {
 	options, parse_flag, NULL, "The broker of a Genkan site.", NULL, NULL, NULL,
 };
-
-/* No other process of this user, and no core file, shows what is in our memory. */
-static void close_process(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
 
 /* A connection is a descriptor: the usual soft limit of 1024 is there for select(2) only. */
 static void raise_descriptor_limit(void)
@@ -145,8 +131,8 @@ static void broker_close(struct broker *broker)
 {
 	certificates_free(STEAL(broker->certificates));
 	events_free(STEAL(broker->events));
-	http_server_free(STEAL(broker->clients));
-	http_server_free(STEAL(broker->agents));
+	front_room_free(STEAL(broker->clients));
+	front_room_free(STEAL(broker->agents));
 	image_room_free(STEAL(broker->images));
 	directory_free(broker->directory);
 	state_queue_free(broker->state);
@@ -207,36 +193,32 @@ static int open_rooms(struct broker *broker, struct error *err)
 	return rc < 0 ? rc : throttle_new(paths.store, &broker->throttle, err);
 }
 
-static int open_doors(struct broker *broker, struct error *err)
+static int open_doors(struct broker *broker, struct processes *processes, struct error *err)
 {
 	const struct broker_config *config = broker->config;
-	struct authority_paths paths;
-	int rc = authority_paths(config, &paths, err);
+	struct front_room_config door = {
+		.address = config->listen,
+		.kind = PROCESS_CLIENT_FRONT,
+		.count = processes_fronts(config),
+		.max_connections = (unsigned)config->max_connections,
+		.max_body_bytes = processes->clients.max_body_bytes,
+		.crowd = processes->clients.crowd,
+		.starter = processes->starter,
+		.handler = api_client_request,
+		.arg = broker,
+	};
+	int rc = front_room_new(broker->loop, &door, &broker->clients, err);
 
 	if (rc < 0)
 		return rc;
-	struct http_server_config door = {
-		.address = config->listen,
-		.certificate_file = paths.broker_crt,
-		.key_file = paths.broker_key,
-		.ca_file = paths.ca_crt,
-		.client_certificate = TLS_PEER_KEY,
-		.max_connections = (unsigned)config->max_connections,
-		.max_per_source = (unsigned)config->max_per_source,
-		.max_body_bytes = CLIENT_BODY_MAX,
-		.handshake_ms = HANDSHAKE_MS,
-		.request_ms = REQUEST_MS,
-		.idle_ms = IDLE_MS,
-	};
-	rc = http_server_new(broker->loop, &door, api_client_request, broker, &broker->clients,
-			     err);
-	if (rc < 0)
-		return rc;
 	door.address = config->agent_listen;
-	door.client_certificate = TLS_PEER_OPTIONAL;
-	door.max_body_bytes = AGENT_BODY_MAX;
-	return http_server_new(broker->loop, &door, api_agent_request, broker, &broker->agents,
-			       err);
+	door.kind = PROCESS_AGENT_FRONT;
+	door.count = 1;
+	door.max_body_bytes = processes->agents.max_body_bytes;
+	door.crowd = NULL;
+	door.handler = api_agent_request;
+	rc = front_room_new(broker->loop, &door, &broker->agents, err);
+	return rc < 0 ? rc : certificates_open_doors(broker->certificates, err);
 }
 
 static void on_stop(void *arg, int signum)
@@ -275,9 +257,13 @@ static void on_reload(void *arg, int signum)
 
 static int serve(const struct broker_config *config, struct flags *flags)
 {
+	OWNED(processes_end) struct processes processes = { .config = config };
 	OWNED(broker_close) struct broker broker = { .config = config };
 	struct error err = { 0 };
-	int rc = open_rooms(&broker, &err);
+	int rc = flags->check ? 0 : processes_begin(&processes, &err);
+
+	if (rc == 0)
+		rc = open_rooms(&broker, &err);
 
 	if (rc < 0)
 		return fail(&err);
@@ -296,7 +282,9 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	broker.metrics = metrics_new();
 	broker.timings = timings_new();
 	broker.notices = notices_new(&broker);
-	rc = open_doors(&broker, &err);
+	rc = open_doors(&broker, &processes, &err);
+	if (rc == 0 && sandbox_drop_rights() < 0)
+		rc = error_set(&err, EPERM, "cannot give up what only the starter needs");
 	if (rc < 0)
 		return fail(&err);
 
@@ -321,7 +309,7 @@ int main(int argc, char **argv)
 	enum log_level level = LOG_LEVEL_INFO;
 
 	ldap_link_init_process();
-	close_process();
+	sandbox_close_process();
 	raise_descriptor_limit();
 	argp_parse(&argp, argc, argv, 0, NULL, &flags);
 	if (broker_config_load(flags.config, &config, &problems) < 0) {

@@ -33,7 +33,7 @@ static void copy_cut(char *out, size_t size, const char *text)
 	out[len] = '\0';
 }
 
-struct request *request_new(struct broker *broker, struct http_server **server,
+struct request *request_new(struct broker *broker, struct front_room **door,
 			    struct http_exchange *x)
 {
 	struct request *r = xnew(struct request);
@@ -42,7 +42,7 @@ struct request *request_new(struct broker *broker, struct http_server **server,
 	random_bytes(id, sizeof(id));
 	hex_encode(span_of(id, sizeof(id)), r->id);
 	r->broker = broker;
-	r->server = server;
+	r->door = door;
 	r->exchange = http_exchange_id(x);
 	r->began_us = clock_monotonic_us();
 	copy_cut(r->method, sizeof(r->method), http_method(x));
@@ -61,7 +61,7 @@ bool request_may_pool(const struct request *r, const char *pool)
 
 struct http_exchange *request_exchange(struct request *r)
 {
-	return *r->server ? http_exchange_find(*r->server, r->exchange) : NULL;
+	return *r->door ? front_room_find(*r->door, r->exchange) : NULL;
 }
 
 static void log_request(const struct request *r, int status, const char *code)
@@ -86,7 +86,7 @@ static void log_request(const struct request *r, int status, const char *code)
 			 kv_int("total_us", total_us));
 }
 
-/* The answer was given by http_server itself. */
+/* The answer was given by http_body() itself. */
 static void request_forget(struct request *r, int status, const char *code)
 {
 	log_request(r, status, code);

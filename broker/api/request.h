@@ -12,7 +12,7 @@
 
 struct request {
 	struct broker *broker;
-	struct http_server **server;	/* which of the two; NULL behind it when stopping */
+	struct front_room **door;	/* which of the two; NULL behind it when stopping */
 	uint64_t exchange;
 	char id[17];			/* of this request, in the log and the audit rows */
 	char method[8];
@@ -34,7 +34,7 @@ struct request {
 /* Whether a pool is the business of who asks. */
 bool request_may_pool(const struct request *r, const char *pool);
 
-struct request *request_new(struct broker *broker, struct http_server **server,
+struct request *request_new(struct broker *broker, struct front_room **door,
 			    struct http_exchange *x);
 
 /* The exchange while it lasts: for reading the body, in the handler itself. NULL: nobody waits. */

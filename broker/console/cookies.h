@@ -11,7 +11,7 @@
 #define GENKAN_CONSOLE_COOKIES_H
 
 #include "broker/session/token.h"
-#include "common/net/http_server.h"
+#include "common/net/http_exchange.h"
 
 #define CONSOLE_COOKIE_STAFF "__Host-genkan-staff"
 #define CONSOLE_COOKIE_EMPLOYEE "__Host-genkan"

@@ -25,7 +25,7 @@ struct packet_link {
 	struct list queue;
 	size_t queued_bytes;
 	bool ended;
-	bool *freed; /* set when it goes inside a callback */
+	bool busy, gone;	/* inside callbacks; freed there */
 };
 
 /* One set for the loop thread: never on disk as swap, where the system lets us say so. */
@@ -94,16 +94,13 @@ static int receive(struct packet_link *link, size_t lengths[AT_ONCE])
 static void read_packets(struct packet_link *link)
 {
 	size_t lengths[AT_ONCE];
-	bool freed = false;
 	int count = receive(link, lengths);
 
-	if (count < 0) {
+	link->busy = true;
+	if (count < 0)
 		end(link);
-		return;
-	}
-	link->freed = &freed;
 	for (int i = 0; i < count; i++) {
-		if (freed || link->ended)
+		if (link->gone || link->ended)
 			; /* what came behind is nobody's any more */
 		else if (lengths[i] == 0)
 			end(link);
@@ -111,8 +108,9 @@ static void read_packets(struct packet_link *link)
 			link->config.packet(link->config.arg, span_of(packets[i], lengths[i]));
 		memory_wipe(packets[i], lengths[i]);
 	}
-	if (!freed)
-		link->freed = NULL;
+	link->busy = false;
+	if (link->gone)
+		free(link);
 }
 
 /* 0: sent, or nobody is there any more. */
@@ -167,12 +165,12 @@ void packet_link_free(struct packet_link *link)
 {
 	if (!link)
 		return;
-	if (link->freed)
-		*link->freed = true;
 	loop_fd_free(link->watch);
 	drop_queue(link);
 	close(link->fd);
-	free(link);
+	link->gone = true;
+	if (!link->busy)
+		free(link);
 }
 
 int packet_link_send(struct packet_link *link, struct span packet)

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker's processes: what each may do, and what is left when one of them dies."""
+import os
+import pathlib
+import pwd
+import signal
+import socket
+import ssl
+import time
+
+import pytest
+
+from broker import Broker, pool
+from slapd import Slapd
+
+FRONTS = 3
+
+
+def descendants(pid):
+    found = []
+    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+        for child in map(int, (task / 'children').read_text().split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def status_of(pid):
+    lines = pathlib.Path(f'/proc/{pid}/status').read_text().splitlines()
+    return {name: value.strip() for name, value in (line.split(':', 1) for line in lines)}
+
+
+def processes(broker):
+    """{name: [pid, ...]} of what the broker has started."""
+    found = {}
+    for pid in descendants(broker.process.pid):
+        found.setdefault(status_of(pid)['Name'], []).append(pid)
+    return found
+
+
+def expect(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope='module')
+def slapd(tmp_path_factory):
+    with Slapd(tmp_path_factory.mktemp('slapd')) as found:
+        yield found
+
+
+@pytest.fixture
+def broker(slapd, tmp_path):
+    users = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon'} \
+        if os.geteuid() == 0 else {}
+    with Broker(tmp_path, slapd, broker__fronts=FRONTS, **users) as found:
+        found.publish()
+        found.apply(pool('sales', groups=['sales']))
+        yield found
+
+
+def test_fronts_may_little_and_are_nobody(broker):
+    assert broker.login('hanako').status == 200
+    fronts = processes(broker)
+    assert len(fronts['genkan-front']) == FRONTS and len(fronts['genkan-front-a']) == 1
+    for pid in fronts['genkan-front'] + fronts['genkan-front-a']:
+        status = status_of(pid)
+        assert status['NoNewPrivs'] == '1' and status['Seccomp'] == '2', status
+        assert int(status['CapEff'], 16) == 0 or os.geteuid() != 0
+        if os.geteuid() == 0:
+            assert status['Uid'].split() == [str(pwd.getpwnam('nobody').pw_uid)] * 4
+            assert status['Groups'] == ''
+        links = [os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')]
+        assert not [link for link in links if str(broker.state) in link], 'the store is not theirs'
+
+
+def test_a_front_that_dies_takes_only_its_connections(broker):
+    token = broker.login('hanako').body['token']
+    core = broker.process.pid
+    for round in range(4):
+        before = processes(broker)['genkan-front']
+        os.kill(before[round % FRONTS], signal.SIGKILL)
+        expect(lambda: len(set(processes(broker).get('genkan-front', [])) - set(before)) == 1)
+        for _ in range(6):
+            assert broker.http('GET', '/v1/session', token=token).status == 200
+        assert broker.login('hanako').status == 200
+    assert broker.process.pid == core and broker.process.poll() is None
+    assert broker.log().count('event=front_ended') == 4
+
+
+def test_all_end_with_the_core(slapd, tmp_path):
+    broker = Broker(tmp_path, slapd, broker__fronts=FRONTS).start()
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        pids = descendants(broker.process.pid)
+        assert len(pids) >= FRONTS + 2
+        broker.stop(how)
+        expect(lambda: not [pid for pid in pids if pathlib.Path(f'/proc/{pid}').exists()])
+        broker.start(init=False)
+    broker.stop()
+
+
+def test_limits_hold_over_all_fronts(slapd, tmp_path):
+    with Broker(tmp_path, slapd, broker__fronts=FRONTS, broker__max_per_source=6) as broker:
+        context, links = broker.context(), []
+        for _ in range(24):
+            link = context.wrap_socket(socket.create_connection(('127.0.0.1', broker.port)),
+                                       server_hostname='127.0.0.1', do_handshake_on_connect=False)
+            link.settimeout(10)
+            links.append(link)
+        alive = 0
+        for link in links:
+            try:
+                link.do_handshake()
+                link.sendall(b'GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n')
+                alive += b'200' in link.recv(100)
+            except (OSError, ssl.SSLError):
+                pass
+        assert alive == 6
+        for link in links:
+            link.close()
+        expect(lambda: broker.http('GET', '/v1/health').status == 200)
