@@ -12,6 +12,7 @@ const char *const http_exchange_headers[HTTP_HEADERS_MAX + 1] = {
 	"Range",
 	"Last-Event-ID",
 	"If-None-Match",
+	"If-Match",
 	"Cookie",
 	"Origin",
 	"Sec-Fetch-Site",
@@ -77,7 +78,7 @@ struct span http_body_bytes(struct http_exchange *x)
 
 const char *http_header(const struct http_exchange *x, const char *name)
 {
-	for (size_t i = 0; i < x->header_count; i++)
+	for (size_t i = 0; x && i < x->header_count; i++)
 		if (strcasecmp(x->headers[i].name, name) == 0)
 			return x->headers[i].value;
 	return NULL;

@@ -72,7 +72,7 @@ const char *http_query(struct http_exchange *x, const char *name);
 const json_t *http_body(struct http_exchange *x);
 /* The body as it came. Borrowed. */
 struct span http_body_bytes(struct http_exchange *x);
-/* One of http_exchange_headers, or NULL. */
+/* One of http_exchange_headers, or NULL; also when nobody waits any more (x is NULL). */
 const char *http_header(const struct http_exchange *x, const char *name);
 /* Bearer token or NULL. */
 const char *http_bearer(const struct http_exchange *x);
