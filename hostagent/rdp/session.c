@@ -20,6 +20,7 @@
 #define PIECES_PER_PDU 4
 #define EFFECTS_PER_PDU (GCC_CHANNELS_MAX + 2)
 #define ERRINFO_LOGOFF_BY_USER 0x0000000c	/* 2.2.5.1.1 */
+#define ERRINFO_SERVER_SHUTDOWN 0x00000019
 #define IO_CHANNEL_LICENSE 0x0080	/* SEC_LICENSE_PKT */
 
 static int on_pass(struct rdp_session *s, const struct pdu *pdu, const char **why)
@@ -817,13 +818,22 @@ int rdp_session_guest_connected(struct rdp_session *s, struct rdp_output *out)
 /* What the client is told with Set Error Info (2.2.5.1.1). */
 static const uint32_t error_infos[] = {
 	[RDP_END_GUEST_LEFT] = ERRINFO_LOGOFF_BY_USER,
-	[RDP_END_REVOKED] = 1,	/* ERRINFO_RPC_INITIATED_DISCONNECT */
-	[RDP_END_MOVED] = 5,	/* ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION */
-	[RDP_END_IDLE] = 3,	/* ERRINFO_IDLE_TIMEOUT */
-	[RDP_END_EXCEPTION] = 0x19,	/* as below: a client that comes back by itself does */
-	[RDP_END_SHUTDOWN] = 0x19,	/* ERRINFO_SERVER_SHUTDOWN */
+	[RDP_END_REVOKED] = 1, /* ERRINFO_RPC_INITIATED_DISCONNECT */
+	[RDP_END_MOVED] = 5,   /* ERRINFO_DISCONNECTED_BY_OTHER_CONNECTION */
+	[RDP_END_IDLE] = 3,    /* ERRINFO_IDLE_TIMEOUT */
+	[RDP_END_EXCEPTION] = ERRINFO_SERVER_SHUTDOWN, /* a client that comes back by itself does */
+	[RDP_END_SHUTDOWN] = ERRINFO_SERVER_SHUTDOWN,
 	[RDP_END_FAULT] = 0,
 };
+
+/* Without the reason, an ultimatum would keep those away who are to come back. */
+static bool takes_ultimatum(const struct rdp_session *s, enum rdp_side side, enum rdp_end end)
+{
+	if (side == RDP_CLIENT && error_infos[end] == ERRINFO_SERVER_SHUTDOWN &&
+	    !rdp_session_client_hears(s))
+		return false;
+	return session_mcs_stands(s, side);
+}
 
 void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output *out)
 {
@@ -835,12 +845,18 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
 	if (error_infos[end] && takes_error_info(s))
 		error_info_send(s, error_infos[end]);
 	for (int side = 0; side < RDP_SIDES; side++)
-		if (session_mcs_stands(s, (enum rdp_side)side))
+		if (takes_ultimatum(s, (enum rdp_side)side, end))
 			ultimatum_send(s, (enum rdp_side)side);
 	session_close(s, end);
 }
 
 /* ---- questions ---- */
+
+bool rdp_session_client_hears(const struct rdp_session *s)
+{
+	return !s->was_active ||
+	       (s->state != RDP_DEMAND && s->state != RDP_CAPS && s->state != RDP_FINALIZE);
+}
 
 bool session_mcs_stands(const struct rdp_session *s, enum rdp_side side)
 {

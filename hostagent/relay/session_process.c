@@ -14,6 +14,8 @@
 /* How long the last words may take to reach both sides. */
 #define CLOSE_LIMIT_MS 2000
 #define USAGE_EVERY_MS 2000
+/* How long an end waits for a client that would not hear the reason. */
+#define UNHEARD_LIMIT_MS 1500
 
 struct process {
 	const struct session_seat *seat;
@@ -24,6 +26,8 @@ struct process {
 	enum rdp_state limited;	/* the state that is being timed */
 	int64_t limit_at_ms;	/* 0: no limit */
 	int64_t close_by_ms;	/* 0: not closing */
+	enum rdp_end wanted_end;
+	int64_t end_by_ms;              /* 0: no end is wanted */
 	int64_t exception_until_ms;	/* 0: it was given none */
 	struct message_usage usage;
 	uint64_t inputs;	/* seen by the last look */
@@ -66,6 +70,16 @@ static void end_session(struct process *p, enum rdp_end end)
 	rdp_session_end(p->rdp, end, &p->out);
 	carry_out(p);
 	begin_close(p);
+}
+
+static void want_end(struct process *p, enum rdp_end end)
+{
+	if (rdp_session_client_hears(p->rdp)) {
+		end_session(p, end);
+	} else if (!p->end_by_ms) {
+		p->wanted_end = end;
+		p->end_by_ms = clock_monotonic_ms() + UNHEARD_LIMIT_MS;
+	}
 }
 
 /* What was read does not follow the rules: no further word to anybody. */
@@ -358,7 +372,7 @@ static void on_parent_message(struct process *p, struct message *m, int *fd)
 		end_session(p, RDP_END_GUEST_UNREACHABLE);
 		break;
 	case MESSAGE_END:
-		end_session(p, (enum rdp_end)m->end);
+		want_end(p, (enum rdp_end)m->end);
 		break;
 	case MESSAGE_USAGE:
 	case MESSAGE_REDEEM:
@@ -428,7 +442,9 @@ static void check_limits(struct process *p, int64_t now_ms)
 	if (!p->close_by_ms && p->limit_at_ms && now_ms >= p->limit_at_ms)
 		end_session(p, RDP_END_TIMEOUT);
 	if (p->exception_until_ms && now_ms >= p->exception_until_ms)
-		end_session(p, RDP_END_EXCEPTION);	/* whatever the broker is doing */
+		want_end(p, RDP_END_EXCEPTION); /* whatever the broker is doing */
+	if (p->end_by_ms && (now_ms >= p->end_by_ms || rdp_session_client_hears(p->rdp)))
+		end_session(p, p->wanted_end);
 }
 
 /* The earlier of two times of which 0 is never. */
@@ -451,7 +467,9 @@ static int wait_ms(const struct process *p, int64_t now_ms)
 
 	if (!until && p->usage_due)	/* a state with a limit will not last */
 		until = p->usage_told_ms + USAGE_EVERY_MS;
-	until = p->close_by_ms ? p->close_by_ms : earlier(until, p->exception_until_ms);
+	until = earlier(until, p->end_by_ms ? p->end_by_ms : p->exception_until_ms);
+	if (p->close_by_ms)
+		until = p->close_by_ms;
 	if (wants_another_turn(p, RDP_CLIENT) || wants_another_turn(p, RDP_GUEST))
 		return 0;
 	if (!until)

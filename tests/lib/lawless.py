@@ -18,7 +18,7 @@ FIRST, LAST, SHOW, COMPRESSED = 1, 2, 0x10, 0x200000
 LICENSE, LICENSE_REQUEST = b'\x80\0', 1
 # xrdp asks for a licence and takes any answer: an error alert (MS-RDPBCGR 2.2.1.12.1.3) STATUS_VALID_CLIENT.
 LICENSE_ANSWER = struct.pack('<HHBBHIIHH', 0x80, 0, 0xff, 3, 16, 7, 2, 4, 0)
-CS_NET, CS_MULTITRANSPORT, SC_NET, SC_MULTITRANSPORT = 0xc003, 0xc00a, 0x0c03, 0x0c08
+CS_CORE, CS_NET, CS_MULTITRANSPORT, SC_NET, SC_MULTITRANSPORT = 0xc001, 0xc003, 0xc00a, 0x0c03, 0x0c08
 
 
 def _records():
@@ -106,11 +106,16 @@ def _join(blocks):
     return b''.join(struct.pack('<HH', kind, len(body) + 4) + body for kind, body in blocks)
 
 
+def told_why(core):
+    """The CS_CORE of a client that understands Set Error Info."""
+    return core[:140] + bytes([core[140] | 1]) + core[141:]
+
+
 def connect_initial(names, extra=()):
     """The recorded one with other channels: [(8 bytes, options)], and with blocks in addition."""
     net = struct.pack('<I', len(names)) + b''.join(name + struct.pack('<I', options) for name, options in names)
-    blocks = [(kind, net if kind == CS_NET else body) for kind, body in _gcc_split(CONNECT_INITIAL, b'Duca')
-              if kind != CS_MULTITRANSPORT] + list(extra)
+    blocks = [(kind, net if kind == CS_NET else told_why(body) if kind == CS_CORE else body)
+              for kind, body in _gcc_split(CONNECT_INITIAL, b'Duca') if kind != CS_MULTITRANSPORT] + list(extra)
     inner = bytes.fromhex('000800100001c000') + b'Duca' + _per(_join(blocks))
     user_data = bytes.fromhex('000500147c0001') + _per(inner)
     start = CONNECT_INITIAL.index(b'\x7f\x65') + 5
