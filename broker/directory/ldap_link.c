@@ -7,6 +7,7 @@
 #include "broker/directory/identity.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+#include "common/sys/fault.h"
 
 DEFINE_OWNED(ldap_value_free_len, struct berval *);
 DEFINE_OWNED(ldap_controls_free, LDAPControl *);
@@ -16,6 +17,12 @@ struct ldap_link {
 	char *uri;
 	bool no_whoami;
 };
+
+/* Each call that speaks to a server passes here: a test has the nth of a login fail. */
+static int spoken(int rc)
+{
+	return FAULT_FAILS("ldap_call") ? LDAP_SERVER_DOWN : rc;
+}
 
 void ldap_link_init_process(void)
 {
@@ -122,6 +129,8 @@ static int await(struct ldap_link *link, const char *what, int id, int64_t deadl
 	LDAPMessage *message = NULL;
 	int kind = ldap_result(link->ld, id, LDAP_MSG_ALL, &left, &message);
 
+	if (kind > 0 && spoken(LDAP_SUCCESS) != LDAP_SUCCESS)
+		kind = -1;
 	if (kind == 0) {
 		ldap_abandon_ext(link->ld, id, NULL, NULL);
 		return error_set(err, ETIMEDOUT, "%s: %s: no answer in time", link->uri, what);
@@ -158,7 +167,7 @@ static int start_tls(struct ldap_link *link, int64_t deadline_ms, struct error *
 {
 	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
 	int id = 0;
-	int rc = ldap_start_tls(link->ld, NULL, NULL, &id);
+	int rc = spoken(ldap_start_tls(link->ld, NULL, NULL, &id));
 
 	if (rc != LDAP_SUCCESS)
 		return link_failed(link, ECONNRESET, "StartTLS", rc, err);
@@ -168,7 +177,7 @@ static int start_tls(struct ldap_link *link, int64_t deadline_ms, struct error *
 	if (rc < 0)
 		return rc;
 
-	rc = ldap_install_tls(link->ld);
+	rc = spoken(ldap_install_tls(link->ld));
 	if (rc != LDAP_SUCCESS)
 		return link_failed(link, EPROTO, "TLS", rc, err);
 	return 0;
@@ -194,7 +203,7 @@ static int check_version(struct ldap_link *link, struct error *err)
 static int open_verified(struct ldap_link *link, const struct ldap_link_config *config,
 			 int64_t deadline_ms, struct error *err)
 {
-	int rc = ldap_initialize(&link->ld, link->uri);
+	int rc = spoken(ldap_initialize(&link->ld, link->uri));
 
 	if (rc != LDAP_SUCCESS)
 		return error_set(err, EINVAL, "%s: %s", link->uri, ldap_err2string(rc));
@@ -207,7 +216,7 @@ static int open_verified(struct ldap_link *link, const struct ldap_link_config *
 	if (config->start_tls) {
 		rc = start_tls(link, deadline_ms, err);
 	} else {
-		rc = ldap_connect(link->ld);
+		rc = spoken(ldap_connect(link->ld));
 		if (rc != LDAP_SUCCESS)
 			rc = link_failed(link, ECONNRESET, "connect", rc, err);
 	}
@@ -307,7 +316,7 @@ int ldap_link_bind(struct ldap_link *link, const char *dn, struct span password,
 	LDAPControl policy = { .ldctl_oid = (char *)LDAP_CONTROL_PASSWORDPOLICYREQUEST };
 	LDAPControl *controls[] = { &policy, NULL };
 	int id = 0;
-	int rc = ldap_sasl_bind(link->ld, dn, LDAP_SASL_SIMPLE, &credentials, controls, NULL, &id);
+	int rc = spoken(ldap_sasl_bind(link->ld, dn, LDAP_SASL_SIMPLE, &credentials, controls, NULL, &id));
 
 	*account = LDAP_ACCOUNT_FINE;
 	if (rc != LDAP_SUCCESS)
@@ -376,7 +385,7 @@ int ldap_link_is_bound_as(struct ldap_link *link, const struct ldap_identity *wh
 	OWNED(ldap_msgfree) LDAPMessage *answer = NULL;
 	struct berval *authzid = NULL;
 	int id = 0;
-	int rc = link->no_whoami ? LDAP_SUCCESS : ldap_whoami(link->ld, NULL, NULL, &id);
+	int rc = link->no_whoami ? LDAP_SUCCESS : spoken(ldap_whoami(link->ld, NULL, NULL, &id));
 
 	if (rc != LDAP_SUCCESS)
 		return link_failed(link, ECONNRESET, "Who am I", rc, err);
@@ -406,8 +415,8 @@ int ldap_link_search_send(struct ldap_link *link, const char *base, int scope, c
 			  struct error *err)
 {
 	struct timeval left = time_left(deadline_ms);
-	int rc = ldap_search_ext(link->ld, base, scope, filter, attributes, 0, NULL, NULL, &left,
-				 limit, id);
+	int rc = spoken(ldap_search_ext(link->ld, base, scope, filter, attributes, 0, NULL, NULL,
+					&left, limit, id));
 
 	if (rc == LDAP_SUCCESS)
 		return 0;
@@ -471,7 +480,7 @@ int ldap_link_change_password(struct ldap_link *link, const char *dn, struct spa
 	struct berval before = { old.len, (char *)(uintptr_t)old.ptr };
 	struct berval after = { fresh.len, (char *)(uintptr_t)fresh.ptr };
 	int id = 0;
-	int rc = ldap_passwd(link->ld, &user, &before, &after, NULL, NULL, &id);
+	int rc = spoken(ldap_passwd(link->ld, &user, &before, &after, NULL, NULL, &id));
 
 	if (rc != LDAP_SUCCESS)
 		return link_failed(link, ECONNRESET, "password change", rc, err);
@@ -504,7 +513,7 @@ int ldap_link_change_ad_password(struct ldap_link *link, const char *dn, struct 
 	before = (struct berval){ texts[0].len, (char *)texts[0].ptr };
 	after = (struct berval){ texts[1].len, (char *)texts[1].ptr };
 	if (rc == 0) {
-		int code = ldap_modify_ext(link->ld, dn, changes, NULL, NULL, &id);
+		int code = spoken(ldap_modify_ext(link->ld, dn, changes, NULL, NULL, &id));
 
 		rc = code == LDAP_SUCCESS
 			     ? await(link, "password change", id, deadline_ms, &answer, err)

@@ -24,20 +24,34 @@ static void note(const char *name)
 	close(fd);
 }
 
-void fault_point(const char *name)
+/* Whether this is the one that the order means, "NAME:N". */
+static bool is_its_turn(const char *name, const char *order, long *passed)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static long passed;
-	const char *wanted = getenv("GENKAN_FAULT");
 	size_t len = strlen(name);
 
 	note(name);
-	if (!wanted || strncmp(wanted, name, len) != 0 || wanted[len] != ':')
-		return;
+	if (!order || strncmp(order, name, len) != 0 || order[len] != ':')
+		return false;
 	pthread_mutex_lock(&lock);
-	if (++passed == strtol(wanted + len + 1, NULL, 10))
-		raise(SIGKILL);
+	bool now = ++*passed == strtol(order + len + 1, NULL, 10);
 	pthread_mutex_unlock(&lock);
+	return now;
+}
+
+void fault_point(const char *name)
+{
+	static long passed;
+
+	if (is_its_turn(name, getenv("GENKAN_FAULT"), &passed))
+		raise(SIGKILL);
+}
+
+bool fault_fails(const char *name)
+{
+	static long passed;
+
+	return is_its_turn(name, getenv("GENKAN_FAIL"), &passed);
 }
 #else
 typedef int fault_is_not_built_in;

@@ -20,6 +20,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -50,7 +51,7 @@ class Storm:
         self.acknowledged, self.sure = {}, threading.Lock()
         self.secrets = set()    # of what was answered: tokens and the secrets of tickets
         self.kinds = collections.Counter()
-        self.images = 0
+        self.images, self.shape, self.shaped_for = 0, 0, None
         self.go, self.idle = threading.Event(), threading.Barrier(len(USERS) + 1)
         self.publisher, self.published, self.troubles = None, 0, collections.Counter()
         self.stopping, self.faults = False, []
@@ -66,17 +67,32 @@ class Storm:
             site.ctl('image', 'publish', 'gold', golden_image(), '--image-dir', site.images)
         else:
             self.publish('stable')
-        sales = small_site.gold_pool(spare=2, most=9, rollout={'canary': 0})
-        if self.guests:
-            sales['desktop']['memory_bytes'] = 512 << 20
-        site.broker.apply(sales, small_site.gold_pool('try', spare=0, image={
-            'name': 'trial', 'channel': 'stable'}, entitled={'groups': ['engineering'], 'users': []}))
+        self.apply_pools()
         site.configure(boot_deadline='600s')
         self.start_agent()
         wait_until('the host has the image', lambda: site.host_image('gold')['state'] == 'ready', 60, 0.1)
         if self.guests:
-            wait_until('the first is ready and a template is', lambda: 'event=template_ready' in
-                       site.agent_log(), 300, 0.5)
+            wait_until('the first is ready and a template is', self.template_is_ready, 300, 0.5)
+
+    def apply_pools(self):
+        sales = small_site.gold_pool(spare=2, most=9, rollout={'canary': 0})
+        if self.guests:
+            sales['desktop']['memory_bytes'] = (512 + 16 * self.shape) << 20
+        self.site.broker.apply(sales, small_site.gold_pool('try', spare=0, image={
+            'name': 'trial', 'channel': 'stable'}, entitled={'groups': ['engineering'], 'users': []}))
+
+    def new_shape(self, point):
+        """Once for each point: desktops of another size boot, and then a template of theirs."""
+        if self.shaped_for != point:
+            self.shaped_for, self.shape = point, self.shape + 1
+            self.apply_pools()
+            self.login(USERS[0])
+            self.reset(USERS[0])
+
+    def template_is_ready(self):
+        log = self.site.agent_log()
+        assert 'event=template_failed' not in log, log[-2000:]
+        return 'event=template_ready' in log
 
     def start_agent(self, **env):
         self.site.start_agent(**env)
@@ -243,6 +259,8 @@ class Storm:
         """Something that comes to the point."""
         if point.startswith(('fetch', 'publish')):
             self.publish_again()
+        elif point.startswith('template'):
+            self.new_shape(point)
         elif point.startswith('refresh'):
             self.login(USERS[0])
             self.reset(USERS[0])
@@ -303,7 +321,13 @@ def changed_env(env):
 @contextlib.contextmanager
 def storm(seed, guests=False):
     people = [(u, u.title(), None, ['sales']) for u in USERS]
-    with small_site.small_site('gk-storm', people=people, images__rate='0') as site:
+    with contextlib.ExitStack() as last, small_site.small_site(
+            'gk-storm', people=people, images__rate='0') as site:
+        if guests:      # the memory of templates wants a RAM disk
+            site.run_dir = pathlib.Path(last.enter_context(
+                tempfile.TemporaryDirectory(prefix='gk-storm-', dir='/dev/shm')))
+            site.run_dir.chmod(0o755)
+            site.configure()
         made = Storm(site, seed, guests)
         try:
             made.begin()

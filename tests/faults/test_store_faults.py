@@ -5,8 +5,6 @@ memory running out at every allocation of a login: what was promised is kept, an
 After each: one owner a desktop and one desktop a user (I1), what was acknowledged exists (I2), the
 store passes its integrity check (I5), the audit chain verifies (I6)."""
 import contextlib
-import http.client
-import json
 import mmap
 import os
 import random
@@ -21,6 +19,7 @@ import pytest
 
 from broker import BUILD, PROGRAM, TOP, Broker, pool
 from fake_agent import FakeAgent
+from promises import check, try_login
 from slapd import SLAPD, Slapd
 
 SANITIZED = PROGRAM.exists() and b'__asan_init' in PROGRAM.read_bytes()
@@ -116,39 +115,6 @@ def site(tmp_path, directory, library):
     broker.disarm()
     broker.agent.stop()
     broker.stop()
-
-
-def check(broker, promised):
-    """I1, I2, I5, I6 on the store as it lies there, and I2 as the broker says it."""
-    with sqlite3.connect(broker.state / 'broker.db') as db:
-        assert db.execute('PRAGMA integrity_check').fetchall() == [('ok',)]
-        assert db.execute('PRAGMA foreign_key_check').fetchall() == []
-        twice = db.execute('SELECT person, pool, COUNT(*) FROM assignment GROUP BY person, pool '
-                           'HAVING COUNT(*) > 1').fetchall()
-        assert twice == []
-        owned = {name: desktop for desktop, name in db.execute(
-            'SELECT a.desktop, p.name FROM assignment a JOIN person p ON p.key = a.person')}
-    db.close()
-    for user, desktop in promised.items():
-        assert owned.get(user) == desktop, f'{user} was promised {desktop}, has {owned.get(user)}'
-    certificate, key = broker.admin_certificate
-    done = subprocess.run([BUILD / 'ctl' / 'genkanctl', 'audit', 'verify', '--broker',
-                           f'127.0.0.1:{broker.port}', '--ca', broker.state / 'ca.crt',
-                           '--certificate', certificate, '--key', key], capture_output=True,
-                          text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-
-
-def try_login(broker, user, may=(200, 500, 503)):
-    """The desktop that was promised, or None when nobody promised anything."""
-    try:
-        answer = broker.login(user, seconds=15)
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
-    assert answer.status in may, answer
-    desktop = answer.body['desktops'][0]['id'] if answer.status == 200 else None
-    assert desktop != 'sales', answer
-    return desktop
 
 
 def count_calls(broker, kind, user):

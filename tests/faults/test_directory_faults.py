@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each call of a login that speaks to the directory fails once, in a broker that was just started: from
+the connection to the last answer. The user is told that the directory does not answer, or gets in all the
+same; nobody gets in who should not, nobody gets two, and the next login is as any other."""
+import contextlib
+import os
+import random
+
+import pytest
+
+import kill_storm
+from broker import PROGRAM, Broker, pool
+from fake_agent import FakeAgent
+from netns import wait_until
+from promises import check, check_host, check_secrets, try_login
+from slapd import SLAPD, Slapd
+
+pytestmark = [
+    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
+    pytest.mark.skipif(not (PROGRAM.exists() and b'GENKAN_FAIL' in PROGRAM.read_bytes()),
+                       reason='the broker is built without sanitizers'),
+]
+FULL = os.environ.get('GENKAN_FAULTS') == 'full'
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('calls')
+    people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(40)]
+    with Slapd(folder, people=people) as slapd:
+        broker = Broker(folder, slapd, directory__threads=1).start()
+        broker.publish()
+        broker.apply(pool('sales', ['sales'], most=400, spare=0))
+        broker.agent = FakeAgent(broker, 'host-1', folder)
+        assert broker.agent.join().status == 200
+        broker.agent.settle()
+        broker.agent.start()
+        yield broker
+        broker.agent.stop()
+        with contextlib.suppress(AssertionError):
+            broker.stop()
+
+
+def restart(broker, **env):
+    broker.kill()
+    with kill_storm.changed_env(env):
+        broker.start(init=False)
+
+
+@pytest.fixture(scope='module')
+def calls(site):
+    """How many there are, of a right password and of a wrong one."""
+    found = []
+    for n, password in enumerate((None, 'wrong')):
+        log = site.folder / f'calls-{n}'
+        restart(site, GENKAN_FAULT_LOG=str(log))
+        assert site.login('u039', password).status == (401 if password else 200)
+        found.append(log.read_text().split().count('ldap_call'))
+    assert min(found) >= 5, f'connect, bind, search, bind, and answers: {found}'
+    return found
+
+
+def some(count):
+    every = range(1, count + 1)
+    return every if FULL else sorted(random.Random(5).sample(every, min(5, count)))
+
+
+def test_every_call_of_a_login_fails_once(site, calls):
+    promised = {}
+    for n in some(calls[0]):
+        user = f'u{n:03}'
+        restart(site, GENKAN_FAIL=f'ldap_call:{n}')
+        before = try_login(site, user, may=(200, 503))
+        after = wait_until('the directory answers again', lambda: try_login(site, user, may=(200, 503)),
+                           20, 0.1)
+        assert before in (None, after)
+        promised[user] = after
+    check(site, promised)
+    check_host(site, site.agent)
+    check_secrets(site, promised)
+
+
+def test_no_failing_call_lets_a_wrong_password_in(site, calls):
+    for n in some(calls[1]):
+        restart(site, GENKAN_FAIL=f'ldap_call:{n}')
+        answer = site.login(f'u{n:03}', 'wrong')
+        assert answer.status in (401, 503) and 'token' not in answer.body, answer
+    check(site, {})

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""F19: a broker whose descriptors or memory run out. It does not die of many connections; those that wait
+are served when others have gone; what was promised is kept. Memory that runs out may end it: then it is
+started again, as systemd does."""
+import contextlib
+import http.client
+import os
+import resource
+import socket
+
+import pytest
+
+from broker import PROGRAM, Broker, pool
+from fake_agent import FakeAgent
+from netns import wait_until
+from promises import check, check_host, check_secrets, try_login
+from slapd import SLAPD, Slapd
+
+SANITIZED = PROGRAM.exists() and b'__asan_init' in PROGRAM.read_bytes()
+FULL = os.environ.get('GENKAN_FAULTS') == 'full'
+pytestmark = [
+    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
+    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
+]
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('limits')
+    people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(80)]
+    with Slapd(folder, people=people) as slapd:
+        broker = Broker(folder, slapd, directory__threads=1).start()
+        broker.publish()
+        broker.apply(pool('sales', ['sales'], most=400, spare=0))
+        broker.agent = FakeAgent(broker, 'host-1', folder)
+        assert broker.agent.join().status == 200
+        broker.agent.settle()
+        broker.agent.start()
+        broker.users = iter(f'u{n:03}' for n in range(80))
+        yield broker
+        broker.agent.stop()
+        broker.stop()
+
+
+def limit(broker, which, most):
+    """Of the running broker, from now on; None: no more."""
+    hard = resource.prlimit(broker.process.pid, which)[1]
+    resource.prlimit(broker.process.pid, which, (hard if most is None else most, hard))
+
+
+def descriptors(broker):
+    return len(os.listdir(f'/proc/{broker.process.pid}/fd'))
+
+
+def occupy(broker, most):
+    """Connections that say nothing, more than the broker can take."""
+    taken = [socket.socket() for _ in range(most)]
+    for link in taken:
+        link.setblocking(False)
+        link.connect_ex(('127.0.0.1', broker.port))
+    return taken
+
+
+@pytest.mark.parametrize('room', [0, 1, 2, 3, 5, 8, 13, 21, 34] if FULL else [0, 8])
+def test_F19_descriptors_run_out(site, room):
+    user, other = next(site.users), next(site.users)
+    promised = {user: try_login(site, user)}
+    inside = http.client.HTTPSConnection('127.0.0.1', site.port, timeout=20, context=site.context())
+    inside.connect()
+    limit(site, resource.RLIMIT_NOFILE, descriptors(site) + room)
+    idle = occupy(site, room + 20)
+    inside.request('GET', '/v1/health')
+    assert inside.getresponse().status == 200, 'who has come in is served'
+    try_login(site, other, seconds=2)   # perhaps there is room for it, and perhaps not
+    assert site.process.poll() is None, site.log()[-3000:]
+    for link in [inside, *idle]:
+        link.close()
+    limit(site, resource.RLIMIT_NOFILE, None)
+    promised[other] = wait_until('others get in again', lambda: try_login(site, other), 20, 0.1)
+    assert try_login(site, user) == promised[user]
+    check(site, promised)
+    check_host(site, site.agent)
+    check_secrets(site, promised)
+
+
+@pytest.mark.skipif(SANITIZED, reason='sanitizers take terabytes of addresses')
+@pytest.mark.parametrize('room_kib', [0, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+                         if FULL else [0, 64, 1024, 8192])
+def test_F19_memory_runs_out(site, room_kib):
+    user = next(site.users)
+    with open(f'/proc/{site.process.pid}/statm') as f:
+        size = int(f.read().split()[0]) * resource.getpagesize()
+    limit(site, resource.RLIMIT_AS, size + room_kib * 1024)
+    before = try_login(site, user, may=(200, 401, 500, 503))
+    with contextlib.suppress(Exception):
+        site.process.wait(0.3)          # it may be on its way out
+    if site.process.poll() is None:
+        limit(site, resource.RLIMIT_AS, None)
+    else:
+        site.process = None
+        site.start(init=False)
+    after = wait_until('logins work', lambda: try_login(site, user), 20, 0.1)
+    assert before in (None, after)
+    check(site, {user: after})
+    check_host(site, site.agent)
