@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fake host: speaks the agent link as genkan-hostagent does and claims to have desktops."""
 import hashlib
+import http.client
 import threading
 import time
 
@@ -126,7 +127,7 @@ class FakeAgent:
                 if answer.status == 200 and answer.body['generation'] != self.generation:
                     self.apply(answer.body, state)
                     self.sync()
-            except OSError:
+            except (OSError, ValueError, http.client.HTTPException):
                 time.sleep(0.05)    # the broker is down: that is the one thing to wait for
 
     def stop(self):
