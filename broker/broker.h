@@ -9,6 +9,7 @@
 #include "broker/front/front_room.h"
 #include "broker/state_queue.h"
 
+struct audit_syslog;
 struct certificates;
 struct conductor;
 struct events;
@@ -36,6 +37,7 @@ struct broker {
 	struct timings *timings;
 	struct notices *notices;
 	struct certificates *certificates;
+	struct audit_syslog *audit_syslog;	/* NULL: not sent anywhere */
 	struct login_gate *gate;
 	struct throttle *throttle;
 	struct second_factor *second_factor;

@@ -27,6 +27,7 @@ const struct config_key broker_keys[] = {
 	KEY("broker", "directory_user", CONFIG_TEXT, directory_user, "",
 	    "user of the directory worker"),
 	KEY("broker", "max_queued", CONFIG_COUNT, max_queued, "4096", "requests for the store"),
+	KEY("broker", "audit_syslog", CONFIG_TEXT, audit_syslog, "", "socket of the system's log"),
 	KEY("broker", "log_level", CONFIG_TEXT, log_level, "info", "debug, info, warn or error"),
 
 	KEY("images", "dir", CONFIG_TEXT, images_dir, "", "golden images; empty: in state_dir"),
@@ -148,6 +149,8 @@ static int check_ranges(const struct broker_config *config, struct buf *problems
 		buf_put_text(problems, "images.dir: must be an absolute path\n");
 	if (!*config->certificate != !*config->key)
 		buf_put_text(problems, "broker: certificate and key go together\n");
+	if (*config->audit_syslog && *config->audit_syslog != '/')
+		buf_put_text(problems, "broker.audit_syslog: must be an absolute path\n");
 	if (log_level_parse(config->log_level, &level) < 0)
 		buf_put_text(problems, "broker.log_level: must be debug, info, warn or error\n");
 	return problems->len > before ? -EINVAL : 0;

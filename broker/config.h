@@ -16,6 +16,7 @@ struct broker_config {
 	int64_t max_connections, max_per_source, max_queued, fronts;
 	char *front_user, *directory_user;
 	char *log_level;
+	char *audit_syslog;
 
 	char *images_dir;
 	int64_t images_rate_bytes, images_keep_unfinished_ms;

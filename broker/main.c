@@ -8,6 +8,7 @@
 
 #include "broker/api/api.h"
 #include "broker/api/timings.h"
+#include "broker/audit/audit_syslog.h"
 #include "broker/certificates.h"
 #include "broker/conductor/conductor.h"
 #include "broker/conductor/inspections.h"
@@ -130,6 +131,7 @@ static int rotate_factor_key(const struct broker_config *config)
 static void broker_close(struct broker *broker)
 {
 	certificates_free(STEAL(broker->certificates));
+	audit_syslog_free(STEAL(broker->audit_syslog));
 	events_free(STEAL(broker->events));
 	front_room_free(STEAL(broker->clients));
 	front_room_free(STEAL(broker->agents));
@@ -274,6 +276,7 @@ static int serve(const struct broker_config *config, struct flags *flags)
 		return 0;
 
 	broker.gate = login_gate_new(config);
+	broker.audit_syslog = audit_syslog_new(&broker);
 	broker.conductor = conductor_new(&broker);
 	broker.events = events_new(&broker);
 	broker.images = image_room_new(&broker);

@@ -551,6 +551,9 @@
 	X(TOUCHED_AUDIT, "SELECT CAST(id AS TEXT), '', '' FROM audit WHERE rowid = $1 "            \
 	  "AND denied = 1")                                                                        \
 	X(TOUCHED_EXCEPTION, "SELECT id, pool, '' FROM exception WHERE rowid = $1")                \
+	X(AUDIT_SENT, "SELECT value FROM counter WHERE name = 'audit_sent'")                      \
+	X(AUDIT_SENT_PUT, "INSERT INTO counter (name, value) VALUES ('audit_sent', $1) "          \
+	  "ON CONFLICT (name) DO UPDATE SET value = excluded.value")                               \
 	/* invariants: each names what breaks it, one row per problem */                           \
 	X(BROKEN_ASSIGNMENT, "SELECT 'desktop ' || d.id || ' is leaving but has an owner' "        \
 	  "FROM assignment a JOIN desktop d ON d.id = a.desktop WHERE d.want = 'absent'")          \

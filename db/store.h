@@ -994,6 +994,9 @@ int store_audit_rows(struct store *store, bool denied_only, size_t limit,
 /* The rows behind that one, the oldest first, with their hashes. */
 int store_audit_after(struct store *store, int64_t after, size_t limit,
 		      struct store_audit_list *out, struct error *err) MUST_CHECK;
+/* The newest row that the system's log was given; 0: none. */
+int store_audit_sent(struct store *store, int64_t *out, struct error *err) MUST_CHECK;
+int store_audit_set_sent(struct store *store, int64_t id, struct error *err) MUST_CHECK;
 /* Recomputes the chain; `rows` counts them. -EBADMSG names the first row that does not fit. */
 int store_audit_verify(struct store *store, int64_t *rows, struct error *err) MUST_CHECK;
 

@@ -105,6 +105,27 @@ int store_audit_append(struct store *store, const struct store_audit *row, struc
 	return 0;
 }
 
+int store_audit_sent(struct store *store, int64_t *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_AUDIT_SENT);
+	int rc = query_row(&q, err);
+
+	if (rc < 0)
+		return rc;
+	*out = rc ? get_int(&q) : 0;
+	return 0;
+}
+
+int store_audit_set_sent(struct store *store, int64_t id, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_AUDIT_SENT_PUT);
+
+	query_int(&q, id);
+
+	int rc = query_run(&q, err);
+	return rc < 0 ? rc : 0;
+}
+
 static void read_row(struct query *q, struct store_audit_row *row)
 {
 	row->id = get_int(q);
