@@ -52,11 +52,12 @@ def sha256(path):
 
 
 class SmallSite:
-    def __init__(self, folder, tag, people=(), **settings):
+    def __init__(self, folder, tag, people=(), more_ldif='', **settings):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.stack = contextlib.ExitStack()
         self.tag, self.settings, self.people = tag, settings, people
+        self.more_ldif = more_ldif
         self.agent = None
         self.host_state, self.run_dir = self.folder / 'host', self.folder / 'run'
         self.images = self.folder / 'images'
@@ -75,7 +76,7 @@ class SmallSite:
         self.ns = NetNs(self.tag)
         self.stack.callback(self.ns.close)
         self.stack.enter_context(self.ns.entered())
-        self.slapd = self.stack.enter_context(Slapd(self.folder, people=self.people))
+        self.slapd = self.stack.enter_context(Slapd(self.folder, people=self.people, more_ldif=self.more_ldif))
         self.broker = Broker(self.folder, self.slapd, **self.settings)
         self.broker.start()
         self.stack.callback(lambda: self.broker.process and self.broker.kill())

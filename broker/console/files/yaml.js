@@ -100,7 +100,7 @@ const SHAPE = {
 	schedule: SAME, max_per_user: NUMBER, on_logoff: SAME,
 	disconnect_timeout: [...TIME, 'disconnect_timeout_ms'], idle_timeout: [...TIME, 'idle_timeout_ms'], idle_action: SAME,
 	self_service: { restart: SAME, reset: SAME },
-	standard_clients: SAME,
+	standard_clients: SAME, second_factor: SAME,
 	user_disk: { size: [...SIZE, 'size_bytes'] },
 	rollout: { canary: [percent, (v) => `${v}%`], window: [...TIME, 'window_ms'], max_failures: NUMBER },
 	desktop: { cpus: NUMBER, memory: [...SIZE, 'memory_bytes'], disk: [...SIZE, 'disk_bytes'], overlay: [...SIZE, 'overlay_bytes'] },
@@ -124,7 +124,7 @@ export function poolFromYaml(text) {
 
 const quote = (v) => /^[\w\p{L}][\w\p{L} .()/*%+=-]*$/u.test(v) && !/\s$/.test(v) ? v : JSON.stringify(v);
 const UNSAID = { 'size.start': 0, 'size.grow': 0, max_per_user: 0, 'desktop.disk_bytes': 0, 'desktop.overlay_bytes': 0, 'user_disk.size_bytes': 0,
-	idle_timeout_ms: 0, 'idle_action': 'disconnect', 'self_service.restart': 'deny', 'self_service.reset': 'deny', standard_clients: 'deny' };
+	idle_timeout_ms: 0, 'idle_action': 'disconnect', 'self_service.restart': 'deny', 'self_service.reset': 'deny', standard_clients: 'deny', second_factor: 'none' };
 
 function write(pool, shape, path, depth) {
 	let out = '';
@@ -151,6 +151,11 @@ export const poolToYaml = (pool) => write(pool, SHAPE, '', 0);
 export function definition(pool) {
 	const { counts, troubles, push, version, ...rest } = pool;
 	return rest;
+}
+
+/** What this page does not know of a pool stays as it is. */
+export function kept(before) {
+	return Object.fromEntries(Object.entries(definition(before)).filter(([key]) => !Object.entries(SHAPE).some(([name, rule]) => (Array.isArray(rule) ? rule[2] ?? name : name) === key)));
 }
 
 function flat(value, path, out) {

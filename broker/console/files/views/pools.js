@@ -4,7 +4,7 @@ import { call, get } from '../api.js';
 import { count } from '../format.js';
 import { t, tf } from '../i18n.js';
 import { head, why } from '../parts.js';
-import { changes, definition, poolFromYaml, poolToYaml } from '../yaml.js';
+import { changes, definition, kept, poolFromYaml, poolToYaml } from '../yaml.js';
 import { capacity, legend } from './overview.js';
 
 const NEW = `pool: sales
@@ -77,11 +77,12 @@ async function edit(body, context, name) {
 	async function check() {
 		forget();
 		try {
-			const pool = poolFromYaml(text.value);
+			const read = poolFromYaml(text.value);
+			const there = pools.find((p) => p.pool === read.pool);
+			const pool = { ...(there ? kept(there) : {}), ...read };
 			const { body: answer } = await put(pool, true);
 			const change = answer.changes.find((c) => c.pool === pool.pool)?.action ?? 'none';
-			const old = pools.find((p) => p.pool === pool.pool);
-			const different = changes(old ? definition(old) : {}, pool);
+			const different = changes(there ? definition(there) : {}, pool);
 			if (change === 'none') { result.replaceChildren(h('p.quiet', t('edit.none'))); return; }
 			result.replaceChildren(change === 'create' ? h('p.hint', tf('edit.created', { pool: pool.pool })) : '',
 				h('ul.changes', different.map((c) => h('li', h('strong', c.what), ': ', h('span.sr', t('edit.from')), h('del', c.before), ' → ', h('span.sr', t('edit.to')), h('ins', c.after)))));

@@ -10,9 +10,9 @@ const STAGES = ['search', 'bind', 'groups', 'assign'];
 const at = (sorted, part) => sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] : 0;
 const ms = (value) => `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
 
-function tiles(values, format) {
+function tiles(values, format, what) {
 	const sorted = [...values].sort((a, b) => a - b);
-	return h('div.tiles', [[t('timings.median'), format(at(sorted, .5))], [t('timings.p95'), format(at(sorted, .95))], [t('timings.count'), values.length]]
+	return h('div.tiles', [[t('timings.median'), format(at(sorted, .5))], [t('timings.p95'), format(at(sorted, .95))], [what, values.length]]
 		.map(([label, value]) => h('div.tile', h('span.label', label), h('span.value', value))));
 }
 
@@ -39,7 +39,7 @@ function drawLogins(holder, logins, charts) {
 	const rows = table(t('timings.login'), [{ label: t('time'), show: (l) => when(l.at_ms) }, ...STAGES.map((s) => ({ label: t(`timings.${s}`), num: true, show: (l) => ms(l[`${s}_ms`]) })), { label: 'Σ', num: true, show: (l) => ms(l.total_ms) }], (l) => `${l.at_ms}/${l.total_ms}`);
 	rows.update(logins.slice(-20).reverse());
 	const chart = h('div.chart', { role: 'img', 'aria-label': tf('timings.chart', { count: logins.length }) });
-	holder.replaceChildren(tiles(logins.map((l) => l.total_ms), ms), h('div.legend', series.map((s, i) => h(`span.k${i + 1}`, s.label))), chart, h('details', h('summary', t('timings.table')), rows.element));
+	holder.replaceChildren(tiles(logins.map((l) => l.total_ms), ms, t('timings.count')), h('div.legend', series.map((s, i) => h(`span.k${i === 4 ? 6 : i + 1}`, s.label))), chart, h('details', h('summary', t('timings.table')), rows.element));
 	charts.push(stacked(chart, series, 'ms'));
 }
 
@@ -47,6 +47,6 @@ function drawSessions(holder, sessions, charts) {
 	if (!sessions.length) { holder.replaceChildren(empty('sessions', t('sessions.empty'), t('sessions.emptyText'))); return; }
 	const seconds = sessions.map((s) => Math.max(0, s.active_at_ms - s.began_at_ms) / 1000);
 	const chart = h('div.chart', { role: 'img', 'aria-label': tf('timings.sessionChart', { count: sessions.length }) });
-	holder.replaceChildren(h('p.quiet.small', t('timings.sessionNote')), tiles(seconds, (v) => `${v.toFixed(1)} s`), chart);
+	holder.replaceChildren(h('p.quiet.small', t('timings.sessionNote')), tiles(seconds, (v) => `${v.toFixed(1)} s`, t('nav.sessions')), chart);
 	charts.push(stacked(chart, [{ label: t('timings.session'), values: seconds }], 's'));
 }
