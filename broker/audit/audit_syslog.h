@@ -4,7 +4,7 @@
  * Rows are sent when they are durable, in their order, with their hashes, so that `genkanctl audit
  * verify` checks what arrived as well. How far it has come is in the store: rows that the system's
  * log did not take, or that were written while the broker was down, are sent later; a row may come
- * twice after a crash, its id tells. Loop thread. */
+ * twice when the broker ends right behind it, its id tells. Loop thread. */
 #ifndef GENKAN_AUDIT_AUDIT_SYSLOG_H
 #define GENKAN_AUDIT_AUDIT_SYSLOG_H
 

@@ -77,6 +77,7 @@ def test_every_row_arrives_once_in_order_and_can_be_verified(tmp_path):
         assert more[0]['who'] == 'minji' and 'audit_not_sent' in early.log()
 
         # the broker, too: nothing is lost and nothing comes twice
+        late.silent()   # long enough for the store to know how far it has come
         early.stop()
         early.start()
         early.login('paula', 'wrong')
