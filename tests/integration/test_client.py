@@ -551,9 +551,7 @@ def test_session_that_somebody_ended_is_not_opened_again(setup, site, display, r
         display.type(PASSWORD)
         display.keys('Return')
         display.wait_title('Genkan: Office$', 30)
-        # not in the middle of the capabilities of the guest's own size: words are lost there
-        relay_site.wait_until(lambda: shows_the_guest(display.shot()), 20, 'the guest in the window')
-        site.broker.end_session(made[0], reason)
+        site.broker.end_session(made[0], reason)    # perhaps while the guest takes the size of the window
         display.wait_title(rf'Genkan: sign in \({reason}\)')
         assert len(made) == 1
 
