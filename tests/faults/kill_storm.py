@@ -191,6 +191,9 @@ class Storm:
 
     def kill(self, who):
         self.kinds[who] += 1
+        if who == 'front':
+            self.kill_front()
+            return
         if 'broker' in who:
             self.site.broker.kill()
         if 'agent' in who:
@@ -201,6 +204,14 @@ class Storm:
             self.site.broker.start(init=False)
         if 'agent' in who:
             self.site.start_agent()
+
+    def kill_front(self):
+        """One of the broker's processes that talk to clients and hosts; the broker has it started again."""
+        fronts = [pid for starter in children(self.site.broker.process.pid)
+                  for pid in children(starter)]
+        if fronts:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.random.choice(fronts), signal.SIGKILL)
 
     def check(self):
         with self.sure:
@@ -217,7 +228,7 @@ class Storm:
         done, slowest = 0, 0
         with self.load():
             while done < kills and not (seconds and time.monotonic() - began > seconds):
-                burst = [self.random.choice(['broker', 'agent', 'agent', 'broker', 'broker and agent'])
+                burst = [self.random.choice(['broker', 'agent', 'agent', 'broker', 'front', 'broker and agent'])
                          for _ in range(min(self.random.randint(1, 6), kills - done))]
                 self.note_troubles()
                 self.go.set()
@@ -302,6 +313,12 @@ class Storm:
         self.acknowledged.clear()
         invariants.check(site, {}, 90 if self.guests else invariants.RECONCILE_S)
         print(f'{program} at {point}:{nth}: right again after {time.monotonic() - ended:.1f} s', flush=True)
+
+
+def children(pid):
+    with contextlib.suppress(OSError):
+        return [int(p) for p in pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+    return []
 
 
 @contextlib.contextmanager

@@ -42,14 +42,27 @@ def site(tmp_path_factory):
         broker.stop()
 
 
-def limit(broker, which, most):
-    """Of the running broker, from now on; None: no more."""
-    hard = resource.prlimit(broker.process.pid, which)[1]
-    resource.prlimit(broker.process.pid, which, (hard if most is None else most, hard))
+def processes(pid):
+    """The core, its starter and its fronts."""
+    with open(f'/proc/{pid}/task/{pid}/children') as f:
+        return [pid, *(p for child in f.read().split() for p in processes(int(child)))]
 
 
-def descriptors(broker):
-    return len(os.listdir(f'/proc/{broker.process.pid}/fd'))
+def limit(broker, which, of=None):
+    """Of each process of the running broker, from now on: of(pid), or no more."""
+    for pid in processes(broker.process.pid):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            hard = resource.prlimit(pid, which)[1]
+            resource.prlimit(pid, which, (of(pid) if of else hard, hard))
+
+
+def descriptors(pid):
+    return len(os.listdir(f'/proc/{pid}/fd'))
+
+
+def memory(pid):
+    with open(f'/proc/{pid}/statm') as f:
+        return int(f.read().split()[0]) * resource.getpagesize()
 
 
 def occupy(broker, most):
@@ -67,15 +80,15 @@ def test_F19_descriptors_run_out(site, room):
     promised = {user: try_login(site, user)}
     inside = http.client.HTTPSConnection('127.0.0.1', site.port, timeout=20, context=site.context())
     inside.connect()
-    limit(site, resource.RLIMIT_NOFILE, descriptors(site) + room)
-    idle = occupy(site, room + 20)
+    limit(site, resource.RLIMIT_NOFILE, lambda pid: descriptors(pid) + room)
+    idle = occupy(site, room * 4 + 40)  # there are up to four fronts
     inside.request('GET', '/v1/health')
     assert inside.getresponse().status == 200, 'who has come in is served'
     try_login(site, other, seconds=2)   # perhaps there is room for it, and perhaps not
     assert site.process.poll() is None, site.log()[-3000:]
     for link in [inside, *idle]:
         link.close()
-    limit(site, resource.RLIMIT_NOFILE, None)
+    limit(site, resource.RLIMIT_NOFILE)
     promised[other] = wait_until('others get in again', lambda: try_login(site, other), 20, 0.1)
     assert try_login(site, user) == promised[user]
     check(site, promised)
@@ -88,14 +101,12 @@ def test_F19_descriptors_run_out(site, room):
                          if FULL else [0, 64, 1024, 8192])
 def test_F19_memory_runs_out(site, room_kib):
     user = next(site.users)
-    with open(f'/proc/{site.process.pid}/statm') as f:
-        size = int(f.read().split()[0]) * resource.getpagesize()
-    limit(site, resource.RLIMIT_AS, size + room_kib * 1024)
+    limit(site, resource.RLIMIT_AS, lambda pid: memory(pid) + room_kib * 1024)
     before = try_login(site, user, may=(200, 401, 500, 503))
     with contextlib.suppress(Exception):
         site.process.wait(0.3)          # it may be on its way out
     if site.process.poll() is None:
-        limit(site, resource.RLIMIT_AS, None)
+        limit(site, resource.RLIMIT_AS)
     else:
         site.process = None
         site.start(init=False)

@@ -451,7 +451,7 @@ class ToldGuest:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen(8)
-        self.link, self.user, self.logoffs = None, '', 0
+        self.link, self.user, self.logoffs, self.boot = None, '', 0, 'boot-1'
         self.repeats = True         # tells how it stands on each connection, as ours does
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -460,7 +460,7 @@ class ToldGuest:
             self.link.sendall(json.dumps(message).encode() + b'\n')
 
     def say_sessions(self):
-        self.say(event='sessions', user=self.user, logoffs=self.logoffs)
+        self.say(event='sessions', user=self.user, logoffs=self.logoffs, boot=self.boot)
 
     def logon(self, user):
         self.user = user
@@ -541,6 +541,29 @@ def test_logoffs_are_counted_once_each_whatever_happens_between(told):
     told.broker.newest = None
     told.start()
     told.broker.wait_desktop(DESKTOP, state='ready', logged_on='', logoffs=2, resets=0)
+
+
+def test_a_reboot_that_no_agent_saw_counts_once(told):
+    def noted(boot):
+        folder = told.state_dir / 'desktops' / DESKTOP
+        wait_until('the boot is noted', lambda: any(
+            boot.encode() in p.read_bytes() for p in folder.iterdir() if p.stat().st_size < 1 << 16), 20)
+
+    told.guest.logon('hanako')
+    told.broker.wait_desktop(DESKTOP, logged_on='hanako', resets=0)
+    noted('boot-1')
+    told.kill()
+    told.guest.boot, told.guest.user, told.guest.logoffs = 'boot-2', '', 0
+    told.broker.newest = None
+    told.start()
+    told.broker.wait_desktop(DESKTOP, state='ready', logged_on='', resets=1)
+    told.guest.say_sessions()
+    noted('boot-2')
+    told.kill()
+    told.broker.newest = None
+    told.start()
+    told.guest.logon('hanako')
+    told.broker.wait_desktop(DESKTOP, state='ready', logged_on='hanako', resets=1)
 
 
 def test_restart_by_order_is_carried_out_once_and_is_no_reboot_of_the_guest(told):
