@@ -101,13 +101,14 @@ struct attempt *factor_step_resume(struct request *r, bool staff, const char *wh
 				   struct factor_step *step)
 {
 	const json_t *body = request_body(r);
-	struct challenge from = client_of(r, staff), found;
+	struct challenge from, found;
 	struct factor_claim *claim = &step->claim;
 	char text[128];
 	struct error err = { 0 };
 
 	if (!body)
-		return NULL;
+		return NULL;	/* and `r` is gone */
+	from = client_of(r, staff);
 	factor_step_begin(r, step);
 	int rc = json_get_text(body, "challenge", text, sizeof(text), &err);
 	if (rc == 0)
