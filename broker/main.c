@@ -18,6 +18,7 @@
 #include "broker/images/image_room.h"
 #include "broker/process/processes.h"
 #include "broker/process/sandbox.h"
+#include "broker/restore.h"
 #include "broker/session/attempt.h"
 #include "broker/session/notices.h"
 #include "broker/session/session_watch.h"
@@ -28,7 +29,7 @@
 const char *argp_program_version = "genkan-broker " GENKAN_VERSION;
 
 struct flags {
-	const char *config, *admin;
+	const char *config, *admin, *restore;
 	bool init, check, new_factor_key;
 };
 
@@ -49,6 +50,9 @@ static error_t parse_flag(int key, char *arg, struct argp_state *state)
 	case 'f':
 		flags->new_factor_key = true;
 		return 0;
+	case 'r':
+		flags->restore = arg;
+		return 0;
 	case 'k':
 		flags->check = true;
 		return 0;
@@ -62,6 +66,7 @@ static const struct argp_option options[] = {
 	{ "init", 'i', NULL, 0, "make what is missing in the state folder, then exit", 0 },
 	{ "admin", 'a', "NAME", 0, "make a certificate for one more administrator, then exit", 0 },
 	{ "new-second-factor-key", 'f', NULL, 0, "seal second factors with a new key, then exit", 0 },
+	{ "restore", 'r', "FILE", 0, "make a backup the store, then exit; - reads it", 0 },
 	{ "check", 'k', NULL, 0, "check settings and keys, then exit", 0 },
 	{ 0 },
 };
@@ -125,6 +130,16 @@ static int rotate_factor_key(const struct broker_config *config)
 	if (rc == 0)
 		rc = factor_keys_rotate(paths.factor_keys, &made, &err);
 	fputs(buf_text(&made), stdout);
+	return rc < 0 ? fail(&err) : 0;
+}
+
+static int restore(const struct broker_config *config, const char *file)
+{
+	OWNED(buf_done) struct buf said = { 0 };
+	struct error err = { 0 };
+	int rc = broker_restore(config, file, &said, &err);
+
+	fputs(buf_text(&said), stdout);
 	return rc < 0 ? fail(&err) : 0;
 }
 
@@ -325,5 +340,7 @@ int main(int argc, char **argv)
 		return make_admin(&config, flags.admin);
 	if (flags.new_factor_key)
 		return rotate_factor_key(&config);
+	if (flags.restore)
+		return restore(&config, flags.restore);
 	return flags.init ? init(&config) : serve(&config, &flags);
 }

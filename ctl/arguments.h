@@ -18,7 +18,9 @@ struct arguments {
 	const char *image_dir, *channel, *publication;
 	const char *limit, *password_file, *new_password_file;
 	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since, *seen;
-	bool all, denied, banner;
+	const char *site, *names, *directory, *directory_ca, *base_dn, *bind_dn, *admin, *agent;
+	const char *relay_address;
+	bool all, denied, banner, trial;
 	/* the rest */
 	const char *const *values;
 	size_t count;

@@ -35,6 +35,14 @@ static const char *find_profile(const struct arguments *args, struct buf *scratc
 
 	if (args->config)
 		return args->config;
+	if (args->site) {
+		buf_printf(scratch, "%s/.config/genkan/sites/%s.conf", home ? home : "", args->site);
+		if (access(buf_text(scratch), F_OK) < 0) {
+			buf_reset(scratch);
+			buf_printf(scratch, "/etc/genkan/sites/%s.conf", args->site);
+		}
+		return buf_text(scratch);
+	}
 	if (home) {
 		buf_printf(scratch, "%s/.config/genkan/ctl.conf", home);
 		if (access(buf_text(scratch), F_OK) == 0)
@@ -67,6 +75,8 @@ int ctl_profile_load(const struct arguments *args, struct ctl_profile *out, stru
 	OWNED(buf_done) struct buf scratch = { 0 };
 	OWNED(buf_done) struct buf problems = { 0 };
 
+	if (args->site && (!*args->site || strchr(args->site, '/')))
+		return error_set(err, EINVAL, "--site: must be a name");
 	if (config_load(find_profile(args, &scratch), profile_keys, ARRAY_LEN(profile_keys),
 			&profile, &problems) < 0)
 		return error_set(err, EINVAL, "%.*s", (int)strcspn(buf_text(&problems), "\n"),
@@ -87,19 +97,21 @@ int ctl_profile_load(const struct arguments *args, struct ctl_profile *out, stru
 /* ---------------------------------------------------------------------------- who has logged in */
 
 /* Where the token of `genkanctl login` is kept: for this user of this machine only. */
-static int session_path(char out[512], struct error *err)
+static int session_path(const struct ctl *ctl, char out[512], struct error *err)
 {
 	const char *home = getenv("HOME");
+	const char *site = ctl->args.site;
 
-	if (!home || (size_t)snprintf(out, 512, "%s/.config/genkan/session", home) >= 512)
+	if (!home || (size_t)snprintf(out, 512, "%s/.config/genkan/session%s%s", home, site ? "-" : "",
+				      site ? site : "") >= 512)
 		return error_set(err, ENOENT, "HOME is not set: there is no place for the login");
 	return 0;
 }
 
-int ctl_session_save(const char *token, struct error *err)
+int ctl_session_save(const struct ctl *ctl, const char *token, struct error *err)
 {
 	char path[512];
-	int rc = session_path(path, err);
+	int rc = session_path(ctl, path, err);
 
 	if (rc < 0)
 		return rc;
@@ -110,11 +122,11 @@ int ctl_session_save(const char *token, struct error *err)
 	return rc < 0 ? rc : file_write(path, span_text(token), 0600, err);
 }
 
-void ctl_session_forget(void)
+void ctl_session_forget(const struct ctl *ctl)
 {
 	char path[512];
 
-	if (session_path(path, NULL) == 0)
+	if (session_path(ctl, path, NULL) == 0)
 		unlink(path);
 }
 
@@ -123,7 +135,7 @@ static int show_login(struct ctl *ctl, struct error *err)
 {
 	OWNED(secret_wipe) struct secret token = { 0 };
 	char path[512];
-	int rc = session_path(path, err);
+	int rc = session_path(ctl, path, err);
 
 	if (rc == 0)
 		rc = file_read_secret(path, &token, NULL);

@@ -16,7 +16,7 @@ struct ctl {
 
 void ctl_done(struct ctl *ctl);
 
-/* Profile: options, else the file of --config, else ~/.config/genkan/ctl.conf, else
+/* Profile: options, else the file of --config or --site, else ~/.config/genkan/ctl.conf, else
  * /etc/genkan/ctl.conf. */
 struct ctl_profile {
 	char *broker, *ca, *certificate, *key;
@@ -42,8 +42,8 @@ int ctl_get_list(struct ctl *ctl, const char *path, const char *list, json_t **a
 int ctl_connect(struct ctl *ctl, struct error *err) MUST_CHECK;
 
 /* The token of `genkanctl login`. */
-int ctl_session_save(const char *token, struct error *err) MUST_CHECK;
-void ctl_session_forget(void);
+int ctl_session_save(const struct ctl *ctl, const char *token, struct error *err) MUST_CHECK;
+void ctl_session_forget(const struct ctl *ctl);
 
 /* From the terminal without showing it, or a line from a pipe. */
 int ctl_ask_secret(const char *prompt, struct secret *out, struct error *err) MUST_CHECK;
@@ -88,6 +88,12 @@ int user_disk_set_aside(struct ctl *ctl, struct error *err);
 int desktop_log_off(struct ctl *ctl, struct error *err);
 int desktop_message(struct ctl *ctl, struct error *err);
 int host_list(struct ctl *ctl, struct error *err);
+int store_backup(struct ctl *ctl, struct error *err);
+int store_restore(struct ctl *ctl, struct error *err);
+int site_init(struct ctl *ctl, struct error *err);
+int doctor(struct ctl *ctl, struct error *err);
+int host_invite(struct ctl *ctl, struct error *err);
+int host_join(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 int template_list(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);

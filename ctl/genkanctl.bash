@@ -4,20 +4,20 @@ _genkanctl() {
 	local cur prev words cword
 	_init_completion || return
 
-	local common='--broker --ca --certificate --key --config --json --help --version'
+	local common='--broker --ca --certificate --key --config --site --json --help --version'
 	case $prev in
-	--ca | --certificate | --key | --config | --password-file | --new-password-file) _filedir; return ;;
+	--ca | --certificate | --key | --config | --password-file | --new-password-file | --directory-ca) _filedir; return ;;
 	--image-dir) _filedir -d; return ;;
 	--channel) mapfile -t COMPREPLY < <(compgen -W 'stable canary' -- "$cur"); return ;;
 	--device) mapfile -t COMPREPLY < <(compgen -W 'drive' -- "$cur"); return ;;
 	--out | --probe) _filedir; return ;;
-	--broker | --limit | --since | --publication | --to | --user | --pool | --hours | --reason | --seen) return ;;
+	--broker | --limit | --since | --publication | --to | --user | --pool | --hours | --reason | --seen | --site | --names | --directory | --base-dn | --bind-dn | --admin | --agent | --relay-address) return ;;
 	esac
 
 	local i noun='' verb=''
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		--broker | --ca | --certificate | --key | --config | --image-dir | --channel | --limit | --publication | --to | \
+		--broker | --ca | --certificate | --key | --config | --site | --names | --directory | --directory-ca | --base-dn | --bind-dn | --admin | --agent | --relay-address | --image-dir | --channel | --limit | --publication | --to | \
 			--user | --pool | --hours | --reason | --device | --password-file | --new-password-file | --out | --probe | --since | --seen)
 			((i++)) ;;
 		-*) ;;
@@ -28,7 +28,7 @@ _genkanctl() {
 
 	local next=''
 	case $noun in
-	'') next='apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login password logout whoami second-factor' ;;
+	'') next='init doctor backup restore apply diff pool desktop user-disk host template image session exception policy audit directory explain revoke login password logout whoami second-factor' ;;
 	pool)
 		[ -n "$verb" ] || next='list apply diff check edit export schema'
 		case $verb in
@@ -44,7 +44,14 @@ _genkanctl() {
 		logoff) common+=' --reason' ;;
 		message) common+=' --reason --banner' ;;
 		esac ;;
-	host) [ -n "$verb" ] || next='list token' ;;
+	host)
+		[ -n "$verb" ] || next='list token invite join'
+		case $verb in
+		invite) common+=' --agent' ;;
+		join) common+=' --relay-address --trial' ;;
+		esac ;;
+	init) common+=' --names --directory --directory-ca --base-dn --bind-dn --password-file --admin' ;;
+	doctor) common+=' --all' ;;
 	template) [ -n "$verb" ] || next='list' ;;
 	image)
 		[ -n "$verb" ] || next='list show publish promote rollback'
@@ -86,7 +93,7 @@ _genkanctl() {
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$cur") ;;
 	*)
-		if [ "$noun" = apply ] || [ "$noun" = diff ] ||
+		if [ "$noun" = apply ] || [ "$noun" = backup ] || [ "$noun" = restore ] || [ "$noun" = diff ] ||
 		   [[ "$noun $verb" == pool\ @(apply|diff|check) ]] ||
 		   { [ "$noun" = image ] && [ "$verb" = publish ]; }; then
 			_filedir

@@ -164,7 +164,7 @@ int staff_login(struct ctl *ctl, struct error *err)
 	ctl->without_login = true;
 	rc = log_in(ctl, &password, &answer, err);
 	if (rc == 0)
-		rc = ctl_session_save(ctl_text(answer, "token"), err);
+		rc = ctl_session_save(ctl, ctl_text(answer, "token"), err);
 	if (rc < 0)
 		return rc;
 	json_object_del(answer, "token");
@@ -221,7 +221,7 @@ int staff_logout(struct ctl *ctl, struct error *err)
 	OWNED(json_decref) json_t *answer = NULL;
 	int rc = ctl_request(ctl, "DELETE", "/v1/admin/session", NULL, &answer, err);
 
-	ctl_session_forget();
+	ctl_session_forget(ctl);
 	return rc;
 }
 

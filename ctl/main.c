@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 
 	int rc = command->run(&ctl, &err);
 	ctl_done(&ctl);
+	fflush(stdout); /* before what is said of it */
 	if (rc < 0)
 		fprintf(stderr, "genkanctl: %s\n", err.text[0] ? err.text : strerror(-rc));
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -244,6 +244,8 @@
 	X(HOST_BUMP, "UPDATE host SET generation = generation + 1 WHERE name = $1 "                \
 	  "RETURNING generation")                                                                  \
 	X(HOSTS_BUMP, "UPDATE host SET generation = generation + 1")                               \
+	/* above all that hosts have seen from the store that was lost */                          \
+	X(HOSTS_RESTORED, "UPDATE host SET generation = generation + 1000000000")                  \
 	X(HOST_JOIN, "INSERT INTO host (name, state, accel, cpus, memory_bytes, "                  \
 	  "memory_free_bytes, relay_host, relay_port, relay_certificate_sha256, seq, "             \
 	  "generation, last_seen_ms, joined_at_ms) "                                               \

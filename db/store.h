@@ -116,6 +116,16 @@ int store_overview(struct store *store, int64_t since_ms, struct store_overview 
  * line per problem; 0 when there is none, -EBADMSG otherwise. Slow: reads everything. */
 int store_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
 
+/* The whole store, with what the open group has written so far, as the bytes of a file. */
+int store_copy(struct store *store, struct buf *out, struct error *err) MUST_CHECK;
+/* -EBUSY: somebody has it open. What is in its log goes into the file; a damaged one is left as it is. */
+int store_close_log(const char *path, struct error *err) MUST_CHECK;
+/* The closed store `with` becomes `path`; what was there is kept as `aside`. -EBUSY: in use. */
+int store_replace(const char *path, const char *with, const char *aside,
+		  struct error *err) MUST_CHECK;
+/* In a store that was restored: hosts follow it although they had newer orders already. */
+int store_restored(struct store *store, struct error *err) MUST_CHECK;
+
 /* ------------------------------------------------------------------------------------- users */
 
 struct store_user {

@@ -37,6 +37,21 @@ struct store {
 	bool changes_pools[STATEMENT_COUNT];
 };
 
+int store_copy(struct store *store, struct buf *out, struct error *err)
+{
+	sqlite3_int64 size = 0;
+	unsigned char *bytes = sqlite3_serialize(store->db, "main", &size, 0);
+
+	if (!bytes)
+		return error_set(err, ENOMEM, "store: no memory for a copy of it");
+	buf_put(out, bytes, (size_t)size);
+	sqlite3_free(bytes);
+	/* A file that stands alone: without a log beside it. */
+	if (out->len > 20 && out->ptr[18] == 2)
+		out->ptr[18] = out->ptr[19] = 1;
+	return 0;
+}
+
 struct store_memory *store_memory(struct store *store)
 {
 	return &store->memory;

@@ -100,6 +100,7 @@ static const struct route client_routes[] = {
 	{ "GET", "/v1/admin/second-factor", ACCESS_STAFF, admin_factor_show, ALL_POOLS },
 	{ "POST", "/v1/admin/second-factor/reset", ACCESS_STAFF, admin_factor_reset, ROLE_HELPDESK },
 	{ "POST", "/v1/admin/directory-test", ACCESS_STAFF, admin_directory_test, ROLE_HELPDESK },
+	{ "POST", "/v1/admin/backup", ACCESS_STAFF, admin_backup, 0 },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_STAFF, admin_revoke_all, 0 },
 };
 

@@ -36,6 +36,7 @@ void admin_session_log_off(struct request *r);
 void admin_session_message(struct request *r);
 void admin_desktop_log_off(struct request *r);
 void admin_desktop_message(struct request *r);
+void admin_backup(struct request *r);
 void admin_revoke_all(struct request *r);
 void admin_audit_list(struct request *r);
 void admin_audit_export(struct request *r);

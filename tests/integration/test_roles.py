@@ -91,7 +91,7 @@ def test_S6_every_endpoint_for_every_role(site, method, path):
     employee = site.login('hanako').body['token']
     for who in (*STAFF, 'employee', 'stranger'):
         token = site.staff.get(who, employee if who == 'employee' else None)
-        if path == 'revoke-all' and who == 'boss':
+        if path in ('revoke-all', 'backup') and who == 'boss':
             continue    # it would end everything else here
         answer = site.http(method, f'/v1/admin/{path.replace("{id}", "0" * 16)}',
                            None if method == 'GET' else {}, token=token)
