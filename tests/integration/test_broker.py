@@ -167,7 +167,7 @@ def test_wrong_password_and_unknown_user_get_the_same_answer(shared):
 
 
 @pytest.mark.parametrize('password', ['', ' ', '\t\n ', '\0', 'x\0y', '\0\0'])
-def test_passwords_that_would_bind_as_nobody_are_never_sent(shared, directory, password):
+def test_S12_passwords_that_would_bind_as_nobody_are_never_sent(shared, directory, password):
     before = len(directory.binds())
     answer = shared.login('hanako', password)
     expected = (400, 'bad_request') if '\0' in password else (401, 'wrong_credentials')
@@ -179,7 +179,7 @@ def test_passwords_that_would_bind_as_nobody_are_never_sent(shared, directory, p
                                   'han\0ako', '日本語', 'x' * 255, 'hanako,ou=people',
                                   '*)(objectClass=*', '&', '|', '!', ' hanako', 'hanako ',
                                   'ｈａｎａｋｏ'])
-def test_names_cannot_become_filters(shared, directory, user):
+def test_S13_names_cannot_become_filters(shared, directory, user):
     before = len(directory.binds())
     answer = shared.login(user, password_of('hanako'))
     assert answer.status in (400, 401), answer
@@ -187,7 +187,7 @@ def test_names_cannot_become_filters(shared, directory, user):
     assert len(directory.binds()) == before, 'somebody was bound'
 
 
-def test_hostile_name_is_one_line_in_the_log(shared):
+def test_S3_hostile_name_is_one_line_in_the_log(shared):
     name = '%n%s${jndi:ldap://x}\r\nlevel=info event=forged' + 'A' * 150
     before = shared.log().count('\n')
     assert shared.login(name, 'x').status == 401
@@ -217,7 +217,7 @@ def test_bad_bodies(shared, body):
     assert (answer.status, answer.code) == (400, 'bad_request')
 
 
-def test_many_logins_at_once_are_never_mixed_up(shared):
+def test_S2_many_logins_at_once_are_never_mixed_up(shared):
     users = ['hanako', '山田', 'minji', 'joerg', 'star*(x)\\y', 'both']
 
     def one(n):
@@ -235,7 +235,7 @@ def test_many_logins_at_once_are_never_mixed_up(shared):
 
 # --- throttling -----------------------------------------------------------------------------------
 
-def test_throttle_counts_over_connections_and_restarts(fresh, directory):
+def test_S9_throttle_counts_over_connections_and_restarts(fresh, directory):
     broker = fresh(login__user_failures=5).start()
     before = directory.binds().count(person_dn('hanako'))
 
@@ -256,7 +256,7 @@ def test_throttle_counts_over_connections_and_restarts(fresh, directory):
     assert broker.login('山田').code == 'not_entitled', 'others are not concerned'
 
 
-def test_throttle_per_source(fresh):
+def test_S9_throttle_per_source(fresh):
     broker = fresh(login__source_failures=6).start()
     codes = [broker.login(f'nobody{n}', 'x').code for n in range(8)]
     assert codes == ['wrong_credentials'] * 6 + ['throttled'] * 2
@@ -281,7 +281,7 @@ def own_directory(tmp_path):
         yield slapd
 
 
-def test_directory_down_and_back(fresh, own_directory):
+def test_F8_directory_down_and_back(fresh, own_directory):
     broker = fresh(own_directory).start()
     assert broker.login('hanako').code == 'not_entitled'
     own_directory.stop()
@@ -294,7 +294,7 @@ def test_directory_down_and_back(fresh, own_directory):
 
 
 @pytest.mark.parametrize('kept_connections', [True, False])
-def test_directory_hung(fresh, own_directory, kept_connections):
+def test_F9_directory_hung(fresh, own_directory, kept_connections):
     broker = fresh(own_directory).start()
     if kept_connections:
         assert broker.login('hanako').code == 'not_entitled'
@@ -308,7 +308,7 @@ def test_directory_hung(fresh, own_directory, kept_connections):
     assert broker.login('hanako').code == 'not_entitled'
 
 
-def test_second_server_is_asked_when_the_first_hangs(fresh, own_directory, directory):
+def test_F9_second_server_is_asked_when_the_first_hangs(fresh, own_directory, directory):
     ca = own_directory.folder / 'both.crt'
     ca.write_text(own_directory.ca.crt.read_text() + directory.ca.crt.read_text())
     broker = fresh(own_directory, directory__ca_file=ca,
@@ -320,7 +320,7 @@ def test_second_server_is_asked_when_the_first_hangs(fresh, own_directory, direc
     assert broker.login('hanako').seconds < 0.7, 'the hung server is not asked first again'
 
 
-def test_refused_first_server_costs_nothing(fresh, directory):
+def test_F8_refused_first_server_costs_nothing(fresh, directory):
     broker = fresh(directory__uri=f'ldaps://127.0.0.1:{free_port()} {directory.uri}').start()
     answer = broker.login('hanako')
     assert answer.code == 'not_entitled' and answer.seconds < 1
@@ -333,7 +333,7 @@ def test_start_tls(fresh, directory):
 
 @pytest.mark.parametrize('kind', ['self-signed', 'other CA', 'wrong name', 'expired', 'tls 1.1'])
 @pytest.mark.parametrize('start_tls', [False, True])
-def test_bad_directory_certificate_is_refused(fresh, tmp_path, kind, start_tls):
+def test_S15_bad_directory_certificate_is_refused(fresh, tmp_path, kind, start_tls):
     slapd = Slapd(tmp_path)
     good = slapd.certificate
     bad = {
@@ -368,12 +368,12 @@ def test_bad_directory_certificate_is_refused(fresh, tmp_path, kind, start_tls):
                 assert time.monotonic() < end, code
 
 
-def test_plain_ldap_is_not_a_setting(fresh, directory):
+def test_S15_plain_ldap_is_not_a_setting(fresh, directory):
     status, out = fresh(directory__uri=directory.plain_uri).run('--check')
     assert status != 0 and 'ldaps://' in out
 
 
-def test_stripped_start_tls_is_refused(fresh, tmp_path):
+def test_S15_stripped_start_tls_is_refused(fresh, tmp_path):
     """A proxy that answers StartTLS with "not supported", as an attacker would."""
     server = socket.create_server(('127.0.0.1', 0))
     got = []
@@ -814,7 +814,7 @@ def refusals(broker):
     return [r['code'] for r in broker.audit(denied=True) if r['what'] == 'redeem']
 
 
-def test_ticket_opens_one_session(shared):
+def test_S14_ticket_opens_one_session(shared):
     ticket = ready_ticket(shared, shared.host)
     answer = shared.host.redeem(ticket['locator'], ticket['secret'])
     assert answer.status == 200, answer
@@ -838,7 +838,7 @@ def test_account_names_that_no_guest_can_have(shared):
     assert body['user'] == '山田' and re.fullmatch('u-[0-9a-f]{12}', body['credential']['user'])
 
 
-def test_of_fifty_relays_one_wins(shared):
+def test_S14_of_fifty_relays_one_wins(shared):
     ticket = ready_ticket(shared, shared.host)
     with concurrent.futures.ThreadPoolExecutor(50) as threads:
         answers = list(threads.map(
@@ -846,7 +846,7 @@ def test_of_fifty_relays_one_wins(shared):
     assert sorted(answers) == [200] + [403] * 49
 
 
-def test_expired_ticket(fresh, tmp_path):
+def test_S14_expired_ticket(fresh, tmp_path):
     broker = fresh(login__ticket='1s').start()
     host = with_host(broker, tmp_path)
     ticket = ready_ticket(broker, host)
@@ -857,7 +857,7 @@ def test_expired_ticket(fresh, tmp_path):
     assert refusals(broker)[0] == 'ticket_expired'
 
 
-def test_other_host_cannot_redeem(shared, tmp_path):
+def test_S14_other_host_cannot_redeem(shared, tmp_path):
     ticket = ready_ticket(shared, shared.host)
     other = FakeAgent(shared, 'host-9', tmp_path)
     other.join()
@@ -866,7 +866,7 @@ def test_other_host_cannot_redeem(shared, tmp_path):
     assert refusals(shared)[0] == 'ticket_other_host'
 
 
-def test_three_wrong_secrets_burn_the_ticket(shared):
+def test_S14_three_wrong_secrets_burn_the_ticket(shared):
     ticket = ready_ticket(shared, shared.host)
     flipped = ('A' if ticket['secret'][0] != 'A' else 'B') + ticket['secret'][1:]
     answers = {str(shared.host.redeem(ticket['locator'], flipped).body) for _ in range(3)}
@@ -877,7 +877,7 @@ def test_three_wrong_secrets_burn_the_ticket(shared):
 
 @pytest.mark.parametrize('locator,secret', [('', ''), ('A' * 22, 'A' * 43), ('x', 'y'),
                                             ('../../../../../../../..', 'Z' * 43)])
-def test_made_up_tickets(shared, locator, secret):
+def test_S14_made_up_tickets(shared, locator, secret):
     answer = shared.host.redeem(locator, secret)
     assert (answer.status, answer.code) == (403, 'ticket_invalid')
 
@@ -1347,7 +1347,7 @@ def ports(broker):
     return broker.port, broker.agent_port
 
 
-def test_tls_1_2_is_refused(shared):
+def test_S15_tls_1_2_is_refused(shared):
     for port in ports(shared):
         context = shared.context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -1527,7 +1527,7 @@ def test_stops_with_everything_open(fresh, tmp_path):
                 assert wait.result().status >= 500
 
 
-def test_secrets_stay_where_they_belong(fresh, tmp_path):
+def test_S11_secrets_stay_where_they_belong(fresh, tmp_path):
     broker = fresh().start()
     host = with_host(broker, tmp_path)
     ticket = ready_ticket(broker, host)
@@ -1556,7 +1556,7 @@ def memory_of(pid):
 
 @pytest.mark.skipif(PROGRAM.exists() and b'__asan_init' in PROGRAM.read_bytes(),
                     reason='sanitizers bring an allocator that does not wipe')
-def test_passwords_leave_memory(fresh):
+def test_S11_passwords_leave_memory(fresh):
     broker = fresh(login__user_failures=1000).start()
     for n in range(60):
         broker.login('hanako')

@@ -206,7 +206,7 @@ def test_password_change_by_the_person(fresh, strict):
     assert new.encode() not in text and old.encode() not in text
 
 
-def test_the_directorys_own_lock_is_never_reached(fresh, strict):
+def test_F18_the_directorys_own_lock_is_never_reached(fresh, strict):
     """Its limit is 6; ours is 5, and it counts changes of the password, too."""
     broker = fresh(strict, login__user_failures=5).start()
     with concurrent.futures.ThreadPoolExecutor(20) as threads:

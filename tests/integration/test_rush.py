@@ -87,7 +87,7 @@ class Person:
         self.ready = body['desktop']['id']
 
 
-def test_five_hundred_people_for_fifty_spares(tmp_path):
+def test_F17_five_hundred_people_for_fifty_spares(tmp_path):
     users = [f'user{n:03}' for n in range(PEOPLE)]
     people = [(u, u.upper(), None, ['sales']) for u in users]
     with Slapd(tmp_path, people=people) as slapd, \

@@ -141,7 +141,7 @@ def test_replay_is_refused_after_a_restart(site):
     assert code(site, site.login('hanako').body['challenge'], text).code == 'second_factor_used'
 
 
-def test_guesses_count_like_passwords_and_a_right_password_forgives_nothing(site):
+def test_S9_guesses_count_like_passwords_and_a_right_password_forgives_nothing(site):
     app, _ = enrol(site, 'hanako')
     codes = []
     for _ in range(8):

@@ -66,7 +66,7 @@ def test_a_key_of_ones_own_makes_nobody(site, tmp_path):
         site.http('POST', '/agent/v1/sync', {}, certificate=forged, port=site.agent_port)
 
 
-def test_only_the_hash_is_kept_and_revoking_ends_it(site):
+def test_S1_only_the_hash_is_kept_and_revoking_ends_it(site):
     token = site.login('hanako', certificate=site.mine).body['token']
     with sqlite3.connect(site.state / 'broker.db') as db:
         rows = db.execute('SELECT token_sha256, client_key_sha256 FROM login_session').fetchall()
@@ -80,7 +80,7 @@ def test_only_the_hash_is_kept_and_revoking_ends_it(site):
     assert site.http('GET', '/v1/session', token=token, certificate=site.mine).status == 401
 
 
-def test_a_reconnect_costs_one_search_and_no_bind(site):
+def test_F17_a_reconnect_costs_one_search_and_no_bind(site):
     """A person in two groups, one of them nested: what groups are in is known already."""
     token = site.login('hanako', certificate=site.mine).body['token']
     site.http('POST', '/v1/desktops/sales/connect', {}, token=token, certificate=site.mine)
@@ -100,7 +100,7 @@ def test_keys_can_be_demanded(tmp_path):
             assert broker.login('hanako', certificate=own_key(tmp_path, 'k')).code == 'not_entitled'
 
 
-def test_certificates_of_other_authorities_stay_refused(site, tmp_path):
+def test_S15_certificates_of_other_authorities_stay_refused(site, tmp_path):
     made = Ca(tmp_path / 'ca').issue('x', 'DNS:x', subject='/CN=x', usage='clientAuth')
     with pytest.raises(OSError):
         site.http('GET', '/v1/health', certificate=(made.crt, made.key))
