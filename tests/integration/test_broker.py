@@ -21,6 +21,7 @@ import pytest
 from broker import PROGRAM, Broker, pool
 from certificates import Ca
 from fake_agent import GUEST_SHA256, RELAY_SHA256, FakeAgent
+from netns import wait_until
 from slapd import SERVICE, SLAPD, Slapd, free_port, password_of, person_dn, person_ldif
 
 pytestmark = [
@@ -578,6 +579,10 @@ def test_certificate_of_another_ca_is_refused(shared, tmp_path):
             shared.http('GET', '/v1/admin/pools', certificate=(made.crt, made.key), port=port)
 
 
+def last_seen(broker):
+    return broker.admin('GET', '/v1/admin/hosts').body['hosts'][0]['last_seen_ms']
+
+
 def test_sync_is_held_until_something_changes(fresh, tmp_path):
     broker = fresh().start()
     host = with_host(broker, tmp_path)
@@ -585,8 +590,9 @@ def test_sync_is_held_until_something_changes(fresh, tmp_path):
     assert quiet.status == 200 and 0.5 < quiet.seconds < 3
     assert quiet.body['generation'] == host.generation
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        before = last_seen(broker)
         held = threads.submit(host.sync, 15000)
-        time.sleep(0.3)
+        wait_until('it was heard', lambda: last_seen(broker) > before)
         assert not held.done()
         broker.login('hanako')
         answer = held.result()
@@ -606,8 +612,9 @@ def test_newer_sync_takes_the_held_ones_place(fresh, tmp_path):
     broker = fresh().start()
     host = with_host(broker, tmp_path)
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        before = last_seen(broker)
         first = threads.submit(host.sync, 15000)
-        time.sleep(0.3)
+        wait_until('it was heard', lambda: last_seen(broker) > before)
         second = threads.submit(host.sync, 1000)
         assert first.result().seconds < 2
         assert second.result().status == 200

@@ -116,6 +116,9 @@ class FakeSyncBroker:
                 length = int(self.headers.get('Content-Length', 0))
                 status, answer = broker._answer(self.path, json.loads(self.rfile.read(length)),
                                                 self.connection.getpeercert())
+                if self.server is not broker.server:    # it has stopped: no answer
+                    self.close_connection = True
+                    return
                 body = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header('Content-Type', 'application/json')
@@ -145,7 +148,7 @@ class FakeSyncBroker:
         self.threads.append(thread)
 
     def stop(self):
-        """Refuses new connections; open polls end with their wait."""
+        """Refuses new connections and answers no more on those that are open."""
         if self.server:
             self.server.shutdown()
             self.server.server_close()
