@@ -31,6 +31,9 @@
 #include "common/sys/log.h"
 
 #define HEADER_LIMIT 8192
+/* No ClientHello of TLS 1.3 (RFC 8446 4.1.2) with a key exchange and a certificate is shorter,
+ * headers included: fewer bytes of a stranger do not wake us up. */
+#define HELLO_MIN 81
 #define STREAM_STUCK_S                                                                             \
 	30 /* a peer is cut off when it takes nothing of a streamed answer for so long */
 
@@ -48,7 +51,7 @@ struct peer { /* one connection */
 	struct exchange *exchange;
 	struct bufferevent *bev;
 	int fd; /* -1 until admitted */
-	bool seen;
+	bool said_hello, seen;
 	char cn[128], ou[64], key_sha256[65];
 };
 
@@ -177,6 +180,12 @@ static void on_deadline(void *arg)
 		hang_up(peer);
 }
 
+/* Until so many bytes are there, a connection is not readable. */
+static void wake_from(int fd, int bytes)
+{
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof(bytes));
+}
+
 static void read_certificate(struct peer *peer, const SSL *ssl)
 {
 	X509 *certificate = SSL_get1_peer_certificate(ssl);
@@ -197,6 +206,10 @@ static void on_tls_info(const SSL *ssl, int where, int result)
 
 	if (!peer || !peer->server)
 		return;
+	if (!peer->said_hello && where & SSL_CB_LOOP && SSL_get_state(ssl) != TLS_ST_BEFORE) {
+		peer->said_hello = true;
+		wake_from(SSL_get_fd(ssl), 1); /* what follows may be short */
+	}
 	if (where & SSL_CB_HANDSHAKE_DONE && !peer->seen) {
 		peer->seen = true;
 		if (peer->fd < 0)
@@ -401,6 +414,8 @@ static int listen_on(struct http_server *server, struct error *err)
 		evconnlistener_free(server->listener);
 		return error_set(err, ENOMEM, "listen");
 	}
+	/* Accepted ones inherit it. */
+	wake_from(evconnlistener_get_fd(server->listener), HELLO_MIN);
 	return 0;
 }
 

@@ -1387,6 +1387,33 @@ def test_half_open_connections_are_ended(shared):
         assert time.monotonic() - began < 8
 
 
+@pytest.mark.parametrize('cut', [1, 80, 81, 200])
+def test_hello_may_come_in_two_pieces(shared, cut):
+    """The first bytes wake nobody up; what follows does, however short."""
+    into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = shared.context().wrap_bio(into, out, server_hostname='127.0.0.1')
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = out.read()
+    with socket.create_connection(('127.0.0.1', shared.port), 15) as link:
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        link.sendall(hello[:cut])
+        time.sleep(0.1)
+        link.sendall(hello[cut:])
+        into.write(link.recv(65536))
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                into.write(link.recv(65536))
+        link.sendall(out.read())
+        for byte in b'GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n':
+            tls.write(bytes([byte]))
+            link.sendall(out.read())
+        assert link.recv(65536)
+
+
 @pytest.mark.parametrize('text', [
     b'GET /v1/health HTTP/9.9\r\n\r\n', b'\r\n\r\n\r\n', b'GET ' + b'/' * 20000 + b' HTTP/1.1\r\n\r\n',
     b'POST /v1/login HTTP/1.1\r\nContent-Length: -1\r\n\r\n',
