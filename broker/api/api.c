@@ -18,16 +18,16 @@
 #include "common/base/text.h"
 
 enum access {
-	ACCESS_ANYBODY,		/* the handler decides: password, token or join token */
-	ACCESS_STAFF,		/* admin certificate, or a staff token with one of the roles */
-	ACCESS_HOST,		/* client certificate with OU genkan-host */
+	ACCESS_ANYBODY, /* the handler decides: password, token or join token */
+	ACCESS_STAFF,   /* admin certificate, or a staff token with one of the roles */
+	ACCESS_HOST,    /* client certificate with OU genkan-host */
 };
 
 struct route {
-	const char *method, *path;	/* {id} stands for one path segment */
+	const char *method, *path; /* {id} stands for one path segment */
 	enum access access;
 	void (*handler)(struct request *r);
-	unsigned roles;			/* besides ROLE_ADMIN, which may do everything */
+	unsigned roles; /* besides ROLE_ADMIN, which may do everything */
 };
 
 #define ANY_ROLE (ROLE_HELPDESK | ROLE_POOL_ADMIN | ROLE_AUDITOR)
@@ -38,6 +38,8 @@ struct route {
 static const struct route client_routes[] = {
 	{ "GET", "/metrics", ACCESS_STAFF, counters_get, 0 },
 	{ "GET", "/v1/health", ACCESS_ANYBODY, health_get, 0 },
+	{ "GET", "/healthz", ACCESS_ANYBODY, health_get, 0 },
+	{ "GET", "/readyz", ACCESS_ANYBODY, ready_get, 0 },
 	{ "POST", "/v1/login", ACCESS_ANYBODY, login_begin, 0 },
 	{ "POST", "/v1/login/second-factor", ACCESS_ANYBODY, login_second_factor, 0 },
 	{ "POST", "/v1/password", ACCESS_ANYBODY, password_change, 0 },
@@ -65,11 +67,13 @@ static const struct route client_routes[] = {
 	{ "PUT", "/v1/admin/pools", ACCESS_STAFF, admin_pools_apply, ROLE_POOL_ADMIN },
 	{ "PUT", "/v1/admin/pools/{id}", ACCESS_STAFF, admin_pool_put, ROLE_POOL_ADMIN },
 	{ "GET", "/v1/admin/desktops", ACCESS_STAFF, admin_desktops_list, READERS },
-	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_STAFF, admin_desktop_delete, ROLE_POOL_ADMIN },
+	{ "POST", "/v1/admin/desktops/{id}/delete", ACCESS_STAFF, admin_desktop_delete,
+	  ROLE_POOL_ADMIN },
 	{ "POST", "/v1/admin/desktops/{id}/restart", ACCESS_STAFF, admin_desktop_restart, HELPERS },
 	{ "POST", "/v1/admin/desktops/{id}/reset", ACCESS_STAFF, admin_desktop_reset, HELPERS },
 	{ "GET", "/v1/admin/user-disks", ACCESS_STAFF, admin_user_disks_list, ALL_POOLS },
-	{ "POST", "/v1/admin/user-disks/{id}/set-aside", ACCESS_STAFF, admin_user_disk_set_aside, 0 },
+	{ "POST", "/v1/admin/user-disks/{id}/set-aside", ACCESS_STAFF, admin_user_disk_set_aside,
+	  0 },
 	{ "POST", "/v1/admin/desktops/{id}/inspect", ACCESS_STAFF, admin_desktop_inspect, 0 },
 	{ "POST", "/v1/admin/pools/{id}/probe", ACCESS_STAFF, admin_pool_probe, 0 },
 	{ "POST", "/v1/admin/desktops/{id}/logoff", ACCESS_STAFF, admin_desktop_log_off, HELPERS },
@@ -86,7 +90,8 @@ static const struct route client_routes[] = {
 	{ "PUT", "/v1/admin/image-uploads/{id}", ACCESS_STAFF, image_upload_part, 0 },
 	{ "GET", "/v1/admin/sessions", ACCESS_STAFF, admin_sessions_list, READERS },
 	{ "POST", "/v1/admin/sessions/{id}/end", ACCESS_STAFF, admin_session_end, HELPERS },
-	{ "POST", "/v1/admin/sessions/{id}/disconnect", ACCESS_STAFF, admin_session_disconnect, HELPERS },
+	{ "POST", "/v1/admin/sessions/{id}/disconnect", ACCESS_STAFF, admin_session_disconnect,
+	  HELPERS },
 	{ "POST", "/v1/admin/sessions/{id}/logoff", ACCESS_STAFF, admin_session_log_off, HELPERS },
 	{ "POST", "/v1/admin/sessions/{id}/message", ACCESS_STAFF, admin_session_message, HELPERS },
 	{ "GET", "/v1/admin/audit", ACCESS_STAFF, admin_audit_list, ROLE_AUDITOR },
@@ -98,7 +103,8 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/exceptions/{id}/revoke", ACCESS_STAFF, admin_exception_revoke, 0 },
 	{ "GET", "/v1/admin/explain", ACCESS_STAFF, admin_explain, READERS },
 	{ "GET", "/v1/admin/second-factor", ACCESS_STAFF, admin_factor_show, ALL_POOLS },
-	{ "POST", "/v1/admin/second-factor/reset", ACCESS_STAFF, admin_factor_reset, ROLE_HELPDESK },
+	{ "POST", "/v1/admin/second-factor/reset", ACCESS_STAFF, admin_factor_reset,
+	  ROLE_HELPDESK },
 	{ "POST", "/v1/admin/directory-test", ACCESS_STAFF, admin_directory_test, ROLE_HELPDESK },
 	{ "POST", "/v1/admin/backup", ACCESS_STAFF, admin_backup, 0 },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_STAFF, admin_revoke_all, 0 },
@@ -211,8 +217,8 @@ void api_client_request(void *arg, struct http_exchange *x)
 
 	if (console_serve(broker->config, x))
 		return;
-	dispatch(client_routes, ARRAY_LEN(client_routes),
-		 request_new(broker, &broker->clients, x), x);
+	dispatch(client_routes, ARRAY_LEN(client_routes), request_new(broker, &broker->clients, x),
+		 x);
 }
 
 void api_agent_request(void *arg, struct http_exchange *x)
@@ -225,4 +231,38 @@ void api_agent_request(void *arg, struct http_exchange *x)
 void health_get(struct request *r)
 {
 	request_reply(r, 200, json_pack("{s:s, s:s}", "status", "ok", "version", GENKAN_VERSION));
+}
+
+struct ready {
+	struct state_job job; /* first: jobs are cast back */
+	struct request *r;
+};
+
+static int ready_run(struct store *store, struct state_job *job, struct error *err)
+{
+	(void)store;
+	(void)job;
+	(void)err;
+	return 0;
+}
+
+/* The store took a transaction: logins can be answered. */
+static void ready_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct ready *ready = (struct ready *)job;
+
+	if (rc < 0)
+		request_store_failed(ready->r, rc, err);
+	else
+		request_reply(ready->r, 200, json_pack("{s:s}", "status", "ready"));
+	free(ready);
+}
+
+void ready_get(struct request *r)
+{
+	struct ready *ready = xnew(struct ready);
+
+	ready->r = r;
+	if (request_submit(r, &ready->job, ready_run, ready_done) < 0)
+		free(ready);
 }

@@ -6,6 +6,7 @@
 #include "broker/api/request.h"
 
 void health_get(struct request *r);
+void ready_get(struct request *r);
 
 void agent_join(struct request *r);
 void agent_redeem(struct request *r);
