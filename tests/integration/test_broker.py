@@ -1435,7 +1435,7 @@ def test_garbage_inside_tls(shared, text):
     assert shared.http('GET', '/v1/health').status == 200
 
 
-@pytest.mark.parametrize('method,path', [('GET', '/'), ('GET', '/v1/login'), ('DELETE', '/v1/health'),
+@pytest.mark.parametrize('method,path', [('GET', '/v1'), ('GET', '/v1/login'), ('DELETE', '/v1/health'),
                                          ('GET', '/v1/desktops//connect'), ('POST', '/v1/../v1/login'),
                                          ('GET', '/agent/v1/sync'), ('GET', '/v1/admin')])
 def test_addresses_that_are_none(shared, method, path):
