@@ -116,7 +116,7 @@ static void look_state(struct findings *f)
 	OWNED(free) char *site = ini_value(CONFIG, "broker", "certificate", "");
 	OWNED(free) char *images = ini_value(CONFIG, "images", "dir", "");
 	static const char *const keys[] = { "ca.key", "broker.key", "admin.key",
-					    "guest-signing.key" };
+					    "guest-signing.key", "second-factor.keys" };
 	static const struct {
 		const char *name, *mend;
 	} certificates[] = {
