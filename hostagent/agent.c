@@ -45,7 +45,8 @@ static json_t *host_report(const struct agent *agent)
 	sysinfo(&info);
 	return json_pack("{s:I, s:I, s:I, s:s, s:i, s:I, s:I, s:{s:s, s:i, s:s}}", "disk_bytes",
 			 (json_int_t)room.bytes, "disk_free_bytes", (json_int_t)room.free_bytes,
-			 "templates_bytes", (json_int_t)weigher_templates_bytes(agent->weigher), "accel",
+			 "templates_bytes", (json_int_t)(weigher_templates_bytes(agent->weigher) +
+				      templates_standby_bytes(agent->host.templates)), "accel",
 			 vm_accel_name(agent->accel), "cpus", get_nprocs(), "memory_bytes",
 			 (json_int_t)info.totalram * info.mem_unit, "memory_free_bytes",
 			 (json_int_t)memory_free(), "relay", "host", agent->relay_host, "port",
@@ -59,7 +60,8 @@ static json_t *report(void *arg)
 	int64_t now_ms = clock_monotonic_ms();
 
 	LIST_EACH(it, &agent->host.desktops)
-		json_array_append_new(desktops, desktop_report(desktop_of(it), now_ms));
+		if (desktop_is_anybodys(desktop_of(it)))
+			json_array_append_new(desktops, desktop_report(desktop_of(it), now_ms));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "host", host_report(agent), "images",
 			 images_report(agent->images), "desktops", desktops, "templates",
 			 templates_report(agent->host.templates), "notices_shown",
@@ -128,6 +130,9 @@ static void reconcile(void *arg)
 {
 	struct agent *agent = arg;
 	struct vm_present *present;
+
+	if (!agent->host.synced)
+		return;		/* what it wants is not known */
 	size_t present_count = present_list(agent, &present);
 	struct vm_action *actions = xcalloc(present_count + agent->wanted.desktop_count + 1,
 					    sizeof(*actions));
@@ -220,7 +225,8 @@ static void sweep(struct agent *agent)
 	job->priv = agent->host.priv;
 	LIST_EACH(it, &agent->host.desktops) {
 		desktop_present(desktop_of(it), &present);
-		if (!present.spec.address || job->count == PRIV_PORTS_MAX)
+		if (!present.spec.address || !desktop_is_anybodys(desktop_of(it)) ||
+		    job->count == PRIV_PORTS_MAX)
 			continue;
 		memcpy(job->ports[job->count].id, present.spec.id, VM_ID_SIZE);
 		job->ports[job->count++].address = present.spec.address;

@@ -35,6 +35,7 @@ static const struct config_key keys[] = {
 	  offsetof(struct hostagent_config, boot_deadline_ms), "180s",
 	  "longest wait for a guest to come up", false },
 	KEY(templates, CONFIG_BOOL, "yes", "freeze a running desktop of each kind and fork others from it"),
+	KEY(standby, CONFIG_BOOL, "yes", "keep one machine per template started for the next desktop"),
 	KEY(template_dir, CONFIG_TEXT, "", "RAM disk for the memory of templates; empty: run_dir/templates"),
 	{ "hostagent", "template_keep", CONFIG_DURATION_MS,
 	  offsetof(struct hostagent_config, template_keep_ms), "10m",
@@ -186,6 +187,7 @@ struct path desktop_path(const struct hostagent_config *config, const char *id,
 		[DESKTOP_QMP] = "/qmp.sock", [DESKTOP_GUEST] = "/guest.sock",
 		[DESKTOP_QGA] = "/qga.sock", [DESKTOP_SERIAL] = "/serial.sock",
 		[DESKTOP_SERIAL_LOG] = "/serial.log", [DESKTOP_QEMU_LOG] = "/qemu.log",
+		[DESKTOP_MACHINE] = "/machine",
 	};
 
 	if (file == DESKTOP_OVERLAY && config->overlay_dir[0])

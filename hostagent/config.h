@@ -17,7 +17,7 @@ struct hostagent_config {
 	char *user;
 	char *log_level;
 	bool allow_tcg, production;
-	bool templates;
+	bool templates, standby;
 	char *template_dir;
 	int64_t template_keep_ms;
 	int64_t memory_reserve_bytes;
@@ -47,6 +47,7 @@ enum desktop_file {
 	DESKTOP_FOLDER, DESKTOP_SPEC, DESKTOP_OVERLAY,
 	DESKTOP_RUN, DESKTOP_PID, DESKTOP_QMP, DESKTOP_GUEST, DESKTOP_QGA, DESKTOP_SERIAL,
 	DESKTOP_SERIAL_LOG, DESKTOP_QEMU_LOG,
+	DESKTOP_MACHINE,	/* under which id its QEMU was started, when that is another */
 };
 
 struct path {

@@ -164,7 +164,7 @@ static bool was_cut_off(const struct hostagent_config *config, const char *id)
 	return access(desktop_path(config, id, DESKTOP_PID).text, F_OK) != 0;
 }
 
-void desktop_adopt(struct desktop_host *host, const char *id)
+static struct desktop *adopt(struct desktop_host *host, const char *id)
 {
 	struct spec_note note = { 0 };
 	struct error err;
@@ -175,6 +175,8 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 		memcpy(note.spec.id, id, VM_ID_SIZE);
 	}
 	struct desktop *desktop = desktop_new(host, &note.spec);
+
+	desktop->standby = note.standby;
 	OWNED_FD int pidfd = process_find(host->config, id, &pid, NULL);
 
 	memcpy(desktop->rdp_certificate_sha256, note.rdp_certificate_sha256, VM_SHA256_SIZE);
@@ -185,18 +187,33 @@ void desktop_adopt(struct desktop_host *host, const char *id)
 	if (pidfd < 0 && was_cut_off(host->config, id)) {
 		log_info("desktop_cut_off", kv_str("desktop", id));
 		desktop_event(desktop, VM_EV_CUT_OFF);
-		return;
+		return desktop;
 	}
 	if (pidfd < 0) {
 		desktop_set_reason(desktop, "QEMU was gone when the agent started");
 		desktop->blameless = true; /* nobody saw why */
 		desktop_event(desktop, VM_EV_FOUND_DEAD);
-		return;
+		return desktop;
 	}
 	log_info("desktop_adopted", kv_str("desktop", id), kv_int("pid", pid));
 	desktop_home_adopted(desktop);
 	desktop_watch(desktop, pid);
 	desktop_event(desktop, note.ready ? VM_EV_FOUND_READY : VM_EV_FOUND_RUNNING);
+	return desktop_find(host, id);
+}
+
+/* What stood by for an earlier agent is nobody's, whatever the broker will say. */
+void desktop_adopt(struct desktop_host *host, const char *id)
+{
+	struct desktop *desktop = adopt(host, id);
+
+	if (desktop && desktop->standby)
+		desktop_event(desktop, VM_EV_UNWANTED);
+}
+
+bool desktop_is_anybodys(const struct desktop *desktop)
+{
+	return !desktop->standby;
 }
 
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec)
@@ -244,6 +261,7 @@ static void log_ready(const struct desktop *desktop, int64_t now_ms)
 	guest_steps(t, &steps);
 	log_info("desktop_ready", kv_str("desktop", desktop->spec.id),
 		 kv_str("way", desktop->resumed ? "clone" : "boot"),
+		 kv_str("machine", desktop->stood_by ? "standby" : "new"),
 		 kv_int("overlay_ms", between(t->wanted_ms, t->cloned_ms)),
 		 kv_int("spawn_ms", between(t->cloned_ms, t->spawned_ms)),
 		 kv_int("qemu_ms", between(t->spawned_ms, t->qmp_ms)),
@@ -252,6 +270,7 @@ static void log_ready(const struct desktop *desktop, int64_t now_ms)
 		 kv_int("confirm_ms", between(asked_ms, t->confirmed_ms)),
 		 kv_int("tls_ms", between(t->confirmed_ms, t->shown_ms)),
 		 kv_int("identity_ms", between(runs_ms, t->identified_ms)),
+		 kv_int("resumed_after_ms", between(t->wanted_ms, runs_ms)),
 		 kv_int("total_ms", between(t->wanted_ms, now_ms)),
 		 kv_int("confirmed_after_ms", between(t->wanted_ms, t->confirmed_ms)),
 		 kv_str("guest_us", buf_text(&steps)));

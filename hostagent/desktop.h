@@ -47,6 +47,11 @@ struct desktop *desktop_find(struct desktop_host *host, const char *id);
 void desktop_create(struct desktop_host *host, const struct vm_spec *spec);
 /* Takes up what an earlier agent left under this id: a machine that runs, or files. */
 void desktop_adopt(struct desktop_host *host, const char *id);
+/* False for a machine that stood by and is being removed: no desktop of the broker's. */
+bool desktop_is_anybodys(const struct desktop *desktop);
+/* An address that neither a desktop has nor a machine that stands by. */
+int desktop_take_address(struct desktop_host *host, const char *id, uint32_t *out,
+			 struct error *err) MUST_CHECK;
 /* The broker's newer order for a desktop that is here. */
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec);
 /* Resets the machine once, unless it is being started anyway. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Blocking work for one desktop. Jobs of the host's queue run one after the other, in order. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "common/sys/clock.h"
 #include "common/sys/fault.h"
@@ -25,6 +26,7 @@ struct job {
 	int (*work)(struct job *job, struct error *err);
 	bool clone;			/* forked, not booted */
 	char template_id[VM_ID_SIZE];	/* that it can be forked from */
+	char machine[VM_ID_SIZE];	/* that stood by and becomes the desktop's */
 	struct desktop_check check;
 	pid_t pid;
 	int result;
@@ -41,7 +43,7 @@ static void run_job(void *arg)
 static void spawned(struct desktop *desktop, const struct job *job)
 {
 	desktop->times.spawned_ms = clock_monotonic_ms();
-	desktop->waking = job->clone;
+	desktop->waking = job->clone && !desktop->stood_by;
 	desktop->guest_boot[0] = '\0';
 	desktop_watch(desktop, job->pid);
 }
@@ -102,6 +104,8 @@ static void job_done(void *arg, int status)
 	    !(job->result == -ENOENT && job->work == check_image))
 		log_warn("desktop_job_failed", kv_str("desktop", job->note.spec.id),
 			 kv_error(&job->err));
+	if (job->result < 0 && status != -ECANCELED && job->machine[0])
+		standby_discard(job->host, job->machine);
 	desktop = status == -ECANCELED ? NULL : desktop_find(job->host, job->note.spec.id);
 	if (desktop && desktop->attempt == job->attempt)
 		finish(job, desktop);
@@ -111,6 +115,11 @@ static void job_done(void *arg, int status)
 static void refuse(void *arg)
 {
 	job_done(arg, -EAGAIN);
+}
+
+static void already_spawned(void *arg)
+{
+	job_done(arg, 0);
 }
 
 static struct job *job_new(struct desktop *desktop, int (*work)(struct job *job, struct error *err),
@@ -186,12 +195,40 @@ static int clone(struct job *job, struct error *err)
 	return rc;
 }
 
-/* Addresses are taken where all desktops are known: on the loop, by the one that needs it. */
-static int take_address(struct desktop *desktop, struct error *err)
+/* Its overlay, folder and QEMU get the desktop's name; the guest runs already. Whatever cuts it off:
+ * up to priv_take() the machine is one that stood by and is removed, after it the desktop's. */
+static int become(struct job *job, struct error *err)
 {
-	struct desktop_host *host = desktop->host;
+	const struct hostagent_config *config = job->host->config;
+	struct path from = desktop_path(config, job->machine, DESKTOP_OVERLAY);
+	struct path to = desktop_path(config, job->note.spec.id, DESKTOP_OVERLAY);
+	int rc;
+
+	if ((rc = file_make_dirs(desktop_path(config, job->note.spec.id, DESKTOP_FOLDER).text,
+				 0700, err)) < 0 ||
+	    (rc = save(job, err)) < 0)
+		return rc;
+	FAULT_POINT("standby_wanted");
+	if (rename(from.text, to.text) < 0)
+		return error_errno(err, "rename to %s", to.text);
+	FAULT_POINT("standby_overlay_taken");
+	if ((rc = priv_take(job->host->priv, &job->note.spec, job->machine, err)) < 0)
+		return rc;
+	FAULT_POINT("standby_taken");
+	return file_remove_tree(desktop_path(config, job->machine, DESKTOP_FOLDER).text, err);
+}
+
+static int nothing(struct job *job, struct error *err)
+{
+	return 0;
+}
+
+/* Addresses are taken where all desktops are known: on the loop, by the one that needs it. */
+int desktop_take_address(struct desktop_host *host, const char *id, uint32_t *out,
+			 struct error *err)
+{
 	uint32_t taken[PRIV_PORTS_MAX];
-	size_t count = 0;
+	size_t count = templates_addresses(host->templates, taken, ARRAY_LEN(taken));
 
 	LIST_EACH(it, &host->desktops) {
 		const struct desktop *other = desktop_of(it);
@@ -199,8 +236,7 @@ static int take_address(struct desktop *desktop, struct error *err)
 		if (other->spec.address && count < ARRAY_LEN(taken))
 			taken[count++] = other->spec.address;
 	}
-	return vm_address_take(&host->config->subnet, desktop->spec.id, taken, count,
-			       &desktop->spec.address, err);
+	return vm_address_take(&host->config->subnet, id, taken, count, out, err);
 }
 
 static int no_address(struct job *job, struct error *err)
@@ -208,9 +244,44 @@ static int no_address(struct job *job, struct error *err)
 	return error_set(err, ENOSPC, "no free address in the bridge's subnet");
 }
 
+static bool is_room(const struct desktop *desktop)
+{
+	const struct hostagent_config *config = desktop->host->config;
+
+	return memory_admit(memory_free(), config->memory_reserve_bytes,
+			    memory_needed(&desktop->spec, true), NULL) == 0 &&
+	       disk_admit(disk_room(config).free_bytes, config->disk_reserve_bytes, NULL) == 0;
+}
+
+/* The guest begins to wake up while its machine gets its name. */
+static bool take_standby(struct desktop *desktop)
+{
+	struct standby_machine machine;
+	struct job *job;
+
+	if (desktop->spec.address || overlay_exists(desktop->host->config, desktop->spec.id) ||
+	    !is_room(desktop) ||
+	    !templates_take_standby(desktop->host->templates, &desktop->spec, &machine))
+		return false;
+	desktop->spec.address = machine.address;
+	desktop->pid = machine.pid;
+	desktop->stood_by = true;
+	memcpy(desktop->spec.template_id, machine.template_id, VM_ID_SIZE);
+	desktop_wake_standby(desktop, machine.qmp);
+	job = job_new(desktop, become, VM_EV_CLONED, VM_EV_FAILED);
+	memcpy(job->machine, machine.id, VM_ID_SIZE);
+	submit_job(desktop, desktop->host->jobs, job);
+	return true;
+}
+
 void desktop_job_clone(struct desktop *desktop)
 {
-	bool placed = desktop->spec.address || take_address(desktop, NULL) == 0;
+	if (take_standby(desktop))
+		return;
+	desktop->stood_by = false;
+	bool placed = desktop->spec.address ||
+		      desktop_take_address(desktop->host, desktop->spec.id, &desktop->spec.address,
+					   NULL) == 0;
 
 	submit(desktop, desktop->host->jobs, placed ? clone : no_address, VM_EV_CLONED,
 	       VM_EV_FAILED);
@@ -229,7 +300,14 @@ void desktop_job_spawn(struct desktop *desktop)
 {
 	desktop->attempt++;
 	desktop->started_ms = clock_monotonic_ms();
-	submit(desktop, desktop->host->jobs, spawn, VM_EV_SPAWNED, VM_EV_FAILED);
+	if (!desktop->stood_by) {
+		submit(desktop, desktop->host->jobs, spawn, VM_EV_SPAWNED, VM_EV_FAILED);
+		return;
+	}
+	struct job *job = job_new(desktop, nothing, VM_EV_SPAWNED, VM_EV_FAILED);
+
+	job->pid = desktop->pid;
+	loop_post(desktop->host->loop, already_spawned, job);	/* not inside the caller */
 }
 
 static int end(struct job *job, struct error *err)

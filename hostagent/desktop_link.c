@@ -98,6 +98,12 @@ static void wake_up(struct desktop *desktop)
 		log_warn("qemu_does_not_read", kv_str("desktop", desktop->spec.id));
 }
 
+static void watch_overlay(struct desktop *desktop)
+{
+	if (desktop->host->synced)
+		desktop_want_overlay(desktop, desktop->pause.max_bytes);
+}
+
 static void on_qmp_ready(void *arg)
 {
 	struct desktop *desktop = arg;
@@ -106,8 +112,7 @@ static void on_qmp_ready(void *arg)
 	desktop->times.qmp_ms = clock_monotonic_ms();
 	wake_up(desktop);
 	desktop_connect(desktop);	/* the guest's daemon comes next */
-	if (desktop->host->synced)
-		desktop_want_overlay(desktop, desktop->pause.max_bytes);
+	watch_overlay(desktop);
 	desktop_restart_if_due(desktop);
 	desktop_event(desktop, VM_EV_QMP_READY);
 }
@@ -229,13 +234,25 @@ static void on_guest_closed(void *arg, const struct error *reason)
 
 /* --- all of them --- */
 
+static const struct qmp_handler qmp_handler = { on_qmp_ready, on_qmp_event, on_qmp_closed };
+
+void desktop_wake_standby(struct desktop *desktop, struct qmp *qmp)
+{
+	qmp_hand_over(qmp, &qmp_handler, desktop);
+	desktop->qmp = qmp;
+	desktop->qmp_ready = true;
+	desktop->resumed = true;
+	desktop->times.qmp_ms = clock_monotonic_ms();
+	if (qmp_execute(qmp, "cont", NULL, NULL, NULL) < 0)
+		log_warn("qemu_does_not_read", kv_str("desktop", desktop->spec.id));
+	watch_overlay(desktop);
+}
+
 static int connect_qmp(struct desktop *desktop, struct error *err)
 {
-	static const struct qmp_handler handler = { on_qmp_ready, on_qmp_event, on_qmp_closed };
-
 	if (desktop->qmp)
 		return 0;
-	return qmp_open(desktop->host->loop, path_of(desktop, DESKTOP_QMP).text, &handler, desktop,
+	return qmp_open(desktop->host->loop, path_of(desktop, DESKTOP_QMP).text, &qmp_handler, desktop,
 			&desktop->qmp, err);
 }
 

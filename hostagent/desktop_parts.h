@@ -88,6 +88,8 @@ struct desktop {
 	bool blameless;   /* the error says nothing about its image */
 	char reason[256]; /* of the last error */
 	bool resumed;     /* this QEMU is a clone, and has not rebooted since */
+	bool stood_by;			/* it was started before this desktop was wanted */
+	bool standby;			/* nobody's: what stood by, on its way out */
 	struct desktop_times times;
 	struct desktop_proof proof;
 	/* The user's stay, counted so that telling it twice does no harm. */
@@ -186,6 +188,8 @@ void desktop_inspect_report(const struct desktop *desktop, json_t *report);
 
 /* desktop_link.c */
 void desktop_watch(struct desktop *desktop, pid_t pid);
+/* The monitor of a machine that stood by: it runs from here on. */
+void desktop_wake_standby(struct desktop *desktop, struct qmp *qmp);
 /* Opens what is closed of QMP, serial and guest link; again in a moment when one is refused. */
 void desktop_connect(struct desktop *desktop);
 void desktop_disconnect(struct desktop *desktop);

@@ -18,7 +18,7 @@ int spec_file_write(const struct hostagent_config *config, const struct spec_not
 
 	vm_address_text(spec->address, address);
 	OWNED(json_decref) json_t *object = json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:b, s:s, s:s}", "id", spec->id,
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:b}", "id", spec->id,
 		"name", spec->name, "epoch", (json_int_t)spec->epoch, "incarnation",
 		(json_int_t)spec->incarnation, "logoffs", (json_int_t)note->logoffs, "resets",
 		(json_int_t)note->resets, "guest_logoffs", (json_int_t)note->guest_logoffs,
@@ -26,7 +26,8 @@ int spec_file_write(const struct hostagent_config *config, const struct spec_not
 		"image_sha256", spec->image_sha256, "cpus",
 		(json_int_t)spec->cpus, "memory_bytes", (json_int_t)spec->memory_bytes, "address",
 		address, "ready", note->ready, "rdp_certificate_sha256",
-		note->rdp_certificate_sha256, "template", spec->template_id);
+		note->rdp_certificate_sha256, "template", spec->template_id, "standby",
+		note->standby);
 
 	json_write(object, &text);
 	buf_put_u8(&text, '\n');
@@ -60,6 +61,7 @@ static int parse(const struct hostagent_config *config, const json_t *object,
 			       &spec->memory_bytes, err)) < 0 ||
 	    (rc = json_get_text(object, "address", address, sizeof(address), err)) < 0 ||
 	    (rc = json_get_bool_or(object, "ready", false, &note->ready, err)) < 0 ||
+	    (rc = json_get_bool_or(object, "standby", false, &note->standby, err)) < 0 ||
 	    (rc = json_get_text_or(object, "rdp_certificate_sha256", "",
 				   note->rdp_certificate_sha256,
 				   sizeof(note->rdp_certificate_sha256), err)) < 0 ||

@@ -8,6 +8,7 @@
 struct spec_note {
 	struct vm_spec spec;
 	bool ready;	/* it had its identity */
+	bool standby;	/* nobody's yet; a restarted agent removes it */
 	int64_t logoffs, resets;	/* what the broker was told */
 	int64_t guest_logoffs;		/* the guest's own count, of its present boot */
 	char guest_boot[64];		/* the guest's name of that boot; "" not known */

@@ -22,6 +22,23 @@ struct templates {
 	struct loop_timer *tend;
 };
 
+enum standby_state { STANDBY_NONE, STANDBY_MAKING, STANDBY_LOADING, STANDBY_READY };
+
+/* template_standby.c alone writes here. */
+struct standby {
+	struct template *template;
+	enum standby_state state;
+	struct vm_spec spec;	/* an id and an address, and what the template is */
+	bool begun, loaded;	/* its state: QEMU was told, and is done */
+	bool resting;		/* after a failure, until `retry` */
+	unsigned failures;
+	int64_t began_ms, pss_bytes;
+	pid_t pid;
+	struct loop_child *process;
+	struct qmp *qmp;
+	struct loop_timer *retry;
+};
+
 struct template {
 	struct list node;
 	struct templates *templates;
@@ -39,11 +56,14 @@ struct template {
 	bool qmp_ready;
 	struct guest_link *guest;
 	struct loop_timer *deadline, *retry, *reconnect;
+	struct standby standby;
 };
 
 /* templates.c */
 void template_event(struct template *template, enum template_event event);
 struct template *template_find(struct templates *templates, const char *id);
+/* The one that a desktop like this can be forked from, now or later; NULL: none. */
+struct template *template_of_kind(struct templates *templates, const struct vm_spec *desktop);
 void template_set_reason(struct template *template, const char *text);
 
 /* template_job.c: each gives its event when it is done. */
@@ -61,5 +81,12 @@ void template_connect(struct template *template);
 void template_disconnect(struct template *template);
 void template_freeze(struct template *template);
 void template_save(struct template *template);
+
+/* template_standby.c */
+void standby_init(struct standby *standby, struct template *template);
+void standby_done(struct standby *standby);
+/* Makes it when it is missing and the host has nothing else to do. */
+void standby_tend(struct standby *standby);
+void standby_drop(struct standby *standby);
 
 #endif

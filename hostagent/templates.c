@@ -32,6 +32,7 @@ struct template *template_find(struct templates *templates, const char *id)
 static void template_free(struct template *template)
 {
 	template_disconnect(template);
+	standby_done(&template->standby);
 	list_remove(&template->node);
 	loop_timer_free(template->deadline);
 	loop_timer_free(template->retry);
@@ -69,6 +70,7 @@ static struct template *template_new(struct templates *templates, const struct v
 	template->deadline = loop_timer_new(loop, on_deadline, template);
 	template->retry = loop_timer_new(loop, on_retry, template);
 	template->reconnect = loop_timer_new(loop, on_reconnect, template);
+	standby_init(&template->standby, template);
 	list_append(&templates->all, &template->node);
 	return template;
 }
@@ -111,6 +113,8 @@ static void enter(struct template *template, enum template_state before)
 			 kv_int("took_ms", template->started_ms ? now_ms - template->started_ms :
 								  0));
 	}
+	if (template->state != TEMPLATE_READY)
+		standby_drop(&template->standby);
 	loop_timer_stop(template->retry);
 	loop_timer_stop(template->deadline);
 	if (limit_ms)
@@ -215,7 +219,7 @@ static void keep_or_drop(struct template *template, int64_t now_ms)
 	}
 }
 
-static struct template *of_kind(struct templates *templates, const struct vm_spec *desktop)
+struct template *template_of_kind(struct templates *templates, const struct vm_spec *desktop)
 {
 	LIST_EACH(it, &templates->all) {
 		struct template *template = template_of(it);
@@ -248,7 +252,7 @@ static void make_missing(struct templates *templates)
 
 	LIST_EACH(it, &templates->host->desktops) {
 		desktop_present(desktop_of(it), &present);
-		if (present.state == VM_READY && !of_kind(templates, &present.spec))
+		if (present.state == VM_READY && !template_of_kind(templates, &present.spec))
 			make_one(templates, &present.spec);
 	}
 }
@@ -287,6 +291,8 @@ static void on_tend(void *arg)
 		return;
 	make_missing(templates);
 	admit_next(templates);
+	LIST_EACH(it, &templates->all)
+		standby_tend(&template_of(it)->standby);
 }
 
 void templates_tend(struct templates *templates)
@@ -296,7 +302,7 @@ void templates_tend(struct templates *templates)
 
 bool templates_for(struct templates *templates, const struct vm_spec *desktop, char *id)
 {
-	const struct template *template = of_kind(templates, desktop);
+	const struct template *template = template_of_kind(templates, desktop);
 
 	if (!templates->able || !template || template->state != TEMPLATE_READY)
 		return false;
@@ -307,7 +313,7 @@ bool templates_for(struct templates *templates, const struct vm_spec *desktop, c
 bool templates_coming(struct templates *templates, const struct vm_spec *desktop,
 		      struct template_coming *out)
 {
-	const struct template *template = of_kind(templates, desktop);
+	const struct template *template = template_of_kind(templates, desktop);
 
 	if (!template || !template_busy(template->state))
 		return false;
@@ -319,6 +325,29 @@ bool templates_coming(struct templates *templates, const struct vm_spec *desktop
 	if (out->left_ms < LAST_STEPS_MS)
 		out->left_ms = LAST_STEPS_MS;
 	return true;
+}
+
+size_t templates_addresses(const struct templates *templates, uint32_t *out, size_t room)
+{
+	size_t count = 0;
+
+	LIST_EACH(it, &templates->all) {
+		const struct standby *standby = &template_of(it)->standby;
+
+		if (standby->state != STANDBY_NONE && count < room)
+			out[count++] = standby->spec.address;
+	}
+	return count;
+}
+
+int64_t templates_standby_bytes(const struct templates *templates)
+{
+	int64_t bytes = 0;
+
+	LIST_EACH(it, &templates->all)
+		bytes += template_of(it)->standby.state == STANDBY_READY ?
+				 template_of(it)->standby.pss_bytes : 0;
+	return bytes;
 }
 
 static int64_t desktops_on(const struct template *template)

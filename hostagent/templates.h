@@ -4,11 +4,13 @@
 #ifndef GENKAN_HOSTAGENT_TEMPLATES_H
 #define GENKAN_HOSTAGENT_TEMPLATES_H
 
+#include <sys/types.h>
 #include "common/data/json.h"
 #include "hostagent/vm/argv.h"
 #include "hostagent/vm/template.h"
 
 struct desktop_host;
+struct qmp;
 struct templates;
 
 /* Takes up what an earlier agent left. `host` must outlive it; its desktops are looked at, too. */
@@ -31,6 +33,24 @@ bool templates_coming(struct templates *templates, const struct vm_spec *desktop
 		      struct template_coming *out);
 /* Whether one lies on this image, or may: what an earlier agent left is not known at first. */
 bool templates_lie_on(const struct templates *templates, const char *image_sha256);
+/* A machine that was started ahead, for whoever takes it. */
+struct standby_machine {
+	char id[VM_ID_SIZE];	/* that it is known by until priv_take() */
+	char template_id[VM_ID_SIZE];
+	uint32_t address;
+	pid_t pid;
+	struct qmp *qmp;	/* the taker's; "cont" and it runs */
+};
+/* False: there is none. Else it is the caller's, who ends it with standby_discard() or makes it a
+ * desktop's. */
+bool templates_take_standby(struct templates *templates, const struct vm_spec *desktop,
+			    struct standby_machine *out);
+/* Removes what was made under this id, running or not. */
+void standby_discard(struct desktop_host *host, const char *id);
+/* Memory that those standing by take. */
+int64_t templates_standby_bytes(const struct templates *templates);
+/* Addresses that those standing by have; returns how many. */
+size_t templates_addresses(const struct templates *templates, uint32_t *out, size_t room);
 /* The element "templates" of a report. */
 json_t *templates_report(const struct templates *templates);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include "common/base/text.h"
 #include "hostagent/child.h"
 #include "hostagent/network/network.h"
@@ -121,6 +122,21 @@ int network_tap_open(const char *id, int *out, struct error *err)
 		return fd;
 	ipv6_off(name);
 	*out = steal_fd(&fd);
+	return 0;
+}
+
+int network_tap_rename(const char *from_id, const char *to_id, struct error *err)
+{
+	OWNED_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+	char from[VM_TAP_SIZE], to[VM_TAP_SIZE];
+
+	vm_tap_name(from_id, from);
+	vm_tap_name(to_id, to);
+	memcpy(request.ifr_name, from, sizeof(from));
+	memcpy(request.ifr_newname, to, sizeof(to));
+	if (fd < 0 || ioctl(fd, SIOCSIFNAME, &request) < 0)
+		return error_errno(err, "rename %s to %s", from, to);
 	return 0;
 }
 

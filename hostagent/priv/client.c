@@ -90,6 +90,17 @@ int priv_spawn(struct priv *priv, const struct vm_spec *spec, enum vm_launch lau
 	return rc;
 }
 
+int priv_take(struct priv *priv, const struct vm_spec *spec, const char *machine,
+	      struct error *err)
+{
+	struct priv_reply reply;
+
+	begin(priv, PRIV_TAKE);
+	priv->request.spec = *spec;
+	memcpy(priv->request.machine, machine, VM_ID_SIZE);
+	return ask(priv, &reply, err);
+}
+
 static int ask_of_id(struct priv *priv, enum priv_kind kind, const char *id, struct error *err)
 {
 	struct priv_reply reply;

@@ -43,16 +43,27 @@ static int check_spawn(const struct priv_request *request, const struct vm_subne
 	const struct vm_spec *spec = &request->spec;
 	bool on_template = spec->template_id[0] != '\0';
 
-	if (request->launch > VM_LAUNCH_CLONE)
+	if (request->launch > VM_LAUNCH_STANDBY)
 		return error_set(err, EINVAL, "unknown launch %u", request->launch);
 	if (on_template && !vm_id_valid(spec->template_id))
 		return error_set(err, EINVAL, "bad template id");
 	if (request->launch == VM_LAUNCH_TEMPLATE ? spec->address || on_template :
 						    !vm_subnet_has(subnet, spec->address))
 		return error_set(err, EINVAL, "address outside the bridge's subnet");
-	if (request->launch == VM_LAUNCH_CLONE && !on_template)
+	if (request->launch >= VM_LAUNCH_CLONE && !on_template)
 		return error_set(err, EINVAL, "a clone of nothing");
 	return vm_spec_check(spec, err);
+}
+
+static int check_take(const struct priv_request *request, const struct vm_subnet *subnet,
+		      struct error *err)
+{
+	if (!terminated(request->machine, VM_ID_SIZE) || !vm_id_valid(request->machine) ||
+	    strcmp(request->machine, request->spec.id) == 0)
+		return error_set(err, EINVAL, "bad machine id");
+	if (!vm_subnet_has(subnet, request->spec.address))
+		return error_set(err, EINVAL, "address outside the bridge's subnet");
+	return vm_spec_check(&request->spec, err);
 }
 
 int priv_request_check(const struct priv_request *request, size_t len,
@@ -72,6 +83,8 @@ int priv_request_check(const struct priv_request *request, size_t len,
 		if (!vm_id_valid(request->spec.id))
 			return error_set(err, EINVAL, "bad desktop id");
 		return 0;
+	case PRIV_TAKE:
+		return check_take(request, subnet, err);
 	case PRIV_SWEEP:
 		return check_sweep(request, subnet, err);
 	}

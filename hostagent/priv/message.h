@@ -17,6 +17,7 @@ enum priv_kind {
 	PRIV_SEAL,	/* a template's memory and state become read-only, for its clones */
 	PRIV_DROP,	/* remove them; also right when there are none */
 	PRIV_WEIGH,	/* how much memory it takes, and all templates take */
+	PRIV_TAKE,	/* what `machine` was started as becomes this desktop's */
 };
 
 enum { PRIV_PORTS_MAX = 1024 };
@@ -25,6 +26,7 @@ struct priv_request {
 	uint32_t kind;
 	uint32_t port_count;			/* of PRIV_SWEEP */
 	uint32_t launch;			/* of PRIV_SPAWN: an enum vm_launch */
+	char machine[VM_ID_SIZE];		/* of PRIV_TAKE */
 	struct vm_spec spec;			/* all but PRIV_SPAWN: id (and address) */
 	struct nft_port ports[PRIV_PORTS_MAX];	/* only port_count of them are sent */
 };

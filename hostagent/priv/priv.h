@@ -17,6 +17,9 @@ pid_t priv_pid(const struct priv *priv);
 /* Blocking, one thread at a time: the host's work queue. */
 int priv_spawn(struct priv *priv, const struct vm_spec *spec, enum vm_launch launch, pid_t *pid,
 	       struct error *err) MUST_CHECK;
+/* The machine that stands by under the id `machine` is this desktop's from now on. */
+int priv_take(struct priv *priv, const struct vm_spec *spec, const char *machine,
+	      struct error *err) MUST_CHECK;
 int priv_kill(struct priv *priv, const char *id, struct error *err) MUST_CHECK;
 int priv_clean(struct priv *priv, const struct vm_spec *spec, struct error *err) MUST_CHECK;
 int priv_sweep(struct priv *priv, const struct nft_port *ports, size_t count,

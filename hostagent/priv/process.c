@@ -7,20 +7,30 @@
 #include "hostagent/priv/process.h"
 #include "hostagent/vm/argv.h"
 
-enum { PID_FILE_LIMIT = 32, CMDLINE_LIMIT = 32768 };
+enum { NOTE_LIMIT = 32, CMDLINE_LIMIT = 32768 };
 
 static pid_t pid_noted(const struct hostagent_config *config, const char *id)
 {
 	OWNED(buf_done) struct buf text = { 0 };
 
-	if (file_read(desktop_path(config, id, DESKTOP_PID).text, PID_FILE_LIMIT, &text, NULL) < 0)
+	if (file_read(desktop_path(config, id, DESKTOP_PID).text, NOTE_LIMIT, &text, NULL) < 0)
 		return 0;
 	long pid = strtol(buf_text(&text), NULL, 10);
 
 	return pid > 1 && pid < 1L << 30 ? (pid_t)pid : 0;
 }
 
-static bool runs_desktop(pid_t pid, const char *id)
+/* The id in its command line: one that stood by was started before it was a desktop's. */
+static void machine_of(const struct hostagent_config *config, const char *id, char out[VM_ID_SIZE])
+{
+	OWNED(buf_done) struct buf text = { 0 };
+	bool other = file_read(desktop_path(config, id, DESKTOP_MACHINE).text, NOTE_LIMIT, &text,
+			       NULL) == 0 && vm_id_valid(buf_text(&text));
+
+	memcpy(out, other ? buf_text(&text) : id, VM_ID_SIZE);
+}
+
+static bool runs_machine(pid_t pid, const char *id)
 {
 	OWNED(buf_done) struct buf cmdline = { 0 };
 	char path[64];
@@ -35,9 +45,11 @@ int process_find(const struct hostagent_config *config, const char *id, pid_t *p
 		 struct error *err)
 {
 	pid_t noted = pid_noted(config, id);
+	char machine[VM_ID_SIZE];
 	OWNED_FD int pidfd = noted ? pidfd_of(noted) : -ESRCH;
 
-	if (pidfd < 0 || !runs_desktop(noted, id))
+	machine_of(config, id, machine);
+	if (pidfd < 0 || !runs_machine(noted, machine))
 		return error_set(err, ESRCH, "desktop %s: no QEMU runs", id);
 	*pid = noted;
 	return steal_fd(&pidfd);

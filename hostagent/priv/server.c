@@ -44,6 +44,8 @@ static int answer(const struct spawn_host *host, const struct priv_request *requ
 		rc = spawn_qemu(host, &request->spec, request->launch, &pid, err);
 		reply->pid = pid;
 		return rc;
+	case PRIV_TAKE:
+		return spawn_take(host, &request->spec, request->machine, err);
 	case PRIV_KILL:
 		return spawn_kill(host, request->spec.id, err);
 	case PRIV_CLEAN:

@@ -157,6 +157,7 @@ static int open_memory(const struct spawn_host *host, const struct vm_spec *spec
 	case VM_LAUNCH_TEMPLATE:
 		return template_create(host->config, spec, launch->uid, memory, state, err);
 	case VM_LAUNCH_CLONE:
+	case VM_LAUNCH_STANDBY:
 		return template_open(host->config, spec, memory, state, err);
 	}
 	return 0;
@@ -342,7 +343,7 @@ static int run(struct launch *launch, const char *id, pid_t *pid, struct error *
 }
 
 /* Its first packet comes long after: until here its port is not on the bridge. A template's never
- * is. */
+ * is, and that of what stands by not before a desktop takes it. */
 static int connect_port(const struct spawn_host *host, const struct vm_spec *spec,
 			struct error *err)
 {
@@ -371,7 +372,60 @@ int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, enum v
 
 	if (rc == 0)
 		rc = run(&launch, spec->id, pid, err);
-	return rc < 0 || how == VM_LAUNCH_TEMPLATE ? rc : connect_port(host, spec, err);
+	if (rc < 0 || how == VM_LAUNCH_TEMPLATE || how == VM_LAUNCH_STANDBY)
+		return rc;
+	return connect_port(host, spec, err);
+}
+
+/* From here on it is found under the desktop's id and is ended with it; before, with whoever stood
+ * by. */
+static int take_run_folder(const struct spawn_host *host, const char *id, const char *machine,
+			   struct error *err)
+{
+	struct path from = desktop_path(host->config, machine, DESKTOP_RUN);
+	struct path to = desktop_path(host->config, id, DESKTOP_RUN);
+	struct path note = desktop_path(host->config, machine, DESKTOP_MACHINE);
+	OWNED_FD int fd = open(note.text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	size_t len = strlen(machine);
+	int rc;
+
+	if (fd < 0 || write(fd, machine, len) != (ssize_t)len)
+		return error_errno(err, "write %s", note.text);
+	rc = file_remove_tree(to.text, err);
+	if (rc == 0 && rename(from.text, to.text) < 0)
+		rc = error_errno(err, "rename to %s", to.text);
+	return rc;
+}
+
+static void take_cgroup(const struct vm_spec *spec, const char *machine, pid_t pid)
+{
+	OWNED_FD int procs = cgroup_open(spec);
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", (int)pid);
+
+	if (procs >= 0 && write(procs, text, (size_t)len) == len)
+		cgroup_remove(machine);
+}
+
+int spawn_take(const struct spawn_host *host, const struct vm_spec *spec, const char *machine,
+	       struct error *err)
+{
+	pid_t pid;
+	OWNED_FD int own = process_find(host->config, spec->id, &pid, NULL);
+	OWNED_FD int found = process_find(host->config, machine, &pid, err);
+	struct nft_port port = { .address = spec->address };
+	int rc;
+
+	if (own >= 0)
+		return error_set(err, EEXIST, "desktop %s: its QEMU runs already", spec->id);
+	if (found < 0)
+		return found;
+	memcpy(port.id, spec->id, sizeof(port.id));
+	if ((rc = network_tap_rename(machine, spec->id, err)) < 0 ||
+	    (rc = network_tap_connect(host->config, &port, err)) < 0)
+		return rc;
+	take_cgroup(spec, machine, pid);
+	return take_run_folder(host, spec->id, machine, err);
 }
 
 int spawn_kill(const struct spawn_host *host, const char *id, struct error *err)

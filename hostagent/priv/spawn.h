@@ -17,6 +17,10 @@ struct spawn_host {
 
 int spawn_qemu(const struct spawn_host *host, const struct vm_spec *spec, enum vm_launch launch,
 	       pid_t *pid, struct error *err) MUST_CHECK;
+/* Gives the QEMU that was started under the id `machine` to a desktop that has none: run folder,
+ * cgroup and port get the desktop's name. */
+int spawn_take(const struct spawn_host *host, const struct vm_spec *spec, const char *machine,
+	       struct error *err) MUST_CHECK;
 /* Ends the desktop's QEMU and waits; 0 when there is none. */
 int spawn_kill(const struct spawn_host *host, const char *id, struct error *err) MUST_CHECK;
 

@@ -134,6 +134,12 @@ int qmp_open(struct loop *loop, const char *path, const struct qmp_handler *hand
 	return 0;
 }
 
+void qmp_hand_over(struct qmp *qmp, const struct qmp_handler *handler, void *arg)
+{
+	qmp->handler = handler;
+	qmp->arg = arg;
+}
+
 void qmp_free(struct qmp *qmp)
 {
 	static const struct error gone = { ECANCELED, "the QMP connection was closed" };

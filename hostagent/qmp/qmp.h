@@ -20,6 +20,8 @@ struct qmp_handler {
 
 int qmp_open(struct loop *loop, const char *path, const struct qmp_handler *handler, void *arg,
 	     struct qmp **out, struct error *err) MUST_CHECK;
+/* Events are somebody else's from now on. */
+void qmp_hand_over(struct qmp *qmp, const struct qmp_handler *handler, void *arg);
 /* Commands without an answer get theirs with an error, inside this call. */
 void qmp_free(struct qmp *qmp);
 

@@ -52,6 +52,8 @@ static void add_state(struct vm_argv *argv, enum vm_launch launch)
 		return;
 	add(argv, "-incoming");
 	add(argv, "defer");
+	if (launch == VM_LAUNCH_STANDBY)
+		add(argv, "-S");
 }
 
 static void add_machine(struct vm_argv *argv, const struct vm_spec *spec, enum vm_launch launch,

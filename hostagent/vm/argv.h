@@ -15,6 +15,7 @@ enum vm_launch {
 	VM_LAUNCH_BOOT,		/* from its disk */
 	VM_LAUNCH_TEMPLATE,	/* from its disk, with memory that others will map */
 	VM_LAUNCH_CLONE,	/* in the middle of the template's life */
+	VM_LAUNCH_STANDBY,	/* the same, and stands there until it is told to go on */
 };
 
 enum vm_fd {

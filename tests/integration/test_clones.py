@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -166,6 +167,104 @@ def test_template_knows_nobody(host):
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
         assert memory.find(b'genkan-guest') >= 0, 'the right memory is looked at'
         assert [w for w in words if memory.find(w) >= 0] == []
+
+
+def standing_by(host):
+    """Ids of machines that wait for the next desktop."""
+    found = []
+    for spec in (host.state_dir / 'desktops').glob('*/spec.json'):
+        with contextlib.suppress(OSError, ValueError):
+            found += [spec.parent.name] if json.loads(spec.read_text()).get('standby') else []
+    return found
+
+
+def wait_standby(host, but_not=(), seconds=60):
+    """One that has loaded its template's state."""
+    def loaded():
+        log = (host.folder / 'agent.log').read_text()
+        return [i for i in standing_by(host) if i not in but_not
+                and re.search(f'event=standby_ready .*machine={i}', log)]
+    return wait_until('a machine that stands by', loaded, seconds)[0]
+
+
+def wait_nothing_left(host, name):
+    left = []
+    with contextlib.suppress(AssertionError):
+        wait_until('', lambda: left.clear() or left.extend(host.leftovers(name)) or not left)
+    assert left == []
+
+
+def machine_of(host, number):
+    note = host.run_dir / 'desktops' / ident(number) / 'machine'
+    return note.read_text() if note.exists() else None
+
+
+def test_a_machine_stands_by_and_is_the_next_desktops(host):
+    machine = wait_standby(host)
+    pid = host.pid(machine)
+    assert alive(pid) and qemus(machine)
+    assert not any(d['id'] == machine for d in host.broker.newest['desktops']), 'it is nobody\'s'
+    assert machine[:10] not in host.ns.run('nft', 'list', 'ruleset'), 'its port is not connected'
+    address = json.loads((host.state_dir / 'desktops' / machine / 'spec.json').read_text())['address']
+    host.want_numbers(1, 50)
+    report = host.ready(50)
+    assert host.pid(ident(50)) == pid and machine_of(host, 50) == machine
+    assert report['address'] == address and clone_of(host, 50)
+    assert facts_of(host, 50)['hostname'] == 'test-050'
+    assert host.leftovers(machine) == [f'pid {pid}'], 'its name is only in its command line'
+    other = wait_standby(host, but_not=[machine])
+    # A template's worth of desktops is booted from nowhere else: the next one does not wait for it.
+    host.want_numbers(1, 50, 51, 52)
+    assert {machine_of(host, n) for n in (51, 52) if host.ready(n)} == {other, None}
+    assert clone_of(host, 51) and clone_of(host, 52)
+    host.want_numbers(1)
+    for number in (50, 51, 52):
+        host.broker.wait_gone(ident(number))
+        assert host.leftovers(ident(number)) == []
+
+
+def test_a_machine_that_stands_by_outlives_no_agent(host):
+    machine = wait_standby(host)
+    host.kill()
+    assert qemus(machine)
+    host.broker.newest = None
+    host.start()
+    other = wait_standby(host, but_not=[machine])
+    wait_nothing_left(host, machine)
+    os.kill(host.pid(other), signal.SIGKILL)
+    wait_nothing_left(host, other)
+    wait_standby(host, but_not=[other])   # another takes its place
+
+
+@pytest.mark.parametrize('point', ['standby_spec', 'standby_overlay', 'standby_spawned',
+                                   'standby_wanted', 'standby_overlay_taken', 'standby_taken'])
+def test_agent_killed_around_what_stands_by(host, point):
+    if b'GENKAN_FAULT' not in host_test.AGENT.read_bytes():
+        pytest.skip('built without points to be killed at')
+    number = 60
+    host.kill(signal.SIGTERM)
+    host.broker.newest = None
+    old = standing_by(host)
+    host.start(GENKAN_FAULT=f'{point}:1')
+    if point in ('standby_wanted', 'standby_overlay_taken', 'standby_taken'):
+        wait_standby(host, but_not=old)
+        host.want_numbers(1, number)
+    assert host.agent.wait(60) == -signal.SIGKILL
+    before = {p.name for kind in (host.state_dir, host.run_dir) for p in (kind / 'desktops').iterdir()}
+    host.broker.newest = None
+    host.want_numbers(1)
+    old = standing_by(host)
+    host.start()
+    wait_standby(host, but_not=old)
+    for name in before - {ident(1)} - set(standing_by(host)):
+        wait_nothing_left(host, name)
+    ours = [p for p in host.ns.pids() if b'guest=genkan-' in pathlib.Path(f'/proc/{p}/cmdline').read_bytes()]
+    assert len(ours) == 2, 'desktop 1 and one that stands by'
+    host.want_numbers(1, number)
+    host.ready(number, seconds=180)
+    assert clone_of(host, number)
+    host.want_numbers(1)
+    host.broker.wait_gone(ident(number))
 
 
 FACTS = '''

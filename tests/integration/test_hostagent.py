@@ -39,7 +39,7 @@ pytestmark = [
 def golden_image():
     named = os.environ.get('GENKAN_TEST_IMAGE')
     if named:
-        return pathlib.Path(named)
+        return pathlib.Path(named).resolve()    # an image is linked, and no link of links
     cache = pathlib.Path(os.environ.get('GENKAN_CACHE', '/var/cache/genkan')) / 'images'
     found = sorted(cache.glob('*.qcow2'), key=lambda p: p.stat().st_mtime)
     return found[-1] if found else None
@@ -149,11 +149,15 @@ class Host:
 
 
 def qemus(desktop):
+    """Those that were started under this id, and those that hold its overlay open."""
     found = []
-    for entry in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+    for entry in pathlib.Path('/proc').glob('[0-9]*'):
         with contextlib.suppress(OSError):
-            if f'guest=genkan-{desktop}'.encode() in entry.read_bytes():
-                found.append(f'pid {entry.parent.name}')
+            line = (entry / 'cmdline').read_bytes()
+            if b'guest=genkan-' in line and (
+                    f'guest=genkan-{desktop}'.encode() in line or
+                    any(desktop in os.readlink(fd) for fd in (entry / 'fd').iterdir())):
+                found.append(f'pid {entry.name}')
     return found
 
 

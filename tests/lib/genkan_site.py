@@ -27,6 +27,7 @@ import subprocess
 import time
 
 from guest_exec import GuestAgent
+from invariants import guests, standing_by
 from netns import NetNs, cable, run, wait_until
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -391,7 +392,10 @@ class Site:
                 return False
 
     def qemu_pids(self):
-        return [pid for pid in self.host_ns.pids() if 'qemu-system' in command_line(pid)]
+        """Of desktops; what stands by for the next one comes and goes."""
+        waiting = standing_by(self.dirs['host'])
+        return [pid for pid in self.host_ns.pids() if 'qemu-system' in (line := command_line(pid))
+                and not any(machine in line for machine in waiting)]
 
     # --- the relay's side, for tests that play host -------------------------------------------
 
@@ -554,16 +558,17 @@ class Site:
     def assert_no_orphans(self, seconds=30):
         """VMs, folders and taps on the host are exactly those of the store (within `seconds`)."""
         def same():
-            ids = {d['id'] for d in self.desktops()}
-            running = {i for i in ids for pid in self.qemu_pids() if i in command_line(pid)}
+            ids = {d['id'] for d in self.desktops()} | standing_by(self.dirs['host'])
+            with self.host_ns.entered():
+                running = guests(self.dirs['run'])
             folders = set()
             for base in ('host', 'run'):
                 folder = self.dirs[base] / 'desktops'
                 folders |= {p.name for p in folder.iterdir()} if folder.exists() else set()
             links = json.loads(self.host_ns.run('ip', '-j', 'link'))
             taps = {link['ifname'] for link in links if re.fullmatch(r'gk[0-9a-f]{10}', link['ifname'])}
-            self.orphan_report = f'store {ids}, running {running}, folders {folders}, taps {taps}'
-            return (running == ids and len(self.qemu_pids()) == len(ids) and folders == ids
+            self.orphan_report = f'store {ids}, running {dict(running)}, folders {folders}, taps {taps}'
+            return (set(running) == ids and running.total() == len(ids) and folders == ids
                     and taps == {'gk' + i[:10] for i in ids})
         try:
             wait_until('hosts match the store', same, seconds, every=0.5)

@@ -21,8 +21,13 @@ RECONCILE_S = 30
 BIG = 64 << 20      # a disk, or the memory of a template
 
 
-def guests():
-    """How often each id runs as a QEMU in this thread's network, which is the site's alone."""
+def guests(run_dir):
+    """How often each id runs as a QEMU in this thread's network, which is the site's alone. One that
+    stood by was started under an id of its own: its run folder tells whose it is."""
+    owner = {}
+    for note in run_dir.glob('desktops/*/machine'):
+        with contextlib.suppress(OSError):
+            owner[note.read_text()] = note.parent.name
     found = collections.Counter()
     here = os.stat('/proc/thread-self/ns/net').st_ino
     for entry in pathlib.Path('/proc').glob('[0-9]*'):
@@ -33,7 +38,18 @@ def guests():
                 continue
             # A process that has just been killed keeps its line until it is reaped.
             if (entry / 'stat').read_text().rsplit(')')[-1].split()[0] not in 'ZX':
-                found[name.group(1).decode()] += 1
+                machine = name.group(1).decode()
+                found[owner.get(machine, machine)] += 1
+    return found
+
+
+def standing_by(host_state):
+    """Machines that wait for the next desktop of a template."""
+    found = set()
+    for spec in host_state.glob('desktops/*/spec.json'):
+        with contextlib.suppress(OSError, ValueError):
+            if json.loads(spec.read_text()).get('standby'):
+                found.add(spec.parent.name)
     return found
 
 
@@ -79,8 +95,8 @@ def of_images(site, channels):
 
 
 def of_host(site, wanted):
-    templates = names(site.host_state / 'templates')
-    running = guests()
+    templates = names(site.host_state / 'templates') | standing_by(site.host_state)
+    running = guests(site.run_dir)
     wrong = [f'I1 {i} runs {n} times' for i, n in running.items() if n > 1]
     if set(running) - templates != wanted:
         wrong.append(f'I3 running {sorted(set(running) - templates)}, wanted {sorted(wanted)}')

@@ -38,9 +38,26 @@ static void clones_need_a_template_and_templates_no_address(void **state)
 	assert_int_equal(check(), -EINVAL);
 	request.spec.address = 0;
 	assert_int_equal(check(), 0);
-	request.launch = VM_LAUNCH_CLONE + 1;
+	request.launch = VM_LAUNCH_STANDBY + 1;
 	assert_int_equal(check(), -EINVAL);
 	request.launch = VM_LAUNCH_BOOT;
+	assert_int_equal(check(), -EINVAL);
+}
+
+static void what_is_taken_is_another_machine(void **state)
+{
+	request.kind = PRIV_TAKE;
+	assert_int_equal(check(), -EINVAL);
+	memcpy(request.machine, "fedcba9876543210", VM_ID_SIZE);
+	assert_int_equal(check(), 0);
+	memcpy(request.machine, "../../etc/shadow", VM_ID_SIZE);
+	assert_int_equal(check(), -EINVAL);
+	memset(request.machine, 'a', VM_ID_SIZE);	/* no end */
+	assert_int_equal(check(), -EINVAL);
+	memcpy(request.machine, request.spec.id, VM_ID_SIZE);
+	assert_int_equal(check(), -EINVAL);
+	memcpy(request.machine, "fedcba9876543210", VM_ID_SIZE);
+	request.spec.address = 0;
 	assert_int_equal(check(), -EINVAL);
 }
 
@@ -99,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(clones_need_a_template_and_templates_no_address, setup),
+		cmocka_unit_test_setup(what_is_taken_is_another_machine, setup),
 		cmocka_unit_test_setup(good_ones_pass, setup),
 		cmocka_unit_test_setup(foreign_values_are_refused, setup),
 		cmocka_unit_test_setup(lengths_must_fit, setup),
