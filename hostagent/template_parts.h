@@ -18,7 +18,7 @@ struct templates {
 	enum vm_accel accel;
 	char qemu[QEMU_VERSION_SIZE];	/* version of the emulator */
 	bool able;			/* configured, and that version can do it */
-	int64_t expected_ms;		/* what making one takes, learned from the last */
+	struct template_pace pace;
 	struct loop_timer *tend;
 };
 
@@ -47,6 +47,7 @@ struct template {
 	unsigned failures;
 	unsigned attempt;	/* results of older jobs are dropped */
 	int64_t unused_ms;	/* since when nobody needs it; 0: needed */
+	int64_t since_ms;	/* of the state */
 	int64_t started_ms;
 	char reason[256];
 

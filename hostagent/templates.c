@@ -10,8 +10,6 @@
 
 enum {
 	TEND_MS = 10, QEMU_MAJOR = 8, QEMU_MINOR = 2,
-	FIRST_MS = 40000,	/* what making one is thought to take until one was made */
-	LAST_STEPS_MS = 500,
 };
 
 /* --- the list --- */
@@ -85,6 +83,16 @@ void template_set_reason(struct template *template, const char *text)
 
 /* --- one template --- */
 
+static void learn(struct template *template, enum template_state before, int64_t now_ms)
+{
+	struct template_pace *pace = &template->templates->pace;
+
+	if (before == TEMPLATE_BOOTING && template->state == TEMPLATE_SETTLING)
+		pace->boot_ms = now_ms - template->since_ms;
+	if (before == TEMPLATE_SETTLING && template->state == TEMPLATE_SAVING)
+		pace->settle_ms = now_ms - template->since_ms;
+}
+
 static void enter(struct template *template, enum template_state before)
 {
 	int64_t now_ms = clock_monotonic_ms();
@@ -101,13 +109,13 @@ static void enter(struct template *template, enum template_state before)
 			 kv_int("failures", template->failures),
 			 kv_str("reason", template->reason));
 	}
+	learn(template, before, now_ms);
+	template->since_ms = now_ms;
 	if (template->state == TEMPLATE_STARTING)
 		template->started_ms = now_ms;
 	if (template->state == TEMPLATE_READY) {
 		template->failures = 0;
 		template->reason[0] = '\0';
-		if (template->started_ms)
-			template->templates->expected_ms = now_ms - template->started_ms;
 		log_info("template_ready", kv_str("template", template->spec.id),
 			 kv_str("image", template->spec.image_sha256),
 			 kv_int("took_ms", template->started_ms ? now_ms - template->started_ms :
@@ -317,13 +325,12 @@ bool templates_coming(struct templates *templates, const struct vm_spec *desktop
 
 	if (!template || !template_busy(template->state))
 		return false;
-	int64_t spent_ms = clock_monotonic_ms() - template->started_ms;
+	int64_t left_ms = template_left_ms(template->state,
+					   clock_monotonic_ms() - template->since_ms,
+					   &templates->pace, templates->host->expected_boot_ms);
 
-	*out = (struct template_coming){ templates->expected_ms - spent_ms,
-					 template_state_name(template->state),
+	*out = (struct template_coming){ left_ms, template_state_name(template->state),
 					 template_percent(template->state) };
-	if (out->left_ms < LAST_STEPS_MS)
-		out->left_ms = LAST_STEPS_MS;
 	return true;
 }
 
@@ -420,7 +427,6 @@ struct templates *templates_new(struct desktop_host *host, enum vm_accel accel)
 	list_init(&templates->all);
 	templates->host = host;
 	templates->accel = accel;
-	templates->expected_ms = FIRST_MS;
 	templates->tend = loop_timer_new(host->loop, on_tend, templates);
 	if (host->config->templates)
 		template_qemu_version(host->config, templates->qemu);

@@ -200,6 +200,26 @@ int64_t template_retry_ms(unsigned failures)
 	return pause_ms < LAST_MS ? pause_ms : LAST_MS;
 }
 
+/* What takes longer than thought is not thought to end at once. */
+static int64_t rest_of(int64_t step_ms, int64_t spent_ms)
+{
+	return spent_ms < step_ms ? step_ms - spent_ms : spent_ms / 8;
+}
+
+int64_t template_left_ms(enum template_state state, int64_t spent_ms,
+			 const struct template_pace *pace, int64_t desktop_boot_ms)
+{
+	enum { LAST_STEPS_MS = 500 };
+	int64_t boot_ms = pace->boot_ms ? pace->boot_ms : desktop_boot_ms;
+	int64_t settle_ms = pace->settle_ms ? pace->settle_ms : desktop_boot_ms * 2 / 3;
+
+	if (state <= TEMPLATE_BOOTING)
+		return rest_of(boot_ms, spent_ms) + settle_ms + LAST_STEPS_MS;
+	if (state == TEMPLATE_SETTLING)
+		return rest_of(settle_ms, spent_ms) + LAST_STEPS_MS;
+	return LAST_STEPS_MS;
+}
+
 bool template_worth_waiting(int64_t left_ms, int64_t boot_ms, unsigned others, unsigned cpus)
 {
 	int64_t machines = (int64_t)others + 2;

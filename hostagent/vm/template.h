@@ -78,6 +78,16 @@ bool template_busy(enum template_state state);
 int64_t template_deadline_ms(enum template_state state, int64_t boot_ms);
 int64_t template_retry_ms(unsigned failures);
 
+/* How long the two long steps take on this host: what was seen last, 0 when never. */
+struct template_pace {
+	int64_t boot_ms;	/* until the guest's daemon speaks */
+	int64_t settle_ms;	/* from then on, until the guest can be frozen */
+};
+/* In how many ms one that has been in this state for `spent_ms` is thought to be ready. A template
+ * boots as a desktop does, which takes `desktop_boot_ms` and is known before there is a template. */
+int64_t template_left_ms(enum template_state state, int64_t spent_ms,
+			 const struct template_pace *pace, int64_t desktop_boot_ms);
+
 /* Whether a desktop should wait for a template that is expected in `left_ms` rather than boot at
  * once, which takes `boot_ms` alone: boots share `cpus` with the template and with `others`. */
 bool template_worth_waiting(int64_t left_ms, int64_t boot_ms, unsigned others, unsigned cpus);

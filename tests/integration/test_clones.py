@@ -115,7 +115,7 @@ def host_folders(name):
 
 
 @contextlib.contextmanager
-def forking(host, want_first):
+def forking(host, want_first, meanwhile=lambda host: None):
     """Runs the host until desktop 1, which want_first(host) orders, has come up and been frozen."""
     try:
         host.join()
@@ -123,6 +123,7 @@ def forking(host, want_first):
         want_first(host)
         host.start()
         host.ready(1, seconds=180)
+        meanwhile(host)
         host.wait_template('ready')
         yield host
     finally:
@@ -131,11 +132,37 @@ def forking(host, want_first):
         assert done.returncode == 0, done.stdout
 
 
+def order_while_it_settles(host):
+    """A desktop is wanted while the template's guest comes to rest. Its machine runs in slices that
+    are shorter than that takes, and stands still while we look."""
+    pid = host.pid(host.wait_template('booting')['id'])
+
+    def settles():
+        os.kill(pid, signal.SIGSTOP)
+        states = re.findall(r'event=template_state .* to=(\w+)', (host.folder / 'agent.log').read_text())
+        if states[-1] != 'settling':
+            os.kill(pid, signal.SIGCONT)
+        return states[-1] == 'settling'
+    wait_until('the template to settle', settles, 180, every=0.2)
+    try:
+        host.want_numbers(1, 2)
+        host.while_it_settled = host.broker.wait('an answer', lambda: (
+            report := host.broker.reported(ident(2))) and (report['reason'] or report['stage'] != 'queued')
+            and report, 30)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    host.ready(2, seconds=120)
+    host.waited = clone_of(host, 2)
+    host.want_numbers(1)
+    host.broker.wait_gone(ident(2))
+
+
 @pytest.fixture(scope='module')
 def host():
     """One host for all: a template costs a boot."""
     with host_folders('clones') as (short, ram):
-        with forking(CloneHost(short, ram), lambda host: host.want_numbers(1)) as made:
+        with forking(CloneHost(short, ram), lambda host: host.want_numbers(1),
+                     order_while_it_settles) as made:
             yield made
         assert list(ram.glob('*')) == [], 'the end of everything leaves no memory file'
 
@@ -156,6 +183,12 @@ def test_template_is_frozen_and_sealed(host):
     assert host.ram.stat().st_mode & 0o077 == 0
     assert qemus(template['id']) == [], 'a template does not run'
     assert not (host.run_dir / 'desktops' / template['id']).exists()
+
+
+def test_a_desktop_waits_for_a_template_that_is_coming(host):
+    told = host.while_it_settled
+    assert told['reason'].startswith('waits for the template of its image: settling'), told
+    assert told['state'] == 'cloning' and host.waited, 'it was forked, not booted'
 
 
 def test_template_knows_nobody(host):

@@ -151,10 +151,28 @@ static void waiting_pays_while_boots_share_the_processors(void **state)
 	assert_true(template_worth_waiting(1, 15000, 0, 0));
 }
 
+static void what_is_left_is_told_by_the_steps_that_were_seen(void **state)
+{
+	const struct template_pace unknown = { 0, 0 }, seen = { 10000, 4000 };
+
+	assert_int_equal(template_left_ms(TEMPLATE_BOOTING, 0, &unknown, 15000), 25500);
+	assert_int_equal(template_left_ms(TEMPLATE_BOOTING, 0, &seen, 15000), 14500);
+	assert_int_equal(template_left_ms(TEMPLATE_BOOTING, 9000, &seen, 15000), 5500);
+	assert_int_equal(template_left_ms(TEMPLATE_BOOTING, 16000, &seen, 15000), 6500);
+	assert_int_equal(template_left_ms(TEMPLATE_SETTLING, 1000, &seen, 15000), 3500);
+	assert_int_equal(template_left_ms(TEMPLATE_SETTLING, 8000, &seen, 15000), 1500);
+	assert_int_equal(template_left_ms(TEMPLATE_SEALING, 100, &seen, 15000), 500);
+	/* One that settles is waited for on a host that has nothing else to do, however slow it is. */
+	for (int64_t boot_ms = 1000; boot_ms < 200000; boot_ms += 1000)
+		assert_true(template_worth_waiting(
+			template_left_ms(TEMPLATE_SETTLING, 0, &unknown, boot_ms), boot_ms + 1000, 0, 64));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(waiting_pays_while_boots_share_the_processors),
+		cmocka_unit_test(what_is_left_is_told_by_the_steps_that_were_seen),
 		cmocka_unit_test(from_nothing_to_ready_and_away),
 		cmocka_unit_test(what_fails_is_thrown_away_and_tried_again),
 		cmocka_unit_test(nothing_is_frozen_twice),
