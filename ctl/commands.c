@@ -33,6 +33,7 @@ const struct command commands[] = {
 	{ "desktop", "message", "ID|NAME TEXT", "reason,banner", 2, 2, "show its user a text",
 	  desktop_message },
 	{ "host", "list", "", "", 0, 0, "hosts and their room", host_list },
+	{ "host", "show", "NAME", "", 1, 1, "one host, and what it forks desktops from", host_show },
 	{ "host", "token", "NAME", "", 1, 1, "one-time token for a host to join", host_token },
 	{ "host", "invite", "NAME", "agent", 1, 1, "a line that makes a machine a host", host_invite },
 	{ "host", "join", "", "relay-address,trial", 0, 0, "become a host, with the invitation on standard input",

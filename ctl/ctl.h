@@ -95,6 +95,11 @@ int doctor(struct ctl *ctl, struct error *err);
 int host_invite(struct ctl *ctl, struct error *err);
 int host_join(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
+/* A row of templates, also of those that `host show` tells of. */
+struct table;
+extern const char *const template_titles[];
+void template_row(struct table *table, const json_t *t);
+int host_show(struct ctl *ctl, struct error *err);
 int template_list(struct ctl *ctl, struct error *err);
 int image_list(struct ctl *ctl, struct error *err);
 int image_publish(struct ctl *ctl, struct error *err);

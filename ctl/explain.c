@@ -158,9 +158,21 @@ static void print_trouble(const json_t *t)
 	       (long long)ctl_int(t, "failures"), ctl_text(t, "reason"));
 }
 
+static void print_template(const json_t *t)
+{
+	const char *reason = ctl_text(t, "reason");
+	int64_t percent = ctl_int(t, "percent");
+
+	printf("    template: %s on %s: %s", ctl_text(t, "id"), ctl_text(t, "host"),
+	       ctl_text(t, "state"));
+	if (percent > 0 && percent < 100)
+		printf(" %lld %%", (long long)percent);
+	printf(", %lld desktops%s%s\n", (long long)ctl_int(t, "desktops"), *reason ? ": " : "", reason);
+}
+
 static void print_pool_answer(const json_t *answer)
 {
-	const json_t *counts = json_object_get(answer, "counts"), *trouble;
+	const json_t *counts = json_object_get(answer, "counts"), *trouble, *template;
 	size_t i;
 
 	printf("%s (%s)\n    result:   %s: %s\n", ctl_text(answer, "pool"), ctl_text(answer, "title"),
@@ -176,6 +188,8 @@ static void print_pool_answer(const json_t *answer)
 	print_health(json_object_get(answer, "push"));
 	print_hosts(json_object_get(answer, "hosts"), "host");
 	print_hosts(json_object_get(answer, "next_hosts"), "for what is tried:");
+	json_array_foreach(json_object_get(answer, "templates"), i, template)
+		print_template(template);
 	json_array_foreach(json_object_get(answer, "troubles"), i, trouble)
 		print_trouble(trouble);
 }

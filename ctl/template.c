@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include "ctl/ctl.h"
 
-static void row(struct table *table, const json_t *t)
+void template_row(struct table *table, const json_t *t)
 {
 	char image[13], state[64];
 
@@ -21,10 +21,11 @@ static void row(struct table *table, const json_t *t)
 	table_text(table, ctl_text(t, "reason"));
 }
 
+const char *const template_titles[] = { "HOST",	 "ID",	     "IMAGE",  "CPUS", "MEMORY", "STATE",
+					"DESKTOPS", "REASON", NULL };
+
 int template_list(struct ctl *ctl, struct error *err)
 {
-	static const char *const titles[] = { "HOST",	"ID",	 "IMAGE",    "CPUS", "MEMORY",
-					      "STATE", "DESKTOPS", "REASON", NULL };
-
-	return ctl_list(ctl, "/v1/admin/templates", "templates", titles, row, err);
+	return ctl_list(ctl, "/v1/admin/templates", "templates", template_titles, template_row,
+			err);
 }

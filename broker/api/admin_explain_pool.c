@@ -3,6 +3,7 @@
 #include "broker/api/admin.h"
 
 #include <errno.h>
+#include <string.h>
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "pool/pool_json.h"
@@ -44,6 +45,40 @@ static int hosts_json(struct store *store, const struct pool_input *input, const
 	}
 	*out = hosts;
 	return rc;
+}
+
+/* What hosts fork, or would fork, this pool's desktops from. */
+struct templates_of {
+	const struct pool *pool;
+	const struct store_push *push;
+	json_t *list;
+};
+
+static bool is_of(const struct templates_of *t, const json_t *item)
+{
+	const char *image = json_string_value(json_object_get(item, "image_sha256"));
+
+	return image &&
+	       (strcmp(image, t->push->current_sha256) == 0 ||
+		strcmp(image, t->push->next_sha256) == 0) &&
+	       json_integer_value(json_object_get(item, "cpus")) == t->pool->desktop.cpus &&
+	       json_integer_value(json_object_get(item, "memory_bytes")) ==
+		       t->pool->desktop.memory_bytes;
+}
+
+static void add_templates(void *arg, const char *host, const char *json)
+{
+	struct templates_of *t = arg;
+	OWNED(json_decref) json_t *all = json_loads(json, 0, NULL);
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(all, i, item) {
+		if (!is_of(t, item))
+			continue;
+		json_object_set_new(item, "host", json_string(host));
+		json_array_append(t->list, item);
+	}
 }
 
 /* One word for it all, in the order in which things stand in the way. */
@@ -88,6 +123,11 @@ static int explain_run(struct store *store, struct admin_job *a, struct error *e
 	    (rc = hosts_json(store, input, pool, push.current_sha256, &any, &hosts, err)) < 0)
 		return rc;
 	json_object_set_new(a->answer, "hosts", hosts);
+	struct templates_of templates = { pool, &push, json_array() };
+
+	json_object_set_new(a->answer, "templates", templates.list);
+	if ((rc = store_templates(store, add_templates, &templates, err)) < 0)
+		return rc;
 	json_object_set_new(a->answer, "code",
 			    json_string(reason_word(judge(pool, &count, &push, any))));
 	if (!push.next_sha256[0])

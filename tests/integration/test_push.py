@@ -2,7 +2,9 @@
 """A pool moves to a new publication of its image: the first share, the gate, the way back, and what is
 told of it. The broker and its store are real, the host is a fake that says what the test wants; the
 broken image at the end is one, on a real host."""
+import json
 import signal
+import subprocess
 import time
 
 import pytest
@@ -27,7 +29,7 @@ class PickyHost(FakeAgent):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.bad, self.seen = {}, []
+        self.bad, self.late, self.seen = {}, {}, []
         self.number = 0
 
     def report(self, desired, state):
@@ -36,6 +38,9 @@ class PickyHost(FakeAgent):
         self.number += 1
         d['address'] = f'10.77.{self.number // 250}.{self.number % 250 + 1}' if not reason else ''
         d['reason'] = reason or ''
+        if desired['image_sha256'] in self.late:
+            d.update(state='cloning', stage='queued', percent=0, address='',
+                     reason=self.late[desired['image_sha256']])
         return d
 
 
@@ -155,6 +160,53 @@ def test_what_does_not_come_up_goes_back_by_itself_and_everything_tells_the_same
     # A mended one is.
     site.publish(sha256=THREE)
     until(site, 'the mended one is everywhere', lambda: push(site)['current'] == 3)
+
+
+def ctl(broker, *arguments):
+    state = broker.state
+    done = subprocess.run([small_site.CTL, '--broker', f'127.0.0.1:{broker.port}', '--ca', state / 'ca.crt',
+                           '--certificate', state / 'admin.crt', '--key', state / 'admin.key', *arguments],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def template(sha256, state, percent=0, reason='', **more):
+    return {'id': sha256[:16], 'image_sha256': sha256, 'cpus': 2, 'memory_bytes': 2 << 30, 'state': state,
+            'percent': percent, 'reason': reason, 'desktops': 0} | more
+
+
+def test_a_template_that_never_becomes_ready_is_told_everywhere_and_the_old_spares_stay(site):
+    why = 'the guest cannot be frozen: the guest does not come to rest'
+    site.apply(gold(window_ms=60000))
+    until(site, 'four spares', lambda: images(site, state='ready') == ['11'] * 4)
+    waits = 'waits for the template of its image: booting, 10 %'
+    site.host.late[TWO] = waits
+    site.publish(sha256=TWO)
+
+    def old_ones_stay():
+        assert images(site, state='ready') == ['11'] * 4
+
+    until(site, 'the new one is tried', lambda: push(site)['next'] == 2 and '22' in images(site), 20,
+          old_ones_stay)
+    size = pool('sales')['desktop']
+    shape = {'cpus': size['cpus'], 'memory_bytes': size['memory_bytes']}
+    mine = [template(ONE, 'ready', 100, desktops=4, **shape), template(TWO, 'error', reason=why, **shape)]
+    others = [template(ONE, 'ready', 100, id='ee' * 8, **shape | {'cpus': 77}), template(THREE, 'ready', 100)]
+    for _ in range(5):
+        assert site.host.sync(templates=mine + others).status == 200
+        old_ones_stay()
+    told = site.admin('GET', '/v1/admin/explain?pool=sales').body
+    assert told['templates'] == [t | {'host': 'host-1'} for t in mine], 'those of the pool, no others'
+    assert told['push']['code'] == 'push_not_ready' and told['push']['current'] == 1
+    assert f'template: {TWO[:16]} on host-1: error, 0 desktops: {why}' in ctl(site, 'explain', 'pool', 'sales')
+    shown = ctl(site, 'host', 'show', 'host-1')
+    assert why in shown and 'ee' * 8 in shown and 'there is no host x' in ctl(site, 'host', 'show', 'x')
+    one = json.loads(ctl(site, '--json', 'host', 'show', 'host-1'))
+    assert one['host']['name'] == 'host-1' and len(one['templates']) == 4
+    # Who waits meanwhile is told the same words by explain as the host reports.
+    late = [d for d in site.admin('GET', '/v1/admin/desktops').body['desktops'] if d['state'] != 'ready']
+    assert {d['reason'] for d in late} == {waits}
+    assert site.login('hanako').body['connect']['status'] == 'ready', 'from the old ones'
 
 
 def test_ready_desktops_that_die_stop_it(site):
