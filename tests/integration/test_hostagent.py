@@ -156,7 +156,8 @@ def qemus(desktop):
             line = (entry / 'cmdline').read_bytes()
             if b'guest=genkan-' in line and (
                     f'guest=genkan-{desktop}'.encode() in line or
-                    any(desktop in os.readlink(fd) for fd in (entry / 'fd').iterdir())):
+                    any(os.readlink(fd).endswith((f'desktops/{desktop}/overlay.qcow2', f'/{desktop}.qcow2'))
+                        for fd in (entry / 'fd').iterdir())):
                 found.append(f'pid {entry.name}')
     return found
 
