@@ -84,10 +84,10 @@ int host_show(struct ctl *ctl, struct error *err)
 	const char *name = ctl->args.values[0];
 	OWNED(json_decref) json_t *hosts = NULL;
 	OWNED(json_decref) json_t *templates = NULL;
-	int rc = ctl_request(ctl, "GET", "/v1/admin/hosts", NULL, &hosts, err);
+	int rc = ctl_get_list(ctl, "/v1/admin/hosts", "hosts", &hosts, err);
 
 	if (rc == 0)
-		rc = ctl_request(ctl, "GET", "/v1/admin/templates", NULL, &templates, err);
+		rc = ctl_get_list(ctl, "/v1/admin/templates", "templates", &templates, err);
 	if (rc < 0)
 		return rc;
 	OWNED(json_decref) json_t *found = those_of(hosts, "hosts", "name", name);
