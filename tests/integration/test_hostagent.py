@@ -109,7 +109,7 @@ class Host:
         digest = sha256(path)
         target = self.images / f'{digest}.qcow2'
         with contextlib.suppress(OSError):
-            os.link(path, target)
+            os.link(os.path.realpath(path), target)
         if not target.exists():
             subprocess.run(['cp', '--reflink=auto', path, target], check=True)
         return {'name': 'test', 'sha256': digest, 'size_bytes': target.stat().st_size}
@@ -134,7 +134,8 @@ class Host:
         left += [t for t in self.taps() if t == 'gk' + desktop[:10]]
         rules = self.ns.run('nft', 'list', 'ruleset')
         left += ['nft: ' + desktop[:10]] if desktop[:10] in rules else []
-        left += [str(p) for p in pathlib.Path('/sys/fs/cgroup').glob(f'**/genkan/{desktop}')]
+        cgroups = [pathlib.Path('/sys/fs/cgroup', top, desktop) for top in ('genkan', 'unified/genkan')]
+        left += [str(p) for p in cgroups if p.exists()]
         return left + qemus(desktop)
 
     def close(self):
