@@ -112,7 +112,7 @@ def test_qemu_that_ended_unseen_says_nothing_of_the_image(site):
     site.broker.apply(of_image('unseen', 'unseen', spare=1))
     mine = wait_until('it runs', lambda: [d for d in site.desktops() if d['pool'] == 'unseen' and
                       d['state'] == 'starting' and d['image_sha256'] == image and
-                      invariants.guests()[d['id']]], 40, 0.1)[0]
+                      invariants.guests(site.run_dir)[d['id']]], 40, 0.1)[0]
     pid_file = next(site.run_dir.rglob(f'{mine["id"]}*/*pid'), None)
     assert pid_file, list(site.run_dir.rglob('*'))
     site.kill_agent()
@@ -120,7 +120,7 @@ def test_qemu_that_ended_unseen_says_nothing_of_the_image(site):
     began = len(site.agent_log())
     site.start_agent()
     wait_until('it was found', lambda: 'QEMU was gone' in site.agent_log()[began:], 30, 0.05)
-    wait_until('it runs again', lambda: invariants.guests()[mine['id']] == 1, 30, 0.1)
+    wait_until('it runs again', lambda: invariants.guests(site.run_dir)[mine['id']] == 1, 30, 0.1)
     wait_until('and is told', lambda: [d['state'] for d in site.desktops() if d['id'] == mine['id']] ==
                ['starting'], 30, 0.1)
     assert troubles(site) == []
