@@ -215,6 +215,13 @@ const stories = {
 			const text = readFileSync(await download.path(), 'utf8');
 			if (!text.includes('full address:s:') || !text.includes('signature:s:')) faults.push(`the .rdp file is not a signed one: ${JSON.stringify(text.slice(0, 200))}`);
 		}
+		await page.getByRole('button', { name: 'Change password' }).click();
+		await accessible(page, 'password');
+		await dialog(page).locator('input').nth(0).fill('not it');
+		await dialog(page).locator('input').nth(1).fill('Fresh-Pw-77');
+		await dialog(page).locator('input').nth(2).fill('Fresh-Pw-77');
+		await dialog(page).getByRole('button', { name: 'Change password' }).click();
+		await page.locator('#alerts .toast').first().waitFor();
 		await page.context().close();
 		const wide = await open();
 		await login(wide, config.employee.user, config.employee.password);

@@ -170,7 +170,7 @@ export function ask({ title, text, fields = [], yes, danger = false, body }) {
 			? h('textarea', { rows: 4, required: f.required, maxLength: 1000 })
 			: f.kind === 'check' ? h('input', { type: 'checkbox' }) : f.kind === 'select'
 				? h('select', f.choices.map(([value, label]) => h('option', { value }, label)))
-				: h('input', { type: f.kind ?? 'text', required: f.required, maxLength: 400, value: f.value ?? '', autocomplete: 'off' }), label: f.label, kind: f.kind }));
+				: h('input', { type: f.kind ?? 'text', required: f.required, maxLength: 400, value: f.value ?? '', autocomplete: f.kind === 'password' ? f.name === 'password' ? 'current-password' : 'new-password' : 'off' }), label: f.label, kind: f.kind }));
 		const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' }, h('form', { method: 'dialog', onsubmit: (event) => {
 			event.preventDefault();
 			const values = Object.fromEntries(inputs.map(({ name, input }) => [name, input.type === 'checkbox' ? input.checked : input.value]));

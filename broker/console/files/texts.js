@@ -107,6 +107,8 @@ export const texts = {
 	'explain.nobody': ['Type a user name, or choose a pool.', '利用者名を入力するか、プールを選んでください。'], 'explain.hosts': ['Hosts, for the next desktop', '次のデスクトップのホスト'],
 
 	'mine.lead': ['Your desktops. Open them with the Genkan client.', 'あなたのデスクトップです。Genkan クライアントで開いてください。'],
+	'mine.password': ['Change password', 'パスワードを変更'], 'mine.passwordNow': ['Password now', '現在のパスワード'], 'mine.passwordNew': ['New password', '新しいパスワード'], 'mine.passwordAgain': ['New password again', '新しいパスワード(確認)'],
+	'mine.passwordDiffer': ['The two new passwords are not the same.', '新しいパスワードが一致しません。'], 'mine.passwordDone': ['The password has been changed.', 'パスワードを変更しました。'],
 	'mine.restart': ['Restart', '再起動'], 'mine.reset': ['Start afresh', '初期化'], 'mine.rdp': ['Download .rdp', '.rdp をダウンロード'],
 	'mine.restartText': ['Open programs are closed. Save your work first.', '開いているプログラムは終了します。先に作業を保存してください。'],
 	'mine.resetText': ['You get a new desktop. Everything on this one that is not on your own disk is lost.', '新しいデスクトップになります。専用ディスク以外の内容は失われます。'],

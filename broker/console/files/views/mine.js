@@ -21,6 +21,17 @@ async function download(d) {
 	toast(t('mine.rdpText'));
 }
 
+async function changePassword(user) {
+	const values = await ask({ title: t('mine.password'), yes: t('mine.password'), fields: [
+		{ name: 'password', label: t('mine.passwordNow'), kind: 'password', required: true },
+		{ name: 'fresh', label: t('mine.passwordNew'), kind: 'password', required: true },
+		{ name: 'again', label: t('mine.passwordAgain'), kind: 'password', required: true }] });
+	if (!values) return;
+	if (values.fresh !== values.again) throw new Error(t('mine.passwordDiffer'));
+	await post('/v1/password', { user, password: values.password, new_password: values.fresh });
+	toast(t('mine.passwordDone'));
+}
+
 function deskCard(d) {
 	const own = d.state !== 'none';
 	return h('section.card.desk-card', { className: `card desk-card ${own ? '' : 'idle'}` }, h('div.screen', { 'aria-hidden': 'true' }),
@@ -32,7 +43,7 @@ function deskCard(d) {
 export async function show(body, context) {
 	const list = h('div.desk-cards', h('div.card', skeleton(4)));
 	let before = '';
-	body.append(head('mine'), list);
+	body.append(head('mine', button(t('mine.password'), () => changePassword(context.me.user))), list);
 	const load = context.live(['desktop'], async () => {
 		try {
 			const { desktops } = await get('/v1/desktops');
