@@ -165,6 +165,45 @@ static void waiting_can_be_cancelled(void **state)
 	assert_int_equal(l.button.w, 0);
 }
 
+static void the_forms_behind_the_password(void **state)
+{
+	struct screen s = form("mary");
+	struct screen_layout l;
+	char title[128];
+
+	s.state = FLOW_CODE;
+	s.factor.enrolling = true;
+	screen_ask(&s, "", "");
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_NOTHING);	/* no code yet */
+	screen_type(&s, "123 456");
+	screen_press(&s, SCREEN_KEY_TAB);
+	assert_int_equal(s.focus, FOCUS_BUTTON);	/* there is one field */
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_SUBMIT);
+	assert_string_equal(s.code.text, "123 456");
+	screen_arrange(&s, 1280, 800, 0, &l);
+	assert_true(l.sheet.w > 0 && l.fields[0].y > l.sheet.y + l.sheet.h);
+	assert_int_equal(screen_click(&s, &l, l.cancel.x + 1, l.cancel.y + 1), SCREEN_CANCEL);
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ESCAPE), SCREEN_CANCEL);
+
+	s.state = FLOW_NEW_PASSWORD;
+	screen_ask(&s, "", "");
+	assert_int_equal(s.code.len, 0);
+	screen_type(&s, "one-Password");
+	screen_press(&s, SCREEN_KEY_TAB);
+	screen_type(&s, "another");
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_NOTHING);
+	screen_window_title(&s, title, sizeof(title));
+	assert_string_equal(title, "Genkan: new password (passwords_differ)");
+	assert_int_equal(s.fresh.len + s.again.len, 0);
+	assert_true(s.fresh.masked && s.again.masked);
+	screen_type(&s, "one-Password");
+	screen_press(&s, SCREEN_KEY_TAB);
+	screen_type(&s, "one-Password");
+	assert_int_equal(screen_press(&s, SCREEN_KEY_ENTER), SCREEN_SUBMIT);
+	screen_wipe(&s);
+	assert_int_equal(s.fresh.text[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +215,7 @@ int main(void)
 		cmocka_unit_test(a_desktop_is_chosen_with_keys_or_mouse),
 		cmocka_unit_test(the_menu_has_what_the_pool_allows),
 		cmocka_unit_test(the_careful_answer_comes_first),
+		cmocka_unit_test(the_forms_behind_the_password),
 		cmocka_unit_test(waiting_can_be_cancelled),
 	};
 
