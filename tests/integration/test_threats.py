@@ -291,6 +291,11 @@ def test_S10_no_answer_about_a_person_can_be_dropped_unread():
 FAKETIME = pathlib.Path('/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1')
 
 
+def sees(broker, shift_s):
+    broker.login(secrets.token_hex(6), 'x')     # a row of the audit log has the time
+    return abs(broker.audit()[0]['at_ms'] / 1e3 - time.time() - shift_s) < 60
+
+
 @pytest.mark.skipif(not FAKETIME.exists(), reason='faketime is not installed')
 def test_F15_a_clock_that_jumps_a_day_stops_nobody(tmp_path, monkeypatch):
     """The wall clock alone jumps, there and back; what waits, waits by the other clock."""
@@ -303,7 +308,8 @@ def test_F15_a_clock_that_jumps_a_day_stops_nobody(tmp_path, monkeypatch):
         monkeypatch.setenv('FAKETIME_CACHE_DURATION', '1')
         monkeypatch.setenv('ASAN_OPTIONS', os.environ.get('ASAN_OPTIONS', '') +
                            ':verify_asan_link_order=0')
-        broker = Broker(tmp_path, slapd, login__user_failures=3, login__session='3d')
+        broker = Broker(tmp_path, slapd, login__user_failures=3, login__session='3d',
+                        login__source_failures=0)
         status, out = broker.run('--init')
         assert status == 0, out
         broker.start(init=False)
@@ -321,9 +327,10 @@ def test_F15_a_clock_that_jumps_a_day_stops_nobody(tmp_path, monkeypatch):
             assert broker.login('joerg').code == 'throttled'
             for jump in ('+86400', '+172800', '+86400', '+0'):
                 shift.write_text(jump)
-                time.sleep(1.5)
-                stamp = broker.audit()[0]['at_ms'] if broker.login('nobody', 'x') else 0
-                assert abs(stamp / 1e3 - time.time() - int(jump)) < 60, 'the broker sees the jump'
+                end = time.monotonic() + 30
+                while not sees(broker, int(jump)):
+                    assert time.monotonic() < end, 'the broker does not see the jump'
+                    time.sleep(0.2)
                 host.settle()
                 answer = broker.login('hanako')
                 assert answer.status == 200, (jump, answer)
