@@ -98,8 +98,10 @@ static void the_answer_lists_all(void **state)
 		  .want = DESKTOP_WANT_RUNNING, .size = { .cpus = 2, .memory_bytes = 3 } },
 		{ .id = "8899aabbccddeeff", .want = DESKTOP_WANT_ABSENT },
 	};
+	char needless[][STORE_SHA256_SIZE] = { "cd" };
 	struct store_desired desired = { .generation = 4, .images = &image, .image_count = 1,
-					 .desktops = desktops, .desktop_count = 2 };
+					 .desktops = desktops, .desktop_count = 2,
+					 .needless = needless, .needless_count = 1 };
 	struct store_notice notice = { .seq = 7, .desktop = "8899aabbccddeeff", .text = "昼休み" };
 	struct store_log_off log_off = { "0011223344556677", 3 };
 	struct store_orders orders = { .notices = { &notice, 1 }, .log_offs = &log_off,
@@ -111,6 +113,7 @@ static void the_answer_lists_all(void **state)
 	assert_string_equal(buf_text(&text),
 		"{\"generation\":4,"
 		"\"images\":[{\"name\":\"gold\",\"sha256\":\"ab\",\"size_bytes\":5,\"fetch\":true}],"
+		"\"images_needless\":[\"cd\"],"
 		"\"desktops\":[{\"id\":\"0011223344556677\",\"epoch\":9,\"incarnation\":2,"
 		"\"name\":\"sales-001\","
 		"\"image_sha256\":\"\",\"cpus\":2,\"memory_bytes\":3,\"want\":\"running\"},"
