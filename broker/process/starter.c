@@ -90,7 +90,14 @@ static int become(const struct identity *who)
 	if (setgroups(0, NULL) < 0 || setresgid(who->gid, who->gid, who->gid) < 0 ||
 	    setresuid(who->uid, who->uid, who->uid) < 0)
 		return -errno;
-	return setuid(0) == 0 ? -EPERM : 0;
+	return 0;
+}
+
+/* Asked when the rights are gone: the one who became another user by a capability alone, and was
+ * never root, has kept it until then. */
+static int no_way_back(const struct identity *who)
+{
+	return who->change && setuid(0) == 0 ? -EPERM : 0;
 }
 
 /* The core ends us by closing the link; signals meant for the broker go to the core alone. */
@@ -108,7 +115,8 @@ static int begin(const struct starter *s, enum process_kind kind, unsigned numbe
 	int ends[2];
 
 	if (become(&s->identities[kind]) < 0 || sandbox_drop_rights() < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	    no_way_back(&s->identities[kind]) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    getppid() != parent)
 		return 1;
 	if (packet_pair(ends, NULL) < 0 || send_word(s->fd, (int)getpid(), ends[1]) < 0)
 		return 1;

@@ -3,9 +3,11 @@
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import socket
 import ssl
+import tempfile
 import time
 
 import pytest
@@ -73,6 +75,36 @@ def test_fronts_may_little_and_are_nobody(broker):
             assert status['Groups'] == ''
         links = [os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')]
         assert not [link for link in links if str(broker.state) in link], 'the store is not theirs'
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root may become somebody else')
+def test_a_broker_that_never_was_root_gives_its_fronts_another_user(slapd):
+    """As its unit starts it: a user of its own with the two capabilities, which none of its processes keeps."""
+    with tempfile.TemporaryDirectory(prefix='gk-', dir='/var/tmp') as folder:
+        os.chmod(folder, 0o755)
+        ca, secret = shutil.copy(slapd.ca.crt, folder), shutil.copy(slapd.password_file, folder)
+        broker = Broker(folder, slapd, broker__fronts=1, broker__front_user='nobody',
+                        directory__ca_file=ca, directory__bind_password_file=secret)
+        assert broker.run('--init')[0] == 0
+        daemon = pwd.getpwnam('daemon')
+        for path in (secret, broker.folder, *broker.folder.rglob('*')):
+            os.chown(path, daemon.pw_uid, daemon.pw_gid)
+        # The program may lie where only root may look; the core gives that right up with the others.
+        rights = '+setuid,+setgid,+dac_read_search'
+        broker.before = ('setpriv', f'--reuid={daemon.pw_uid}', f'--regid={daemon.pw_gid}',
+                         '--clear-groups', f'--inh-caps={rights}', f'--ambient-caps={rights}')
+        broker.start(init=False)
+        try:
+            assert broker.login('hanako').status == 403  # no pool is hers; the directory knew her
+            fronts = processes(broker)
+            for pid in (fronts['genkan-front'] + fronts['genkan-front-a']):
+                assert status_of(pid)['Uid'].split() == [str(pwd.getpwnam('nobody').pw_uid)] * 4
+            for pid in (broker.process.pid, *fronts['genkan-front'], *fronts['genkan-front-a']):
+                status = status_of(pid)
+                assert int(status['CapEff'], 16) == int(status['CapPrm'], 16) == 0, status
+                assert int(status['CapAmb'], 16) == 0, status
+        finally:
+            broker.stop()
 
 
 def test_a_front_that_dies_takes_only_its_connections(broker):

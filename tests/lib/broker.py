@@ -37,6 +37,8 @@ class Answer:
 
 
 class Broker:
+    before = ()  # a program and its flags that start the broker
+
     def __init__(self, folder, slapd, name='broker', **settings):
         """`settings` are "section__key=value"; what is not named has its default."""
         self.folder = pathlib.Path(folder) / name
@@ -80,7 +82,7 @@ class Broker:
             status, out = self.run('--init')
             assert status == 0, out
         with open(self.log_path, 'ab') as log:
-            self.process = subprocess.Popen([PROGRAM, '--config', self.config],
+            self.process = subprocess.Popen([*self.before, PROGRAM, '--config', self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
         end = time.monotonic() + 20
