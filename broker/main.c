@@ -319,6 +319,12 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	return 0;
 }
 
+/* An answer that lacks a member for want of memory would be taken for a whole one. */
+static void *json_memory(size_t size)
+{
+	return xrealloc(NULL, size);
+}
+
 int main(int argc, char **argv)
 {
 	struct flags flags = { .config = "/etc/genkan/broker.conf" };
@@ -326,6 +332,7 @@ int main(int argc, char **argv)
 	OWNED(buf_done) struct buf problems = { 0 };
 	enum log_level level = LOG_LEVEL_INFO;
 
+	json_set_alloc_funcs(json_memory, free);
 	ldap_link_init_process();
 	sandbox_close_process();
 	raise_descriptor_limit();
