@@ -288,13 +288,13 @@
 	  "WHERE token_sha256 = $1")                                                               \
 	X(HOST_TOKEN_USE, "UPDATE host_token SET used_at_ms = $1 WHERE token_sha256 = $2 "         \
 	  "AND used_at_ms = 0")                                                                    \
-	X(PLACEMENT, "SELECT h.name, h.state, h.last_seen_ms, h.cpus, h.memory_bytes, "            \
-		     "h.memory_free_bytes, h.disk_bytes, h.disk_free_bytes, h.templates_bytes, "   \
-		     "COALESCE(i.ready, -1), COALESCE(t.paused_until_ms, 0), "                     \
-		     "CASE WHEN i.state = 'fetching' THEN 1 ELSE 0 END FROM host h "               \
-		     "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                \
-		     "LEFT JOIN start_trouble t ON t.host = h.name AND t.image_sha256 = $1 "       \
-		     "ORDER BY h.name")                                                            \
+	X(HOSTS_SPACE, "SELECT name, state, last_seen_ms, cpus, memory_bytes, memory_free_bytes, " \
+	  "disk_bytes, disk_free_bytes, templates_bytes FROM host ORDER BY name")                  \
+	X(IMAGE_PLACES, "SELECT COALESCE(i.ready, -1), COALESCE(t.paused_until_ms, 0), "           \
+	  "CASE WHEN i.state = 'fetching' THEN 1 ELSE 0 END FROM host h "                          \
+	  "LEFT JOIN host_image i ON i.host = h.name AND i.sha256 = $1 "                           \
+	  "LEFT JOIN start_trouble t ON t.host = h.name AND t.image_sha256 = $1 "                  \
+	  "ORDER BY h.name")                                                                       \
 	X(PLACED,                                                                                  \
 	  "SELECT d.host, d.cpus, d.memory_bytes, d.pss_bytes, d.overlay_bytes, d.state, "         \
 	  "w.pss, w.overlay FROM desktop d JOIN (SELECT pool, MAX(pss_bytes) AS pss, "             \

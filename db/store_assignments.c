@@ -131,13 +131,14 @@ static int order_for_user(struct store *store, const struct store_take *take,
 			  const struct pool *pool, char id[STORE_ID_SIZE], enum reason *reason,
 			  struct error *err)
 {
+	OWNED(store_site_room_free) struct store_site_room *room =
+		store_site_room_new(store, take->silent_before_ms, take->now_ms);
 	char image[STORE_SHA256_SIZE] = "";
 	int rc = store_image_of_pool(store, take->pool, image, err);
 
 	if (rc < 0 && rc != -ENOENT)
 		return rc;
-	return store_desktop_order(store, pool, image, take->silent_before_ms, take->now_ms, id,
-				   reason, err);
+	return store_desktop_order(store, room, pool, image, take->now_ms, id, reason, err);
 }
 
 /* Chooses and assigns; `taken` gets reason and how, and id is written when the reason is OK. */

@@ -7,7 +7,6 @@
 #include <string.h>
 #include "common/base/text.h"
 #include "common/sys/fault.h"
-#include "pool/placement.h"
 
 void store_desktop_list_done(struct store_desktop_list *list)
 {
@@ -113,177 +112,6 @@ int store_desktop_find(struct store *store, const char *id, struct store_desktop
 
 /* --------------------------------------------------------------------------------- ordering */
 
-struct candidates {
-	struct placement_host *items;
-	char (*names)[STORE_NAME_SIZE];
-	size_t count;
-};
-
-static void candidates_done(struct candidates *c)
-{
-	free(c->items);
-	free(c->names);
-}
-DEFINE_OWNED_VALUE(candidates_done, struct candidates);
-
-static int64_t least(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static void read_candidate(struct query *q, int64_t silent_before_ms, int64_t now_ms,
-			   struct placement_host *h, int64_t *committed, char name[STORE_NAME_SIZE])
-{
-	char state[16];
-
-	get_text(q, name, STORE_NAME_SIZE);
-	get_text(q, state, sizeof(state));
-	h->active = strcmp(state, "active") == 0;
-	h->silent = get_int(q) < silent_before_ms;
-	h->cpus = get_int(q);
-	h->memory_bytes = get_int(q);
-	h->memory_free_bytes = get_int(q);
-	h->disk_bytes = get_int(q);
-	h->disk_free_bytes = get_int(q);
-	*committed = get_int(q);	/* its templates' memory */
-	int64_t image = get_int(q);
-
-	h->image_ready = image == 1;
-	h->image_bad = image == 0;
-	h->paused = get_int(q) > now_ms;
-	h->image_coming = get_int(q) != 0;
-}
-
-static void read_placed(struct query *q, struct placement_desktop *d, char host[STORE_NAME_SIZE])
-{
-	char state[16];
-
-	get_text(q, host, STORE_NAME_SIZE);
-	d->cpus = get_int(q);
-	d->memory_bytes = get_int(q);
-	d->pss_bytes = get_int(q);
-	d->overlay_bytes = get_int(q);
-	get_text(q, state, sizeof(state));
-	d->up = strcmp(state, "ready") == 0 || strcmp(state, "suspended") == 0;
-	d->peak.memory_bytes = get_int(q);
-	d->peak.overlay_bytes = get_int(q);
-}
-
-/* Both lists are ordered by host. */
-static int account_desktops(struct store *store, struct candidates *c, int64_t *committed,
-			    struct error *err)
-{
-	OWNED(query_done) struct query q = query(store, ST_PLACED);
-	size_t at = 0;
-	int rc;
-
-	while ((rc = query_row(&q, err)) > 0) {
-		struct placement_desktop d = { 0 };
-		char host[STORE_NAME_SIZE];
-
-		read_placed(&q, &d, host);
-		if (query_sound(&q, err) < 0)
-			return -EBADMSG;
-		while (at < c->count && strcmp(c->names[at], host) < 0)
-			at++;
-		if (at < c->count && strcmp(c->names[at], host) == 0)
-			placement_account(&c->items[at], &d, &committed[at]);
-	}
-	return rc;
-}
-
-static int read_hosts(struct store *store, const char *image_sha256, int64_t silent_before_ms,
-		      int64_t now_ms, struct candidates *out, int64_t **committed,
-		      struct error *err)
-{
-	OWNED(query_done) struct query q = query(store, ST_PLACEMENT);
-	int rc;
-
-	query_text(&q, image_sha256);
-	while ((rc = query_row(&q, err)) > 0) {
-		out->items = store_grow(out->items, out->count, sizeof(*out->items));
-		out->names = store_grow(out->names, out->count, sizeof(*out->names));
-		*committed = store_grow(*committed, out->count, sizeof(**committed));
-		read_candidate(&q, silent_before_ms, now_ms, &out->items[out->count],
-			       &(*committed)[out->count], out->names[out->count]);
-		out->count++;
-		if (query_sound(&q, err) < 0)
-			return -EBADMSG;
-	}
-	return rc;
-}
-
-static int read_candidates(struct store *store, const char *image_sha256, int64_t silent_before_ms,
-			   int64_t now_ms, struct candidates *out, struct error *err)
-{
-	OWNED(free) int64_t *committed = NULL;
-	int rc = read_hosts(store, image_sha256, silent_before_ms, now_ms, out, &committed, err);
-
-	if (rc >= 0)
-		rc = account_desktops(store, out, committed, err);
-	for (size_t i = 0; i < out->count; i++) {
-		struct placement_host *h = &out->items[i];
-
-		h->name = out->names[i];
-		h->memory_free_bytes = least(h->memory_bytes - committed[i], h->memory_free_bytes);
-	}
-	return rc;
-}
-
-/* What one more desktop of the pool is expected to take. */
-static int read_need(struct store *store, const struct pool *pool, struct placement_need *out,
-		     struct error *err)
-{
-	OWNED(query_done) struct query q = query(store, ST_POOL_PEAK);
-	struct placement_peak peak;
-	int rc;
-
-	query_text(&q, pool->name);
-	if ((rc = query_row(&q, err)) < 0)
-		return rc;
-	peak.memory_bytes = get_int(&q);
-	peak.overlay_bytes = get_int(&q);
-	*out = placement_expect(&pool->desktop, &peak);
-	return query_sound(&q, err);
-}
-
-void store_room_list_done(struct store_room_list *list)
-{
-	free(list->items);
-	*list = (struct store_room_list){ 0 };
-}
-
-static void add_room(struct store_room_list *list, const struct placement_host *h,
-		     const struct placement_need *need)
-{
-	struct store_room *room = STORE_APPEND(list);
-
-	*room = (struct store_room){
-		.reason = placement_fits(h, need),
-		.memory_bytes = h->memory_bytes, .memory_free_bytes = h->memory_free_bytes,
-		.memory_needed_bytes = need->memory_bytes, .disk_bytes = h->disk_bytes,
-		.disk_free_bytes = h->disk_free_bytes, .disk_needed_bytes = need->disk_bytes,
-		.cpus = h->cpus, .cpus_used = h->cpus_used,
-	};
-	snprintf(room->host, sizeof(room->host), "%s", h->name);
-}
-
-int store_pool_room(struct store *store, const struct pool *pool, const char *image_sha256,
-		    int64_t silent_before_ms, int64_t now_ms, struct store_room_list *out,
-		    struct error *err)
-{
-	OWNED(candidates_done) struct candidates hosts = { 0 };
-	struct placement_need need;
-	int rc;
-
-	if ((rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err)) < 0 ||
-	    (rc = read_need(store, pool, &need, err)) < 0)
-		return rc;
-	for (size_t i = 0; i < hosts.count; i++)
-		add_room(out, &hosts.items[i], &need);
-	return 0;
-}
-
 int store_image_of_pool(struct store *store, const char *pool, char out[STORE_SHA256_SIZE],
 			struct error *err)
 {
@@ -369,65 +197,21 @@ static int put_desktop(struct store *store, const struct pool *pool, const char 
 	return rc < 0 ? rc : 0;
 }
 
-static enum reason why_none(const struct candidates *hosts, const struct placement_need *need)
-{
-	if (placement_is_full(hosts->items, hosts->count, need))
-		return REASON_HOSTS_FULL;
-	return placement_is_coming(hosts->items, hosts->count, need) ? REASON_IMAGE_COMING
-								     : REASON_NO_HOST;
-}
-
-int store_desktop_order(struct store *store, const struct pool *pool, const char *image_sha256,
-			int64_t silent_before_ms, int64_t now_ms, char id[STORE_ID_SIZE],
+int store_desktop_order(struct store *store, struct store_site_room *room, const struct pool *pool,
+			const char *image_sha256, int64_t now_ms, char id[STORE_ID_SIZE],
 			enum reason *reason, struct error *err)
 {
-	OWNED(candidates_done) struct candidates hosts = { 0 };
-	struct placement_need need;
+	char host[STORE_NAME_SIZE];
 	int rc;
 
 	if (!*image_sha256) {
 		*reason = REASON_NO_IMAGE;
 		return 0;
 	}
-	if ((rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err)) < 0 ||
-	    (rc = read_need(store, pool, &need, err)) < 0)
+	if ((rc = store_room_take(room, pool, image_sha256, host, reason, err)) < 0 ||
+	    *reason != REASON_OK)
 		return rc;
-
-	ssize_t best = placement_choose(hosts.items, hosts.count, &need, NULL);
-	if (best < 0) {
-		*reason = why_none(&hosts, &need);
-		return 0;
-	}
-	*reason = REASON_OK;
-	return put_desktop(store, pool, hosts.names[best], image_sha256, now_ms, id, err);
-}
-
-int store_hosts_room(struct store *store, const struct pool *pool, const char *image_sha256,
-		     int64_t silent_before_ms, int64_t now_ms, int64_t *memory_free_bytes,
-		     int64_t *need_bytes, bool *possible, struct error *err)
-{
-	OWNED(candidates_done) struct candidates hosts = { 0 };
-	struct placement_need need;
-	int64_t free_bytes = 0;
-	int rc;
-
-	*memory_free_bytes = 0;
-	*need_bytes = pool->desktop.memory_bytes;
-	*possible = false;
-	if (!*image_sha256)
-		return 0;
-	if ((rc = read_candidates(store, image_sha256, silent_before_ms, now_ms, &hosts, err)) < 0 ||
-	    (rc = read_need(store, pool, &need, err)) < 0)
-		return rc;
-	*need_bytes = need.memory_bytes;
-	for (size_t i = 0; i < hosts.count; i++)
-		if (hosts.items[i].active && !hosts.items[i].silent &&
-		    hosts.items[i].memory_free_bytes > 0)
-			free_bytes += hosts.items[i].memory_free_bytes;
-	*memory_free_bytes = free_bytes;
-	*possible = placement_choose(hosts.items, hosts.count, &need, NULL) >= 0 ||
-		    placement_is_full(hosts.items, hosts.count, &need);
-	return 0;
+	return put_desktop(store, pool, host, image_sha256, now_ms, id, err);
 }
 
 /* ---------------------------------------------------------------------------------- leaving */

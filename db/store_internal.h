@@ -119,11 +119,27 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 int store_bump_host(struct store *store, const char *host, int64_t *generation,
 		    struct error *err) MUST_CHECK;
 int store_bump_all_hosts(struct store *store, struct error *err) MUST_CHECK;
-/* A new row on the best host, from this publication; "": there is none. `reason`: OK, NO_HOST,
- * HOSTS_FULL, IMAGE_COMING, NO_IMAGE. */
-int store_desktop_order(struct store *store, const struct pool *pool, const char *image_sha256,
-			int64_t silent_before_ms, int64_t now_ms, char id[STORE_ID_SIZE], enum reason *reason,
-			struct error *err) MUST_CHECK;
+/* What hosts have room for: read when it is first asked for, kept up by what is taken of it. Valid
+ * inside one transaction, while nothing but that changes what hosts have and desktops take. */
+struct store_site_room;
+struct store_site_room *store_site_room_new(struct store *store, int64_t silent_before_ms,
+					    int64_t now_ms);
+void store_site_room_free(struct store_site_room *room);
+DEFINE_OWNED(store_site_room_free, struct store_site_room);
+/* What hosts may still give to desktops of a publication, all together, and what one is expected to
+ * take; and whether any could take this need at all. */
+int store_hosts_room(struct store_site_room *room, const struct pool *pool,
+		     const char *image_sha256, int64_t *memory_free_bytes, int64_t *need_bytes,
+		     bool *possible, struct error *err) MUST_CHECK;
+/* The best host for one more desktop, whose room is less from now on. `reason`: OK, NO_HOST,
+ * HOSTS_FULL, IMAGE_COMING. */
+int store_room_take(struct store_site_room *room, const struct pool *pool, const char *image_sha256,
+		    char host[STORE_NAME_SIZE], enum reason *reason, struct error *err) MUST_CHECK;
+/* A new row on the best host, from this publication; "": there is none. `reason`: as above, and
+ * NO_IMAGE. */
+int store_desktop_order(struct store *store, struct store_site_room *room, const struct pool *pool,
+			const char *image_sha256, int64_t now_ms, char id[STORE_ID_SIZE],
+			enum reason *reason, struct error *err) MUST_CHECK;
 /* Ends assignment, tickets and sessions; the host is told to destroy it. */
 int store_desktop_let_go(struct store *store, const char *id, const char *host, int64_t now_ms,
 			 struct error *err) MUST_CHECK;
@@ -147,12 +163,6 @@ int store_exception_take(struct store *store, const char *user_key, const char *
 /* Those that go on with it. */
 int store_sessions_of_exception(struct store *store, const char *exception,
 				struct store_session_list *out, struct error *err) MUST_CHECK;
-/* What hosts may still give to desktops of a publication, all together, and what one is expected to
- * take; and whether any could take this need at all. */
-int store_hosts_room(struct store *store, const struct pool *pool, const char *image_sha256,
-		     int64_t silent_before_ms, int64_t now_ms, int64_t *memory_free_bytes,
-		     int64_t *need_bytes, bool *possible,
-		     struct error *err) MUST_CHECK;
 /* The line of a pool. Joining: 1 when the user is new there, 0 when the place was kept. */
 int store_line_join(struct store *store, const char *user_key, const char *pool, int64_t now_ms,
 		    int64_t seen_ms, struct error *err) MUST_CHECK;

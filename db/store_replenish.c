@@ -28,6 +28,7 @@ struct work {
 	struct store_pool_list pools;
 	struct planner_pool *plans;	/* one for each pool */
 	struct site_pool *site;		/* the same */
+	struct store_site_room *room;
 	int64_t memory_free_bytes;
 	int64_t changed;
 };
@@ -37,6 +38,7 @@ static void work_done(struct work *w)
 	for (size_t i = 0; w->site && i < w->pools.count; i++)
 		store_image_counts_done(&w->site[i].images);
 	store_pool_list_done(&w->pools);
+	store_site_room_free(w->room);
 	free(w->plans);
 	free(w->site);
 }
@@ -150,29 +152,32 @@ static int kept_places(struct store *store, const char *pool, int64_t now_ms, in
 	return query_sound(&q, err);
 }
 
-/* Whether a desktop of what is in use, or of what is tried, could start somewhere. */
-static int look_for_room(struct work *w, size_t i, int64_t *need_bytes, bool *possible,
-			 struct error *err)
+/* Whether a desktop of what is in use, or of what is tried, could start somewhere. Asked only where
+ * the plan depends on it: it takes a look at all hosts. */
+static int look_for_room(struct work *w, size_t i, struct error *err)
 {
 	const struct store_push *push = &w->site[i].push;
 	const char *const images[] = { push->current_sha256, push->next_sha256 };
+	struct planner_pool *plan = &w->plans[i];
+	bool possible = false;
 
-	*need_bytes = 0;
-	*possible = false;
+	if (!planner_needs_room(&plan->wanted, &plan->present))
+		return 0;
+	plan->wanted.memory_bytes = 0;
 	for (size_t k = 0; k < ARRAY_LEN(images); k++) {
 		int64_t free_bytes = 0, bytes = 0;
 		bool here = false;
-		int rc = store_hosts_room(w->store, &w->pools.items[i], images[k],
-					  w->how->silent_before_ms, w->how->now_ms, &free_bytes,
+		int rc = store_hosts_room(w->room, &w->pools.items[i], images[k], &free_bytes,
 					  &bytes, &here, err);
 		if (rc < 0)
 			return rc;
-		*possible |= here;
-		if (bytes > *need_bytes)
-			*need_bytes = bytes;
+		possible |= here;
+		if (bytes > plan->wanted.memory_bytes)
+			plan->wanted.memory_bytes = bytes;
 		if (free_bytes > w->memory_free_bytes)
 			w->memory_free_bytes = free_bytes;
 	}
+	plan->wanted.paused = !possible;
 	return 0;
 }
 
@@ -181,16 +186,14 @@ static int look_at(struct work *w, size_t i, struct error *err)
 {
 	const struct pool *pool = &w->pools.items[i];
 	struct store_pool_count count;
-	int64_t lately = 0, need_bytes = 0, kept = 0;
-	bool possible = false;
+	int64_t lately = 0, kept = 0;
 	int rc;
 
 	if ((rc = step(w, i, err)) < 0 ||
 	    (rc = store_count_pool(w->store, pool->name, &count, err)) < 0 ||
 	    (rc = kept_places(w->store, pool->name, w->how->now_ms, &kept, err)) < 0 ||
 	    (rc = failed_lately(w->store, pool->name, w->how->now_ms - KEEP_FAILED_MS, &lately,
-				err)) < 0 ||
-	    (rc = look_for_room(w, i, &need_bytes, &possible, err)) < 0)
+				err)) < 0)
 		return rc;
 	w->plans[i].wanted = (struct planner_wanted){
 		.max = pool->size_max,
@@ -198,8 +201,6 @@ static int look_at(struct work *w, size_t i, struct error *err)
 		.start = pool->size_start,
 		.grow = pool->size_grow,
 		.waiting = count.waiting,
-		.memory_bytes = need_bytes,
-		.paused = !possible,
 	};
 	w->plans[i].present = (struct planner_present){
 		.assigned = count.assigned,
@@ -210,7 +211,7 @@ static int look_at(struct work *w, size_t i, struct error *err)
 		.starting = count.starting,
 	};
 	spread(pool, &w->site[i], &w->plans[i]);
-	return 0;
+	return look_for_room(w, i, err);
 }
 
 /* -------------------------------------------------------------------------------- carrying out */
@@ -257,8 +258,8 @@ static int order_one(struct work *w, size_t i, const char *sha256, enum reason *
 		     struct error *err)
 {
 	char id[STORE_ID_SIZE];
-	int rc = store_desktop_order(w->store, &w->pools.items[i], sha256, w->how->silent_before_ms,
-				     w->how->now_ms, id, reason, err);
+	int rc = store_desktop_order(w->store, w->room, &w->pools.items[i], sha256, w->how->now_ms,
+				     id, reason, err);
 
 	if (rc == 0 && *reason == REASON_OK) {
 		w->site[i].short_by--;
@@ -331,6 +332,7 @@ int store_pools_replenish(struct store *store, const struct store_replenish *how
 	    (rc = store_line_purge(store, how->now_ms, err)) < 0 ||
 	    (rc = store_pools(store, &w.pools, err)) < 0)
 		return rc;
+	w.room = store_site_room_new(store, how->silent_before_ms, how->now_ms);
 	w.plans = xcalloc(w.pools.count + 1, sizeof(*w.plans));
 	w.site = xcalloc(w.pools.count + 1, sizeof(*w.site));
 	for (size_t i = 0; i < w.pools.count; i++)

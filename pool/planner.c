@@ -74,6 +74,18 @@ struct planner_actions planner_plan(const struct planner_wanted *w,
 	};
 }
 
+bool planner_needs_room(const struct planner_wanted *w, const struct planner_present *p)
+{
+	struct planner_wanted room = *w, none = *w;
+
+	room.paused = false;
+	none.paused = true;
+	struct planner_actions a = planner_plan(&room, p), b = planner_plan(&none, p);
+
+	return a.create != b.create || a.destroy_stale != b.destroy_stale ||
+	       a.destroy_spare != b.destroy_spare || a.destroy_failed != b.destroy_failed;
+}
+
 /* Whose turn it is before whose: people in line first, then the smaller share of what is wanted.
  * `given` is what each got in this plan already. */
 static bool goes_before(const struct planner_pool *a, int64_t a_given,

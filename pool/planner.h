@@ -56,6 +56,10 @@ int64_t planner_spares(const struct planner_wanted *wanted, const struct planner
 struct planner_actions planner_plan(const struct planner_wanted *wanted,
 				    const struct planner_present *present);
 
+/* Whether its plan depends on `paused` and on memory: it would make a desktop, or let one go because
+ * another can be made. */
+bool planner_needs_room(const struct planner_wanted *wanted, const struct planner_present *present);
+
 struct planner_pool {
 	struct planner_wanted wanted;
 	struct planner_present present;

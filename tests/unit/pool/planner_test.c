@@ -249,6 +249,42 @@ static void large_desktops_do_not_starve(void **state)
 	assert_true(pools[0].present.spare_ready >= 100);
 }
 
+/* Those that are as they should be never look at the hosts. */
+static void room_matters_to_those_who_order(void **state)
+{
+	struct planner_wanted w = { .max = 5, .spare = 2 };
+	struct planner_present p = { .spare_ready = 2, .spare_up = 2 };
+
+	assert_false(planner_needs_room(&w, &p));
+	w.waiting = 1;
+	assert_true(planner_needs_room(&w, &p));
+	w.waiting = 0;
+	p.spare_ready = 4;	/* too many go without one */
+	assert_false(planner_needs_room(&w, &p));
+	p.spare_ready = 1;
+	assert_true(planner_needs_room(&w, &p));
+	p.leaving = 4;	/* no place for it */
+	assert_false(planner_needs_room(&w, &p));
+	/* At the maximum one old spare is given up, but only for one that can start. */
+	p = (struct planner_present){ .assigned = 3, .spare_ready = 2, .spare_up = 2, .stale = 2 };
+	assert_true(planner_needs_room(&w, &p));
+}
+
+/* Where no room is needed, memory and hosts make no difference to anybody's turn. */
+static void room_makes_no_difference_to_others(void **state)
+{
+	for (int i = 0; i < 20000; i++) {
+		struct planner_wanted w = random_wanted();
+		struct planner_present p = random_present();
+
+		if (planner_needs_room(&w, &p))
+			continue;
+		w.paused = !w.paused;
+		assert_false(planner_needs_room(&w, &p));
+		assert_int_equal(planner_plan(&w, &p).create, 0);
+	}
+}
+
 static void estimates_are_whole_batches(void **state)
 {
 	assert_int_equal(planner_estimate_ms(1, 4, 1000), 1000);
@@ -267,6 +303,8 @@ int main(void)
 		cmocka_unit_test(people_in_line_come_before_spares),
 		cmocka_unit_test(memory_is_dealt_out_fairly),
 		cmocka_unit_test(large_desktops_do_not_starve),
+		cmocka_unit_test(room_matters_to_those_who_order),
+		cmocka_unit_test(room_makes_no_difference_to_others),
 		cmocka_unit_test(estimates_are_whole_batches),
 	};
 
