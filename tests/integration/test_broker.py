@@ -83,6 +83,10 @@ def ready_ticket(broker, host, user='hanako'):
 
 # --- who gets in ----------------------------------------------------------------------------------
 
+# What pools without self-service let their employees do.
+NOTHING = {'restart': False, 'reset': False, 'rdp': False}
+
+
 def test_login_gives_the_desktop_in_one_answer(shared):
     first = shared.login('hanako')
     assert first.status == 200, first
@@ -99,7 +103,7 @@ def test_login_gives_the_desktop_in_one_answer(shared):
     assert connect['policy']['sound'] == 'allow'
     assert set(body['timing']) == {'search_ms', 'bind_ms', 'groups_ms', 'assign_ms', 'total_ms'}
     assert body['desktops'] == [{'id': connect['desktop']['id'], 'pool': 'sales',
-                                 'title': 'Pool sales', 'state': 'ready'}]
+                                 'title': 'Pool sales', 'state': 'ready', 'may': NOTHING}]
 
 
 def test_follow_me_and_one_owner(shared):
@@ -150,8 +154,8 @@ def test_two_pools_leave_the_choice(shared):
     body = shared.login('both').body
     assert 'connect' not in body
     assert body['desktops'] == [
-        {'id': 'lab', 'pool': 'lab', 'title': 'Pool lab', 'state': 'none'},
-        {'id': 'sales', 'pool': 'sales', 'title': 'Pool sales', 'state': 'none'}]
+        {'id': name, 'pool': name, 'title': f'Pool {name}', 'state': 'none', 'may': NOTHING}
+        for name in ('lab', 'sales')]
     answer = shared.connect(body['token'], 'lab')
     assert answer.status == 202 and answer.body['desktop']['pool'] == 'lab'
     assert answer.body['code'] == 'desktop_starting' and answer.body['stage'] == 'queued'
