@@ -228,8 +228,8 @@
 	  "AND i.sha256 = $2")                                                                     \
 	X(IMAGES_NOT_NEEDED,                                                                       \
 	  "SELECT g.sha256 FROM image g JOIN image_content k "                                     \
-	  "ON k.sha256 = g.sha256 AND k.held = 1 WHERE g.sha256 NOT IN "                           \
-	  "(SELECT d.image_sha256 FROM desktop d) AND g.sha256 NOT IN (SELECT i.sha256 "           \
+	  "ON k.sha256 = g.sha256 AND k.held = 1 WHERE NOT EXISTS (SELECT 1 FROM desktop d "       \
+	  "WHERE d.image_sha256 = g.sha256) AND g.sha256 NOT IN (SELECT i.sha256 "                 \
 	  "FROM image i WHERE " IMAGE_OF_A_POOL "OR " IMAGE_OF_A_CHANNEL ") "                      \
 	  "GROUP BY g.sha256 ORDER BY MAX(g.published_at_ms) DESC, g.sha256 LIMIT 64")             \
 	/* hosts */                                                                                \
@@ -373,9 +373,10 @@
 	X(USER_DISK_RELEASE, "UPDATE user_disk SET desktop = '', attached = 'none', reason = '', " \
 	  "since_ms = $1 WHERE id = $2")                                                           \
 	X(USER_DISK_NEXT, "SELECT d.id FROM desktop d JOIN assignment a ON a.desktop = d.id "      \
-	  "WHERE d.user_disk = $1 AND d.want = 'running' LIMIT 1")                                 \
+	  "WHERE d.user_disk = $1 AND d.user_disk <> '' AND d.want = 'running' LIMIT 1")           \
 	X(USER_DISKS_STRANDED, "SELECT k.id, d.id FROM user_disk k "                               \
-	  "JOIN desktop d ON d.user_disk = k.id AND d.id <> k.desktop AND d.want = 'running' "     \
+	  "JOIN desktop d ON d.user_disk = k.id AND d.user_disk <> '' AND d.id <> k.desktop "      \
+	  "AND d.want = 'running' "                                                                \
 	  "JOIN assignment a ON a.desktop = d.id LEFT JOIN desktop o ON o.id = k.desktop "         \
 	  "LEFT JOIN host h ON h.name = o.host WHERE o.id IS NULL "                                \
 	  "OR h.state IN ('lost', 'fenced') ORDER BY k.id")                                        \

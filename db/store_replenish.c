@@ -192,8 +192,9 @@ static int look_at(struct work *w, size_t i, struct error *err)
 	if ((rc = step(w, i, err)) < 0 ||
 	    (rc = store_count_pool(w->store, pool->name, &count, err)) < 0 ||
 	    (rc = kept_places(w->store, pool->name, w->how->now_ms, &kept, err)) < 0 ||
-	    (rc = failed_lately(w->store, pool->name, w->how->now_ms - KEEP_FAILED_MS, &lately,
-				err)) < 0)
+	    (count.failed > 0 &&
+	     (rc = failed_lately(w->store, pool->name, w->how->now_ms - KEEP_FAILED_MS, &lately,
+				 err)) < 0))
 		return rc;
 	w->plans[i].wanted = (struct planner_wanted){
 		.max = pool->size_max,

@@ -14,6 +14,9 @@
 #include "common/sys/clock.h"
 
 #define BUSY_TIMEOUT_MS 2000
+/* Of the one that writes: all of a store with 50,000 desktops, whose rows are gone through at every
+ * change. SQLite's usual 2 MiB would be read again each time. */
+#define CACHE_KIB "65536"
 #define APPLICATION_ID 0x474e4b4e	/* "GNKN": `file` and we recognise our own */
 
 enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, STEP, STEP_DONE, STEP_UNDO, CONTROLS };
@@ -363,7 +366,8 @@ int store_open(const char *path, struct store **out, struct error *err)
 
 	if ((rc = create_file(path, err)) < 0 || (rc = refuse_unfit(path, err)) < 0 ||
 	    (rc = open_db(store, SQLITE_OPEN_READWRITE, err)) < 0 ||
-	    (rc = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", err)) < 0 ||
+	    (rc = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+			   "PRAGMA cache_size = -" CACHE_KIB ";", err)) < 0 ||
 	    (rc = migrate(store, err)) < 0 || (rc = prepare_all(store, err)) < 0)
 		return rc;
 	sqlite3_update_hook(store->db, on_write, &store->touched);

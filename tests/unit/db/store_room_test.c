@@ -67,8 +67,69 @@ static void many_pools_read_the_hosts_once(void **state)
 	hosts_were_read(1);
 }
 
-/* ------------------------------------------------------------------------ one by one, or at once
- */
+/* ------------------------------------------------------------------- what a report looks at */
+
+static void reports(struct site *site, const struct store_desktop *d, int64_t seq, bool there)
+{
+	OWNED(store_desired_done) struct store_desired desired = { 0 };
+	OWNED(store_orders_done) struct store_orders orders = { 0 };
+	struct store_report report = site_report("host-a", seq);
+	struct store_report_desktop ready = site_ready(d);
+	struct store_report_result result;
+
+	report.generation = INT64_MAX;
+	report.desktops = &ready;
+	report.desktop_count = there;
+	must(store_host_report(site->store, &report, NOW, &result, &err));
+	assert_true(result.changed);
+	must(store_log_offs_settle(site->store, "host-a", &err));
+	must(store_desired_for_host(site->store, "host-a", &desired, &err));
+	must(store_orders_of_host(site->store, "host-a", NOW, &orders, &err));
+}
+
+static void looks_at_few_rows(sqlite3 *db, const char *sql)
+{
+	static const char *const large[] = { "SCAN d", "SCAN a", "SCAN h", "SCAN rdp_session" };
+	OWNED(buf_done) struct buf explain = { 0 };
+	sqlite3_stmt *st = NULL;
+
+	buf_printf(&explain, "EXPLAIN QUERY PLAN %s", sql);
+	assert_int_equal(sqlite3_prepare_v2(db, buf_text(&explain), -1, &st, NULL), SQLITE_OK);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		const char *detail = (const char *)sqlite3_column_text(st, 3);
+
+		for (size_t i = 0; i < ARRAY_LEN(large); i++)
+			if (strncmp(detail, large[i], strlen(large[i])) == 0)
+				fail_msg("%s: %s", sql, detail);
+	}
+	sqlite3_finalize(st);
+}
+
+/* Whatever there is at the site: a host's report and its answer take their own rows only. */
+static void a_report_goes_through_no_table(void **state)
+{
+	struct site *site = *state;
+	struct store_desktop mine = site_take(site, "anna", "sales").desktop;
+	sqlite3 *db = NULL;
+	int looked_at = 0;
+
+	count_anew();
+	reports(site, &mine, 2, true);
+	must(store_desktop_delete(site->store, mine.id, NOW, &err));
+	reports(site, &mine, 3, false);
+	began[ST_USER_DISK_NEXT] = 1; /* had it had a disk */
+
+	assert_int_equal(sqlite3_open(site->path, &db), SQLITE_OK);
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		if (began[i]) {
+			looks_at_few_rows(db, sql_of[i]);
+			looked_at++;
+		}
+	sqlite3_close(db);
+	assert_true(looked_at > 10);
+}
+
+/* -------------------------------------------------------------------- one by one, or at once */
 
 static void host_of(struct site *site, const char *name, int64_t memory_gib)
 {
@@ -152,6 +213,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(many_pools_read_the_hosts_once, site_setup,
+						site_teardown),
+		cmocka_unit_test_setup_teardown(a_report_goes_through_no_table, site_setup_full,
 						site_teardown),
 		cmocka_unit_test(room_kept_up_is_room_read_again),
 	};
