@@ -5,14 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-struct option {
-	const char *name;
-	const char *value;	/* what it takes; NULL: nothing */
-	size_t offset;
-	bool common;
-	const char *help;
-};
-
 #define AT(member) offsetof(struct arguments, member)
 
 static const struct option options[] = {
@@ -55,6 +47,11 @@ static const struct option options[] = {
 	{ "--denied", NULL, AT(denied), false, "only what was refused" },
 };
 
+const struct option *arguments_option(size_t i)
+{
+	return i < ARRAY_LEN(options) ? &options[i] : NULL;
+}
+
 static const struct option *find_option(const char *text, const char **value)
 {
 	size_t len = strcspn(text, "=");
@@ -69,7 +66,7 @@ static const struct option *find_option(const char *text, const char **value)
 }
 
 /* "image-dir,channel" holds "--channel" */
-static bool takes(const struct command *command, const struct option *option)
+bool arguments_takes(const struct command *command, const struct option *option)
 {
 	const char *name = option->name + 2;
 	size_t len = strlen(name);
@@ -181,7 +178,7 @@ int arguments_parse(int argc, char **argv, const struct command **command, struc
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (given[i] && !takes(*command, &options[i]))
+		if (given[i] && !arguments_takes(*command, &options[i]))
 			return error_set(err, EINVAL, "%s: is not an option of this command",
 					 options[i].name);
 	if (a.count < (*command)->least || a.count > (*command)->most)
@@ -205,7 +202,7 @@ static void put_options(const struct command *command, bool common, struct buf *
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		OWNED(buf_done) struct buf line = BUF_LIMIT(128);
 
-		if (options[i].common != common || (!common && !takes(command, &options[i])))
+		if (options[i].common != common || (!common && !arguments_takes(command, &options[i])))
 			continue;
 		buf_printf(&line, "%s%s%s", options[i].name, options[i].value ? " " : "",
 			   options[i].value ? options[i].value : "");

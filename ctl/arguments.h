@@ -38,6 +38,19 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
+struct option {
+	const char *name;
+	const char *value;	/* what it takes; NULL: nothing */
+	size_t offset;		/* in struct arguments */
+	bool common;		/* for every command */
+	const char *help;
+};
+
+/* The options one by one; NULL behind the last. */
+const struct option *arguments_option(size_t i);
+/* Common ones are taken by all commands, and by NULL. */
+bool arguments_takes(const struct command *command, const struct option *option);
+
 /* Finds the command and fills the options; options may stand anywhere, "--" ends them. `argv` is
  * reordered and kept. `out->help` alone needs no command, and `command` is then NULL or the
  * command that was named. -EINVAL is a usage error. */

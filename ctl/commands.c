@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands: also what --help, the man page's test and the completion go by. */
+#include "ctl/completion.h"
 #include "ctl/ctl.h"
 
 #define MANY 1000
@@ -44,6 +45,8 @@ const struct command commands[] = {
 	{ "restore", NULL, "FILE", "", 1, 1, "a backup becomes the broker's state, while it is stopped",
 	  store_restore },
 	{ "doctor", NULL, "", "all", 0, 0, "what is wrong on this machine, and how to mend it", doctor },
+	{ "completion", NULL, "bash|zsh|fish", "", 1, 1, "what completes this command line in a shell",
+	  completion_print },
 	{ "template", "list", "", "", 0, 0, "what hosts fork desktops from", template_list },
 	{ "image", "list", "", "", 0, 0, "published images", image_list },
 	{ "image", "show", "NAME", "", 1, 1, "its publications, and which hosts have them", image_show },
