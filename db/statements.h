@@ -246,6 +246,10 @@
 	X(HOSTS_BUMP, "UPDATE host SET generation = generation + 1")                               \
 	/* above all that hosts have seen from the store that was lost */                          \
 	X(HOSTS_RESTORED, "UPDATE host SET generation = generation + 1000000000")                  \
+	X(EPOCH_RESTORED, "UPDATE counter SET value = value + 1000000000 WHERE name = 'epoch'")    \
+	X(SPARES_RESTORED, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "       \
+	  "want_generation = (SELECT h.generation FROM host h WHERE h.name = desktop.host) "       \
+	  "WHERE want = 'running' AND id NOT IN (SELECT desktop FROM assignment)")                 \
 	X(HOST_JOIN, "INSERT INTO host (name, state, accel, cpus, memory_bytes, "                  \
 	  "memory_free_bytes, relay_host, relay_port, relay_certificate_sha256, seq, "             \
 	  "generation, last_seen_ms, joined_at_ms) "                                               \

@@ -123,7 +123,8 @@ int store_close_log(const char *path, struct error *err) MUST_CHECK;
 /* The closed store `with` becomes `path`; what was there is kept as `aside`. -EBUSY: in use. */
 int store_replace(const char *path, const char *with, const char *aside,
 		  struct error *err) MUST_CHECK;
-/* In a store that was restored: hosts follow it although they had newer orders already. */
+/* In a store that was restored: hosts follow it although they had newer orders already, and its
+ * spares are thrown away, because they may have been somebody's since. */
 int store_restored(struct store *store, struct error *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------------------------- users */

@@ -54,9 +54,23 @@ int store_replace(const char *path, const char *with, const char *aside, struct 
 	return rc;
 }
 
-int store_restored(struct store *store, struct error *err)
+static int run(struct store *store, enum statement which, struct error *err)
 {
-	OWNED(query_done) struct query q = query(store, ST_HOSTS_RESTORED);
+	OWNED(query_done) struct query q = query(store, which);
 
 	return query_run(&q, err);
+}
+
+/* Hosts may know numbers beyond those of the backup. And what was a spare then may have been
+ * somebody's since: nobody else is to find their files in it. */
+int store_restored(struct store *store, struct error *err)
+{
+	OWNED(tx_done) struct tx tx = { 0 };
+	int rc;
+
+	if ((rc = tx_begin(store, &tx, err)) < 0 || (rc = run(store, ST_HOSTS_RESTORED, err)) < 0 ||
+	    (rc = run(store, ST_EPOCH_RESTORED, err)) < 0 ||
+	    (rc = run(store, ST_SPARES_RESTORED, err)) < 0)
+		return rc;
+	return tx_commit(&tx, err);
 }

@@ -41,6 +41,11 @@ def settle(site):
     site.host.sync()
 
 
+def spares_of(site):
+    listed = site.admin('GET', '/v1/admin/desktops').body['desktops']
+    return {d['id'] for d in listed if not d['user'] and d['state'] == 'ready'}
+
+
 def backup(broker, path):
     state = broker.state
     done = subprocess.run([CTL, '--broker', f'127.0.0.1:{broker.port}', '--ca', state / 'ca.crt',
@@ -53,6 +58,8 @@ def test_backup_under_load_and_back(site, tmp_path):
     mine = site.login('hanako').body['desktops'][0]['id']
     site.login('both')
     settle(site)
+    spares = spares_of(site)
+    assert spares
     stop, codes = threading.Event(), []
 
     def work():
@@ -76,7 +83,9 @@ def test_backup_under_load_and_back(site, tmp_path):
     assert 'is there already' in backup(site, tmp_path / '0')[1]
     assert site.audit()[0]['what'] in ('backup', 'login'), site.audit()[0]
 
-    # what comes after the backup is lost with the store
+    # what comes after the backup is lost with the store: also that somebody has taken a spare
+    other = site.login('山田').body['desktops'][0]['id']
+    assert other in spares
     rows = len(site.audit())
     kept = tmp_path / '4'
     status, out = site.run('--restore', str(kept))
@@ -91,6 +100,10 @@ def test_backup_under_load_and_back(site, tmp_path):
     assert site.login('hanako').body['desktops'][0]['id'] == mine
     assert site.admin('GET', '/v1/admin/hosts').body['hosts'][0]['generation'] > generation
     settle(site)
+    # no spare of then is given to anybody, for it may have been somebody's
+    assert not spares & {d['id'] for d in site.admin('GET', '/v1/admin/desktops').body['desktops']}
+    assert not spares & {d['id'] for d in site.login('hanako').body['desktops']}
+    assert spares_of(site)
     assert any(r['what'] == 'restored' for r in site.audit())
     assert len(site.audit()) <= rows + 10
 
