@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documents point to exists: files, anchors, commands."""
+"""What the documents point to exists: files, anchors, commands, and words with a meaning (codes, keys, events, metrics)."""
 import os
 import pathlib
 import re
@@ -52,3 +52,32 @@ def test_commands_exist():
     for words, page in commands().items():
         assert words[0] in nouns, f'{page}: genkanctl {" ".join(words)}'
         assert len(words) == 1 or words[0] in alone or words[:2] in both, f'{page}: genkanctl {" ".join(words)}'
+
+
+OTHERS_WORDS = {'http_proxy', 'root_squash'}
+SOURCES = ['meson.build', '*.c', '*.h', '*.scd', '*.conf', '*.js', '*.yaml', '*.service', '*.sysusers', '*.py']
+
+
+def test_codes_keys_events_and_metrics_exist():
+    """`word_word` in code is a word of the programs, too."""
+    tops = ['broker', 'common', 'ctl', 'db', 'deploy', 'guest', 'hostagent', 'pool', 'thinclient',
+            'tests/hostile']
+    known = set()
+    for top in tops:
+        for pattern in SOURCES:
+            for path in (TOP / top).rglob(pattern):
+                known.update(re.findall(r'[a-z][a-z0-9]*(?:_[a-z0-9]+)+', path.read_text(errors='replace')))
+    for page in PAGES:
+        text = re.sub(r'```.*?```', '', page.read_text(), flags=re.S)
+        words = {word for part in re.findall(r'`([^`]+)`', text)
+                 for word in re.findall(r'^[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?=$|[{ =:])', part)
+                 if not word.startswith('test_')} - OTHERS_WORDS
+        assert words <= known, f'{page.name}: {words - known}'
+
+
+def test_settings_of_the_client_are_all_in_its_guide():
+    manual = (TOP / 'thinclient/genkan-client.conf.5.scd').read_text().split('# EXAMPLE')[0]
+    guide = (TOP / 'docs/thin-client-guide.md').read_text()
+    keys = re.findall(r'^\*([a-z_]+)\*$', manual, re.M)
+    assert len(keys) >= 8
+    assert [key for key in keys if not re.search(rf'^\| `{key}` \|', guide, re.M)] == []
