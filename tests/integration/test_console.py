@@ -22,6 +22,7 @@ DRIVE = 'USB stick of hanako'
 
 @pytest.fixture(scope='module')
 def site():
+    console_browser.prepare()  # before the site's namespace is entered, from which npm reaches nothing
     with small_site.small_site('gk-console', more_ldif=staff_ldif(), **ROLES) as s:
         b = s.broker
         for n, name in enumerate(('gold', 'gold')):
