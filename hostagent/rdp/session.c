@@ -854,8 +854,7 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
 
 bool rdp_session_client_hears(const struct rdp_session *s)
 {
-	return !s->was_active ||
-	       (s->state != RDP_DEMAND && s->state != RDP_CAPS && s->state != RDP_FINALIZE);
+	return s->state != RDP_DEMAND && s->state != RDP_CAPS && s->state != RDP_FINALIZE;
 }
 
 bool session_mcs_stands(const struct rdp_session *s, enum rdp_side side)

@@ -203,8 +203,9 @@ void rdp_session_end(struct rdp_session *s, enum rdp_end end, struct rdp_output 
  * belongs to the handshake and this is false. */
 bool rdp_session_reads(const struct rdp_session *s, enum rdp_side side);
 
-/* False while a desktop that was on changes its size: a client in the middle of that loses the word
- * why its session ends, and takes the end alone for somebody's wish. */
+/* False while the desktop comes on or changes its size, between Demand Active and Font Map: a client
+ * in the middle of that loses the word why its session ends, and takes the end alone for somebody's
+ * wish. */
 bool rdp_session_client_hears(const struct rdp_session *s);
 
 /* How many keyboard and pointer PDUs the client has sent: whether somebody is there. */
