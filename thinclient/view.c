@@ -815,6 +815,16 @@ static float display_scale(SDL_Window *window, SDL_Renderer *renderer)
 	return (float)output_w / (float)window_w;
 }
 
+/* Without a display server SDL takes a driver that draws into memory: a login nobody can see. */
+static bool draws_for_nobody(void)
+{
+	const char *driver = SDL_GetCurrentVideoDriver();
+
+	return !getenv("SDL_VIDEODRIVER") && driver &&
+	       (strcmp(driver, "offscreen") == 0 || strcmp(driver, "dummy") == 0 ||
+		strcmp(driver, "evdev") == 0);
+}
+
 static int open_window(struct view *view, struct error *err)
 {
 	const struct options *o = view->options;
@@ -825,6 +835,9 @@ static int open_window(struct view *view, struct error *err)
 	SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
 	if (SDL_Init(SDL_INIT_VIDEO) || TTF_Init())
 		return error_set(err, EIO, "no screen: %s", SDL_GetError());
+	if (draws_for_nobody())
+		return error_set(err, EIO, "no screen: neither DISPLAY nor WAYLAND_DISPLAY names a "
+					   "display server that answers; --headless needs none");
 	view->notice_event = SDL_RegisterEvents(1);
 	view->window = SDL_CreateWindow("Genkan", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED,
 					o->width, o->height, flags);

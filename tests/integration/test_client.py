@@ -166,13 +166,22 @@ def test_completion_offers_every_long_option():
     assert set(re.findall(r'--[a-z-]+[a-z]', usage.split('Exit status')[0])) == set(shown)
 
 
+def test_no_display_is_told(setup, tmp_path):
+    env = {k: v for k, v in setup.env.items() if k not in ('DISPLAY', 'WAYLAND_DISPLAY',
+                                                           'SDL_VIDEODRIVER')}
+    done = subprocess.run(setup.command('127.0.0.1:1', 'alice'), capture_output=True, text=True,
+                          env={**env, 'XDG_RUNTIME_DIR': str(tmp_path)}, timeout=60)
+    assert done.returncode == 1 and 'no screen' in done.stderr
+
+
 # --- with a window ----------------------------------------------------------------------------
 
 class Display:
+    # -noreset: a server that starts anew when its last client leaves turns away who comes meanwhile
     def __init__(self, folder):
         read_end, write_end = os.pipe()
         self.server = subprocess.Popen(
-            ['Xvfb', '-displayfd', str(write_end), '-screen', '0', '1280x800x24', '-nolisten',
+            ['Xvfb', '-noreset', '-displayfd', str(write_end), '-screen', '0', '1280x800x24', '-nolisten',
              'tcp'],
             pass_fds=[write_end], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(write_end)
@@ -240,6 +249,9 @@ def window(setup, display, address, user='', *options):
         display.wait_title('Genkan: .*')
         yield process
         assert process.poll() is None, log.read_text(errors='replace')
+    except BaseException:
+        print(f'client: exit status {process.poll()}', log.read_text(errors='replace'), sep='\n')
+        raise
     finally:
         relay_site.stop(process)
     text = log.read_text(errors='replace')

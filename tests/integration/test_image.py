@@ -78,7 +78,7 @@ class Viewer:
         self.directory, self.name = directory, f"{user}-{size}-{time.monotonic_ns()}"
         read_end, write_end = os.pipe()
         self.screen = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write_end), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
+            ["Xvfb", "-noreset", "-displayfd", str(write_end), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
             pass_fds=[write_end], stderr=subprocess.DEVNULL)
         os.close(write_end)
         with os.fdopen(read_end) as pipe:

@@ -203,7 +203,7 @@ class ShadowGuest:
         env = {**os.environ, 'DISPLAY': f':{display}', 'HOME': str(folder),
                'XDG_CONFIG_HOME': str(folder / 'config')}
         self.log, self.env = folder / 'shadow.log', env
-        self.processes = [self._start(folder / 'xvfb.log', env, 'Xvfb', f':{display}', '-screen', '0',
+        self.processes = [self._start(folder / 'xvfb.log', env, 'Xvfb', '-noreset', f':{display}', '-screen', '0',
                                       '1024x768x24', '-nolisten', 'tcp')]
         wait_until(lambda: pathlib.Path(f'/tmp/.X11-unix/X{display}').exists(), what='Xvfb')
         self.processes.append(self._start(folder / 'xclock.log', env, 'xclock', '-update', '1',

@@ -66,7 +66,7 @@ class Display:
     def _start_x(self):
         ready, write = os.pipe()
         self.processes.append(subprocess.Popen(
-            ['Xvfb', '-displayfd', str(write), '-screen', '0', '1280x900x24', '-nolisten', 'tcp'],
+            ['Xvfb', '-noreset', '-displayfd', str(write), '-screen', '0', '1280x900x24', '-nolisten', 'tcp'],
             pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True))
         os.close(write)
