@@ -4,6 +4,9 @@
 
 tally.py --meson testlog.json          cmocka programs run by `meson test`
 tally.py --junit FILE --status N       pytest, with the exit status it had
+         [--first FILE]                the report of the run before this one
+
+With --first, a case that failed in one run of the two and passed in the other has passed.
 
 Prints the reason of every skip and the name of every failure; the last line is
 "PASSED FAILED SKIPPED". A program that died without reporting a failed case counts as one failure,
@@ -57,17 +60,29 @@ def tally_meson(path):
     return (*total, remarks)
 
 
-def tally_junit(path, status):
-    passed = failed = skipped = 0
+def passed_in(path):
+    return {(case.get('classname'), case.get('name'))
+            for case in ET.parse(path).getroot().iter('testcase')
+            if all(case.find(bad) is None for bad in ('failure', 'error', 'skipped'))}
+
+
+def tally_junit(path, status, first=None):
+    passed = failed = skipped = steadied = 0
     remarks = []
     try:
+        before = passed_in(first) if first else set()
         cases = list(ET.parse(path).getroot().iter('testcase'))
     except (OSError, ET.ParseError) as why:
         return 0, 1, 0, [f'FAILED: no report: {why}']
     for case in cases:
         name = f'{case.get("classname")}.{case.get("name")}'
         skip = case.find('skipped')
-        if case.find('failure') is not None or case.find('error') is not None:
+        bad = case.find('failure') is not None or case.find('error') is not None
+        if bad and (case.get('classname'), case.get('name')) in before:
+            passed += 1
+            steadied += 1
+            remarks.append(f'failed in the second run only: {name}')
+        elif bad:
             failed += 1
             remarks.append(f'FAILED: {name}')
         elif skip is not None:
@@ -75,7 +90,7 @@ def tally_junit(path, status):
             remarks.append(f'skipped: {name}: {skip.get("message") or "no reason given"}')
         else:
             passed += 1
-    if status not in (0, 1) or (status == 1 and not failed):
+    if status not in (0, 1) or (status == 1 and not failed and not steadied):
         failed += 1
         remarks.append(f'FAILED: pytest ended with status {status}')
     return passed, failed, skipped, remarks
@@ -86,6 +101,7 @@ def main():
     flags.add_argument('--meson')
     flags.add_argument('--junit')
     flags.add_argument('--status', type=int, default=0)
+    flags.add_argument('--first')
     args = flags.parse_args()
     if args.meson:
         try:
@@ -93,7 +109,7 @@ def main():
         except (OSError, ValueError) as why:
             numbers, remarks = (0, 1, 0), [f'FAILED: no report: {why}']
     else:
-        *numbers, remarks = tally_junit(args.junit, args.status)
+        *numbers, remarks = tally_junit(args.junit, args.status, args.first)
     for remark in remarks:
         print('   ' + remark)
     print(*numbers)

@@ -41,3 +41,22 @@ def test_an_interrupted_suite_is_a_failure(tmp_path):
     report = tmp_path / 'r.xml'
     report.write_text('<testsuite><testcase classname="a" name="good"/></testsuite>')
     assert tally.tally_junit(report, 2)[:3] == (1, 1, 0)
+
+
+def test_what_passed_in_one_run_of_two_has_passed(tmp_path):
+    def report(name, good, bad):
+        path = tmp_path / name
+        path.write_text('<testsuite>' + ''.join(f'<testcase classname="a" name="{n}"/>' for n in good)
+                        + ''.join(f'<testcase classname="a" name="{n}"><failure/></testcase>'
+                                  for n in bad) + '</testsuite>')
+        return path
+
+    first = report('1.xml', ['steady', 'late'], ['early', 'never'])
+    second = report('2.xml', ['steady', 'early'], ['late', 'never'])
+    passed, failed, skipped, remarks = tally.tally_junit(second, 1, first)
+    assert (passed, failed, skipped) == (3, 1, 0)
+    assert remarks == ['failed in the second run only: a.late', 'FAILED: a.never']
+    assert tally.tally_junit(report('3.xml', ['steady', 'early', 'never'], ['late']), 1,
+                             first)[:3] == (4, 0, 0)
+    # no excuse for a run that was cut off
+    assert tally.tally_junit(second, 2, first)[:2] == (3, 2)
