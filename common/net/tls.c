@@ -59,8 +59,10 @@ static SSL_CTX *server_context(int min_version)
 	SSL_CTX_set_min_proto_version(ctx, min_version ? min_version : TLS1_3_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				 SSL_OP_CIPHER_SERVER_PREFERENCE);
+	/* The chain is what the file holds. Without NO_AUTO_CHAIN it would be looked for among the
+	 * CAs of clients, and verified, in each handshake, and the client be sent a root it has. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-			      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+			      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
 	/* Resumption saves a server nothing with ECDSA keys, and a ticket is one secret more. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);

@@ -55,12 +55,71 @@ static void a_comma_does_not_make_a_second_name(void **state)
 	assert_int_equal(X509_check_host(certificate, "evil.example", 0, 0, NULL), 0);
 }
 
+/* How many certificates a client that trusts the CA is sent; both ends are in memory. */
+static int certificates_sent(SSL_CTX *server_context, const char *ca)
+{
+	OWNED(SSL_CTX_free) SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	OWNED(SSL_free) SSL *client = NULL;
+	OWNED(SSL_free) SSL *server = SSL_new(server_context);
+	BIO *ends[2];
+	bool done = false;
+
+	assert_int_equal(SSL_CTX_load_verify_file(context, ca), 1);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	client = SSL_new(context);
+	assert_int_equal(BIO_new_bio_pair(&ends[0], 0, &ends[1], 0), 1);
+	SSL_set_bio(client, ends[0], ends[0]);
+	SSL_set_bio(server, ends[1], ends[1]);
+	for (int i = 0; i < 8 && !done; i++) {
+		bool connected = SSL_connect(client) == 1;
+
+		done = SSL_accept(server) == 1 && connected;
+	}
+	assert_true(done);
+	return sk_X509_num(SSL_get_peer_cert_chain(client));
+}
+
+static struct span read_file(const char *path, struct buf *out)
+{
+	assert_int_equal(file_read(path, 65536, out, NULL), 0);
+	return buf_span(out);
+}
+
+static void the_chain_is_what_the_file_holds(void **state)
+{
+	OWNED(SSL_CTX_free) SSL_CTX *alone = NULL;
+	OWNED(SSL_CTX_free) SSL_CTX *whole = NULL;
+	OWNED(SSL_CTX_free) SSL_CTX *texts = NULL;
+	OWNED(buf_done) struct buf chain = { 0 };
+	OWNED(buf_done) struct buf key = { 0 };
+	OWNED(buf_done) struct buf ca = { 0 };
+	struct certificates c;
+
+	certificates_make(&c);
+	assert_int_equal(
+		tls_server_new(c.server, c.server_key, c.ca, TLS_PEER_KEY, 0, &alone, NULL), 0);
+	assert_int_equal(certificates_sent(alone, c.ca), 1);
+
+	(void)read_file(c.server, &chain);
+	(void)read_file(c.ca, &ca);
+	buf_put_span(&chain, buf_span(&ca));
+	struct tls_pem pem = { buf_span(&chain), read_file(c.server_key, &key), buf_span(&ca) };
+	assert_int_equal(tls_server_from_pem(&pem, TLS_PEER_KEY, 0, &texts, NULL), 0);
+	assert_int_equal(certificates_sent(texts, c.ca), 2);
+	assert_int_equal(file_write(c.server, buf_span(&chain), 0644, NULL), 0);
+	assert_int_equal(
+		tls_server_new(c.server, c.server_key, c.ca, TLS_PEER_KEY, 0, &whole, NULL), 0);
+	assert_int_equal(certificates_sent(whole, c.ca), 2);
+	certificates_remove(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(subjects_and_fingerprints),
 		cmocka_unit_test(requests_must_prove_their_key),
 		cmocka_unit_test(a_comma_does_not_make_a_second_name),
+		cmocka_unit_test(the_chain_is_what_the_file_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
