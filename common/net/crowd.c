@@ -3,7 +3,6 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "common/sys/clock.h"
@@ -11,13 +10,13 @@
 #define CELLS 65536
 
 struct row {
-	atomic_uint all;
-	_Atomic(uint16_t) cells[CELLS];
+	atomic_int all, cells[CELLS];
 };
 
 struct crowd {
 	unsigned rows;
 	uint64_t seed;
+	struct row sum;
 	struct row row[];
 };
 
@@ -54,40 +53,63 @@ static size_t cell_of(const struct crowd *crowd, const char *address)
 	return (hash ^ hash >> 32) % CELLS;
 }
 
-void crowd_enter(struct crowd *crowd, unsigned row, const char *address)
+static bool take(atomic_int *count, unsigned most)
 {
-	atomic_fetch_add_explicit(&crowd->row[row].all, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&crowd->row[row].cells[cell_of(crowd, address)], 1,
-				  memory_order_relaxed);
+	int there = atomic_load(count);
+
+	while (there < 0 || (unsigned)there < most)
+		if (atomic_compare_exchange_weak(count, &there, there + 1))
+			return true;
+	return false;
+}
+
+/* The row first: who dies between the two leaves a place too many behind, never one too few. */
+bool crowd_enter(struct crowd *crowd, unsigned row, const char *address, unsigned most_of_address,
+		 unsigned most)
+{
+	size_t cell = cell_of(crowd, address);
+	struct row *own = &crowd->row[row];
+
+	atomic_fetch_add(&own->cells[cell], 1);
+	if (take(&crowd->sum.cells[cell], most_of_address)) {
+		atomic_fetch_add(&own->all, 1);
+		if (take(&crowd->sum.all, most))
+			return true;
+		atomic_fetch_sub(&own->all, 1);
+		atomic_fetch_sub(&crowd->sum.cells[cell], 1);
+	}
+	atomic_fetch_sub(&own->cells[cell], 1);
+	return false;
 }
 
 void crowd_leave(struct crowd *crowd, unsigned row, const char *address)
 {
-	atomic_fetch_sub_explicit(&crowd->row[row].all, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&crowd->row[row].cells[cell_of(crowd, address)], 1,
-				  memory_order_relaxed);
+	size_t cell = cell_of(crowd, address);
+
+	atomic_fetch_sub(&crowd->sum.all, 1);
+	atomic_fetch_sub(&crowd->sum.cells[cell], 1);
+	atomic_fetch_sub(&crowd->row[row].all, 1);
+	atomic_fetch_sub(&crowd->row[row].cells[cell], 1);
+}
+
+static void give_back(atomic_int *own, atomic_int *sum)
+{
+	int count = atomic_exchange(own, 0);
+
+	if (count)
+		atomic_fetch_sub(sum, count);
 }
 
 void crowd_clear(struct crowd *crowd, unsigned row)
 {
-	memset((void *)&crowd->row[row], 0, sizeof(crowd->row[row]));
+	for (size_t i = 0; i < CELLS; i++)
+		give_back(&crowd->row[row].cells[i], &crowd->sum.cells[i]);
+	give_back(&crowd->row[row].all, &crowd->sum.all);
 }
 
 unsigned crowd_count(const struct crowd *crowd)
 {
-	unsigned sum = 0;
+	int count = atomic_load(&crowd->sum.all);
 
-	for (unsigned i = 0; i < crowd->rows; i++)
-		sum += atomic_load_explicit(&crowd->row[i].all, memory_order_relaxed);
-	return sum;
-}
-
-unsigned crowd_count_of(const struct crowd *crowd, const char *address)
-{
-	size_t cell = cell_of(crowd, address);
-	unsigned sum = 0;
-
-	for (unsigned i = 0; i < crowd->rows; i++)
-		sum += atomic_load_explicit(&crowd->row[i].cells[cell], memory_order_relaxed);
-	return sum;
+	return count > 0 ? (unsigned)count : 0;
 }

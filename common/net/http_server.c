@@ -50,8 +50,8 @@ struct peer { /* one connection */
 	struct loop_timer *deadline;
 	struct exchange *exchange;
 	struct bufferevent *bev;
-	int fd; /* -1 until admitted */
-	bool said_hello, seen;
+	int fd;                         /* -1 until admitted */
+	bool said_hello, seen, counted; /* counted: in the crowd */
 	char cn[128], ou[64], key_sha256[65];
 };
 
@@ -90,7 +90,7 @@ static void peer_free(struct peer *peer)
 {
 	if (peer->server) {
 		peer->server->connections--;
-		if (peer->source && peer->server->config.crowd)
+		if (peer->counted)
 			crowd_leave(peer->server->config.crowd, peer->server->config.crowd_row,
 				    peer->source->address);
 		if (peer->source && --peer->source->count == 0) {
@@ -140,16 +140,16 @@ static struct source *source_of(struct http_server *server, int fd)
 	return source;
 }
 
-static bool is_too_much(struct http_server *server, const struct source *source)
+static bool is_too_much(struct peer *peer)
 {
-	const struct http_server_config *config = &server->config;
+	const struct http_server_config *config = &peer->server->config;
 
 	if (!config->crowd)
-		return server->connections > config->max_connections ||
-		       source->count > config->max_per_source;
-	crowd_enter(config->crowd, config->crowd_row, source->address);
-	return crowd_count(config->crowd) > config->max_connections ||
-	       crowd_count_of(config->crowd, source->address) > config->max_per_source;
+		return peer->server->connections > config->max_connections ||
+		       peer->source->count > config->max_per_source;
+	peer->counted = crowd_enter(config->crowd, config->crowd_row, peer->source->address,
+				    config->max_per_source, config->max_connections);
+	return !peer->counted;
 }
 
 static void admit(struct peer *peer)
@@ -165,7 +165,7 @@ static void admit(struct peer *peer)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	loop_timer_start(peer->deadline, server->config.handshake_ms);
-	if (is_too_much(server, peer->source))
+	if (is_too_much(peer))
 		hang_up(peer);
 }
 

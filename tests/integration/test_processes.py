@@ -132,23 +132,50 @@ def test_all_end_with_the_core(slapd, tmp_path):
     broker.stop()
 
 
-def test_limits_hold_over_all_fronts(slapd, tmp_path):
-    with Broker(tmp_path, slapd, broker__fronts=FRONTS, broker__max_per_source=6) as broker:
-        context, links = broker.context(), []
-        for _ in range(24):
-            link = context.wrap_socket(socket.create_connection(('127.0.0.1', broker.port)),
-                                       server_hostname='127.0.0.1', do_handshake_on_connect=False)
-            link.settimeout(10)
-            links.append(link)
-        alive = 0
-        for link in links:
-            try:
-                link.do_handshake()
-                link.sendall(b'GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n')
-                alive += b'200' in link.recv(100)
-            except (OSError, ssl.SSLError):
-                pass
-        assert alive == 6
-        for link in links:
+class Links:
+    """Connections of one address to a broker."""
+    def __init__(self, broker):
+        self.broker, self.context, self.kept = broker, broker.context(), []
+
+    def connect(self):
+        link = self.context.wrap_socket(socket.create_connection(('127.0.0.1', self.broker.port), 10),
+                                        server_hostname='127.0.0.1', do_handshake_on_connect=False)
+        link.settimeout(20)
+        return link
+
+    def keep(self, link):
+        """Whether it is served; then it stays."""
+        try:
+            link.do_handshake()
+            link.sendall(b'GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n')
+            served = b'200' in link.recv(100)
+        except (OSError, ssl.SSLError):
+            served = False
+        if served:
+            self.kept.append(link)
+        else:
             link.close()
-        expect(lambda: broker.http('GET', '/v1/health').status == 200)
+        return served
+
+    def close(self):
+        for link in self.kept:
+            link.close()
+        self.kept.clear()
+
+
+def test_limits_hold_over_all_fronts(slapd, tmp_path):
+    """Never more, however they come; and no fewer, as soon as those before them are gone."""
+    most = 6
+    with Broker(tmp_path, slapd, broker__fronts=FRONTS, broker__max_per_source=most) as broker:
+        links = Links(broker)
+        for _ in range(3):
+            together = [links.connect() for _ in range(4 * most)]
+            for link in together:
+                links.keep(link)
+            assert len(links.kept) <= most
+            expect(lambda: len(links.kept) == most or links.keep(links.connect()) and
+                   len(links.kept) == most, 20)
+            assert [links.keep(links.connect()) for _ in range(4)] == [False] * 4
+            links.close()
+        expect(lambda: links.keep(links.connect()), 20)
+        links.close()
