@@ -290,7 +290,7 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	if (flags->check)
 		return 0;
 
-	broker.gate = login_gate_new(config);
+	broker.gate = login_gate_new(&broker);
 	broker.audit_syslog = audit_syslog_new(&broker);
 	broker.conductor = conductor_new(&broker);
 	broker.events = events_new(&broker);

@@ -944,6 +944,9 @@ void store_failures_add(struct store_failures *failures, const struct store_thro
 			int64_t now_ms);
 int64_t store_failures_wait(const struct store_failures *failures,
 			    const struct store_throttle_rule *rule, int64_t now_ms);
+/* Pure. How many more may fail before that means to wait; at least 1. */
+int64_t store_failures_left(const struct store_failures *failures,
+			    const struct store_throttle_rule *rule, int64_t now_ms);
 /* Names as they are counted: without ASCII letter case, and cut when they are too long. */
 void store_throttle_fold(const char *text, char *out, size_t size);
 /* All that are counted now; kind is "user" or "source". */

@@ -112,10 +112,16 @@ void store_throttle_fold(const char *text, char *out, size_t size)
 	out[i] = '\0';
 }
 
+static bool window_is_over(const struct store_failures *f, const struct store_throttle_rule *rule,
+			   int64_t now_ms)
+{
+	return now_ms - f->window_began_at_ms > rule->window_ms || now_ms < f->window_began_at_ms;
+}
+
 void store_failures_add(struct store_failures *f, const struct store_throttle_rule *rule,
 			int64_t now_ms)
 {
-	if (now_ms - f->window_began_at_ms > rule->window_ms || now_ms < f->window_began_at_ms)
+	if (window_is_over(f, rule, now_ms))
 		*f = (struct store_failures){ .window_began_at_ms = now_ms };
 	f->count++;
 	if (f->count >= rule->max_failures)
@@ -131,6 +137,14 @@ int64_t store_failures_wait(const struct store_failures *f, const struct store_t
 		return 0;
 	/* A clock that jumped back must not block for longer than the rule says. */
 	return left > rule->block_ms ? rule->block_ms : left;
+}
+
+int64_t store_failures_left(const struct store_failures *f, const struct store_throttle_rule *rule,
+			    int64_t now_ms)
+{
+	int64_t count = window_is_over(f, rule, now_ms) ? 0 : f->count;
+
+	return count < rule->max_failures ? rule->max_failures - count : 1;
 }
 
 int store_throttles(struct store *store, store_throttle_fn *fn, void *arg, struct error *err)

@@ -22,13 +22,29 @@ struct login_gate {
 	struct gate *users, *sources;
 };
 
-struct login_gate *login_gate_new(const struct broker_config *config)
+static struct store_throttle_rule rule_of_sources(const struct broker_config *config)
+{
+	return (struct store_throttle_rule){ config->source_failures, config->failure_window_ms,
+					     config->block_ms };
+}
+
+/* If all that are under way fail, there are as many failures as the rule allows, and no more. */
+static unsigned room_for_source(void *arg, const char *source)
+{
+	const struct broker *broker = arg;
+	struct store_throttle_rule rule = rule_of_sources(broker->config);
+
+	return throttle_source_room(broker->throttle, source, &rule, clock_wall_ms());
+}
+
+struct login_gate *login_gate_new(struct broker *broker)
 {
 	struct login_gate *gate = xnew(struct login_gate);
-	unsigned per_source = (unsigned)config->source_failures;
 
 	gate->users = gate_new(1, WAITING_PER_USER);
-	gate->sources = gate_new(per_source ? per_source : WAITING_PER_SOURCE, WAITING_PER_SOURCE);
+	gate->sources = gate_new(WAITING_PER_SOURCE, WAITING_PER_SOURCE);
+	if (broker->config->source_failures)
+		gate_set_room(gate->sources, room_for_source, broker);
 	return gate;
 }
 
@@ -95,8 +111,7 @@ struct store_throttle attempt_throttle(const struct attempt *a)
 		.user = a->user,
 		.source = a->r->source,
 		.per_user = { config->user_failures, config->failure_window_ms, config->block_ms },
-		.per_source = { config->source_failures, config->failure_window_ms,
-				config->block_ms },
+		.per_source = rule_of_sources(config),
 	};
 }
 

@@ -70,7 +70,8 @@ void attempt_store_failed(struct attempt *a, int rc, const struct error *err);
 
 /* Who is let in at the same time. */
 struct login_gate;
-struct login_gate *login_gate_new(const struct broker_config *config);
+/* The broker's throttle must be there. */
+struct login_gate *login_gate_new(struct broker *broker);
 void login_gate_free(struct login_gate *gate);
 
 #endif

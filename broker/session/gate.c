@@ -7,12 +7,15 @@
 struct gate_key {
 	char *name;
 	unsigned inside, waiting_count;
+	bool letting_in;
 	struct list waiting;
 	UT_hash_handle hh;
 };
 
 struct gate {
 	unsigned inside_max, waiting_max;
+	gate_room_fn *room;
+	void *room_arg;
 	struct gate_key *keys;
 };
 
@@ -23,6 +26,19 @@ struct gate *gate_new(unsigned inside_max, unsigned waiting_max)
 	gate->inside_max = inside_max;
 	gate->waiting_max = waiting_max;
 	return gate;
+}
+
+void gate_set_room(struct gate *gate, gate_room_fn *fn, void *arg)
+{
+	gate->room = fn;
+	gate->room_arg = arg;
+}
+
+static bool has_room(struct gate *gate, const struct gate_key *key)
+{
+	unsigned room = gate->room ? gate->room(gate->room_arg, key->name) : gate->inside_max;
+
+	return key->inside < room;
 }
 
 static void key_free(struct gate *gate, struct gate_key *key)
@@ -39,7 +55,7 @@ void gate_free(struct gate *gate)
 	if (!gate)
 		return;
 	HASH_ITER(hh, gate->keys, key, next)
-		key_free(gate, key);
+	key_free(gate, key);
 	free(gate);
 }
 
@@ -60,19 +76,35 @@ static struct gate_key *key_of(struct gate *gate, const char *name)
 int gate_enter(struct gate *gate, const char *name, struct gate_pass *pass, gate_fn *fn, void *arg)
 {
 	struct gate_key *key = key_of(gate, name);
+	bool room = has_room(gate, key);
 
-	if (key->inside >= gate->inside_max && key->waiting_count >= gate->waiting_max)
+	if (!room && key->waiting_count >= gate->waiting_max)
 		return -EAGAIN;
 	pass->key = key;
 	pass->fn = fn;
 	pass->arg = arg;
-	if (key->inside < gate->inside_max) {
+	if (room) {
 		key->inside++;
 		return 0;
 	}
 	list_append(&key->waiting, &pass->link);
 	key->waiting_count++;
 	return 1;
+}
+
+/* One that is let in may leave at once: then this goes on, not another round of it within. */
+static void let_in(struct gate *gate, struct gate_key *key)
+{
+	key->letting_in = true;
+	while (!list_empty(&key->waiting) && has_room(gate, key)) {
+		struct gate_pass *next = LIST_OF(key->waiting.next, struct gate_pass, link);
+
+		list_remove(&next->link);
+		key->waiting_count--;
+		key->inside++;
+		next->fn(next->arg);
+	}
+	key->letting_in = false;
 }
 
 void gate_leave(struct gate *gate, struct gate_pass *pass)
@@ -82,14 +114,10 @@ void gate_leave(struct gate *gate, struct gate_pass *pass)
 	if (!key)
 		return;
 	pass->key = NULL;
-	if (list_empty(&key->waiting)) {
-		if (--key->inside == 0)
-			key_free(gate, key);
+	key->inside--;
+	if (key->letting_in)
 		return;
-	}
-
-	struct gate_pass *next = LIST_OF(key->waiting.next, struct gate_pass, link);
-	list_remove(&next->link);
-	key->waiting_count--;
-	next->fn(next->arg);
+	let_in(gate, key);
+	if (key->inside == 0 && list_empty(&key->waiting))
+		key_free(gate, key);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/session/throttle.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <uthash.h>
 
@@ -98,6 +99,17 @@ int64_t throttle_wait_ms(struct throttle *t, const struct store_throttle *who, i
 	int64_t source_ms = wait_of(t, "source", who->source, &who->per_source, now_ms);
 
 	return user_ms > source_ms ? user_ms : source_ms;
+}
+
+unsigned throttle_source_room(struct throttle *t, const char *source,
+			      const struct store_throttle_rule *rule, int64_t now_ms)
+{
+	const struct entry *entry = rule->max_failures ? find(t, "source", source) : NULL;
+	struct store_failures none = { 0 };
+
+	if (rule->max_failures == 0 || wait_of(t, "source", source, rule, now_ms) > 0)
+		return UINT_MAX;
+	return (unsigned)store_failures_left(entry ? &entry->failures : &none, rule, now_ms);
 }
 
 /* Entries that count for nothing any more. */

@@ -17,9 +17,12 @@ void throttle_free(struct throttle *throttle);
 DEFINE_OWNED(throttle_free, struct throttle);
 
 /* How long to wait, 0 = go on. Attempts in flight are the caller's to count: it must not let more
- * run at once per user than failures are left. */
+ * run at once, per user and per source, than failures are left. */
 int64_t throttle_wait_ms(struct throttle *throttle, const struct store_throttle *who,
 			 int64_t now_ms);
+/* How many attempts of a source may be under way; all that want, when they are to be refused. */
+unsigned throttle_source_room(struct throttle *throttle, const char *source,
+			      const struct store_throttle_rule *rule, int64_t now_ms);
 /* After store_throttle_fail() of the same moment has become durable. */
 void throttle_failed(struct throttle *throttle, const struct store_throttle *who, int64_t now_ms);
 /* Whether there is something to forget for the user; and after it was forgotten. */

@@ -290,6 +290,22 @@ static int64_t wait_of(struct site *site, const struct store_throttle *who, int6
 	return c.wait_ms;
 }
 
+static void as_many_attempts_as_failures_are_left(void **state)
+{
+	struct store_throttle_rule rule = { 3, 60000, 30000 };
+	struct store_failures f = { 0 };
+
+	assert_int_equal(store_failures_left(&f, &rule, NOW), 3);
+	store_failures_add(&f, &rule, NOW);
+	assert_int_equal(store_failures_left(&f, &rule, NOW), 2);
+	store_failures_add(&f, &rule, NOW);
+	store_failures_add(&f, &rule, NOW);
+	assert_true(store_failures_wait(&f, &rule, NOW) > 0);
+	/* the block is over before the window is: the next failure brings it back */
+	assert_int_equal(store_failures_left(&f, &rule, NOW + 30001), 1);
+	assert_int_equal(store_failures_left(&f, &rule, NOW + 60001), 3);
+}
+
 static void failed_logins_are_counted_per_user_and_source(void **state)
 {
 	struct site *site = *state;
@@ -329,6 +345,7 @@ int main(void)
 		FULL(sessions_follow_their_relay),
 		FULL(of_fifty_parallel_redeems_one_wins),
 		FULL(failed_logins_are_counted_per_user_and_source),
+		FULL(as_many_attempts_as_failures_are_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,11 +47,62 @@ static void keys_do_not_wait_for_each_other(void **state)
 	gate_free(gate);	/* with some inside */
 }
 
+struct visitor {
+	struct gate *gate;
+	struct gate_pass pass;
+	int *let_in;
+	bool leaves;
+};
+
+static void visit(void *arg)
+{
+	struct visitor *v = arg;
+
+	++*v->let_in;
+	if (v->leaves)
+		gate_leave(v->gate, &v->pass);
+}
+
+static unsigned room_of(void *arg, const char *key)
+{
+	assert_string_equal(key, "a");
+	return *(unsigned *)arg;
+}
+
+static void room_that_shrinks_is_kept_to(void **state)
+{
+	struct gate *gate = gate_new(100, 9);
+	int let_in = 0;
+	struct visitor v[8] = { 0 };
+	unsigned room = 3;
+
+	gate_set_room(gate, room_of, &room);
+	for (int i = 0; i < 8; i++) {
+		v[i] = (struct visitor){ .gate = gate, .let_in = &let_in };
+		assert_int_equal(gate_enter(gate, "a", &v[i].pass, visit, &v[i]), i >= 3);
+	}
+	room = 2;
+	gate_leave(gate, &v[0].pass);
+	assert_int_equal(let_in, 0);	/* two are inside still */
+	gate_leave(gate, &v[1].pass);
+	assert_int_equal(let_in, 1);
+	room = 1;
+	gate_leave(gate, &v[2].pass);
+	assert_int_equal(let_in, 1);
+	room = 100;	/* those who wait need not any more: they are told to go */
+	for (int i = 4; i < 8; i++)
+		v[i].leaves = true;
+	gate_leave(gate, &v[3].pass);
+	assert_int_equal(let_in, 5);
+	gate_free(gate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_at_a_time_in_order),
 		cmocka_unit_test(keys_do_not_wait_for_each_other),
+		cmocka_unit_test(room_that_shrinks_is_kept_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
