@@ -114,7 +114,9 @@ static int run_group(struct group *group, struct error *err)
 	LIST_EACH(it, &group->jobs) {
 		struct state_job *job = LIST_OF(it, struct state_job, link);
 
+		store_on_behalf(queue->store, job->request);
 		job->rc = job->run(queue->store, job, &job->err);
+		store_on_behalf(queue->store, NULL);
 		group->touched |= job->touched;
 		group->moved |= job->moved;
 		if (job->rc == -EIO) {	/* never go on after a failed write or flush */

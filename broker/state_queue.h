@@ -27,6 +27,7 @@ struct state_job {	/* embedded at the front of each kind of job */
 	struct list link;
 	state_run_fn *run;
 	state_done_fn *done;
+	const char *request;	/* its id is in what the job writes; NULL: the broker's own work */
 	bool touched;
 	bool moved;	/* people in line may have come nearer */
 	int rc;

@@ -14,7 +14,7 @@
 	"COALESCE(k.state, ''), COALESCE(k.epoch, 0), COALESCE(k.size_bytes, 0), "                 \
 	"COALESCE(k.used_bytes, 0), COALESCE(k.attached, 'none'), COALESCE(k.reason, ''), "        \
 	"COALESCE(u.account, ''), COALESCE(u.uid, 0), d.pss_bytes, d.overlay_bytes, "              \
-	"p.overlay_bytes, d.want_generation "                                                      \
+	"p.overlay_bytes, d.request, d.want_generation "                                                    \
 	"FROM desktop d JOIN pool p ON p.name = d.pool "                                           \
 	"LEFT JOIN assignment a ON a.desktop = d.id LEFT JOIN person u ON u.key = a.person "       \
 	"LEFT JOIN user_disk k ON k.id = d.user_disk "
@@ -351,9 +351,10 @@
 	  "logged_on = $8, logoffs = $9, resets = $10, pss_bytes = $11, overlay_bytes = $12 "      \
 	  "WHERE id = $13")                                                                        \
 	X(DESKTOP_RESTART, "UPDATE desktop SET incarnation = incarnation + 1, "                    \
-	  "want_generation = $1, changed_at_ms = $2 WHERE id = $3")                                \
+	  "want_generation = $1, changed_at_ms = $2, request = $3 WHERE id = $4")                  \
 	X(DESKTOP_LET_GO, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "        \
-	  "want_generation = $1, changed_at_ms = $2 WHERE id = $3")                                \
+	  "want_generation = $1, changed_at_ms = $2, request = $3 WHERE id = $4")                  \
+	X(DESKTOP_REQUEST, "UPDATE desktop SET request = $1 WHERE id = $2")                        \
 	X(DESKTOP_USER_STATE, "UPDATE desktop SET user_state = $1, use_since_ms = $2 "             \
 	  "WHERE id = $3")                                                                         \
 	X(DESKTOP_DROP, "DELETE FROM desktop WHERE id = $1")                                       \
@@ -390,10 +391,10 @@
 	X(USER_DISK_SET_ASIDE, "UPDATE user_disk SET set_aside_at_ms = $1 WHERE id = $2")          \
 	/* tickets */                                                                              \
 	X(TICKET_PUT, "INSERT INTO ticket (locator, secret_sha256, person, desktop, host, epoch, " \
-	  "client_address, policy, expires_at_ms, standard, used_at_ms, wrong_count) "             \
-	  "SELECT $1, $2, $3, d.id, d.host, d.epoch, $4, $5, $6, $7, 0, 0 FROM desktop d "         \
+	  "client_address, policy, expires_at_ms, standard, request, used_at_ms, wrong_count) "    \
+	  "SELECT $1, $2, $3, d.id, d.host, d.epoch, $4, $5, $6, $7, $8, 0, 0 FROM desktop d "     \
 	  "JOIN assignment a ON a.desktop = d.id "                                                 \
-	  "WHERE a.person = $3 AND d.id = $8 AND d.host = $9 AND d.epoch = $10 "                   \
+	  "WHERE a.person = $3 AND d.id = $9 AND d.host = $10 AND d.epoch = $11 "                  \
 	  "AND d.want = 'running'")                                                                \
 	X(TICKET_USE, "UPDATE ticket SET used_at_ms = $1 WHERE locator = $2 "                      \
 	  "AND secret_sha256 = $3 AND host = $4 AND used_at_ms = 0 AND expires_at_ms > $5 "        \
@@ -403,7 +404,8 @@
 	  "AND d.host = ticket.host AND d.epoch = ticket.epoch AND d.want = 'running' "            \
 	  "AND a.person = ticket.person)")                                                         \
 	X(TICKET_FIND, "SELECT secret_sha256, person, desktop, host, policy, expires_at_ms, "      \
-	  "used_at_ms, wrong_count, standard, client_address FROM ticket WHERE locator = $1")      \
+	  "used_at_ms, wrong_count, standard, client_address, request FROM ticket "                 \
+	  "WHERE locator = $1")                                                                    \
 	X(TICKET_WRONG, "UPDATE ticket SET wrong_count = wrong_count + 1 WHERE locator = $1")      \
 	X(TICKETS_DROP, "DELETE FROM ticket WHERE desktop = $1")                                   \
 	X(TICKETS_REVOKE, "UPDATE ticket SET used_at_ms = $1 WHERE used_at_ms = 0")                \
@@ -472,8 +474,8 @@
 	  "AND in_desktop = 1 AND EXISTS (SELECT 1 FROM desktop d WHERE d.id = notice.desktop "    \
 	  "AND d.host = $3)")                                                                      \
 	X(NOTICES_PURGE, "DELETE FROM notice WHERE expires_at_ms <= $1")                           \
-	X(LOG_OFF_ORDER, "UPDATE desktop SET log_off_stay = $1, want_generation = $2 "             \
-	  "WHERE id = $3")                                                                         \
+	X(LOG_OFF_ORDER, "UPDATE desktop SET log_off_stay = $1, want_generation = $2, "            \
+	  "request = $3 WHERE id = $4")                                                                         \
 	X(LOG_OFFS_OF_HOST, "SELECT id, log_off_stay FROM desktop WHERE host = $1 "                \
 	  "AND log_off_stay > 0 ORDER BY id")                                                      \
 	X(LOG_OFFS_DONE, "UPDATE desktop SET log_off_stay = 0 WHERE host = $1 "                    \

@@ -112,6 +112,12 @@ DEFINE_OWNED_VALUE(store_overview_done, struct store_overview);
 int store_overview(struct store *store, int64_t since_ms, struct store_overview *out,
 		   struct error *err) MUST_CHECK;
 
+/* Whose request is being served, until it is told again: its id goes with the tickets and orders that
+ * are written meanwhile. NULL or "": nobody's. Borrowed. */
+#define STORE_REQUEST_SIZE 65
+void store_on_behalf(struct store *store, const char *request);
+const char *store_request(const struct store *store);
+
 /* SQLite's own check, foreign keys, our invariants (one owner, one host) and the audit chain. One
  * line per problem; 0 when there is none, -EBADMSG otherwise. Slow: reads everything. */
 int store_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
@@ -427,6 +433,7 @@ struct store_desktop {
 	struct store_home home;
 	int64_t pss_bytes, overlay_bytes;	/* as measured; 0: not yet */
 	int64_t overlay_max_bytes;		/* of the pool; 0: no limit */
+	char request[STORE_REQUEST_SIZE];	/* of who gave the last order; "" the broker itself */
 };
 /* What a new desktop of the pool meets on each host: the same numbers as when one is ordered. */
 struct store_room {
@@ -742,6 +749,7 @@ struct store_redeemed {
 	struct store_user user;		/* also with a refusal when the locator was known; else "" */
 	struct store_desktop desktop;	/* the same */
 	struct pool_policy policy;
+	char request[STORE_REQUEST_SIZE];	/* that the ticket was made for */
 	struct store_exception exception;	/* in force for this session; id "" without one */
 };
 /* Uses the ticket up and begins an RDP session, atomically: of any number of callers one wins.

@@ -67,6 +67,15 @@ static int set_user_state(struct store *store, const char *id, enum desktop_use 
 	return query_run(&q, err);
 }
 
+static int set_request(struct store *store, const char *id, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOP_REQUEST);
+
+	query_text(&q, store_request(store));
+	query_text(&q, id);
+	return query_run(&q, err);
+}
+
 int store_assign(struct store *store, const char *desktop, const char *user_key, const char *pool,
 		 int64_t now_ms, struct error *err)
 {
@@ -83,6 +92,7 @@ int store_assign(struct store *store, const char *desktop, const char *user_key,
 	}
 	FAULT_POINT("assign_row");
 	if ((rc = set_user_state(store, desktop, DESKTOP_ASSIGNED, now_ms, err)) < 0 ||
+	    (rc = set_request(store, desktop, err)) < 0 ||
 	    (rc = store_user_disk_assign(store, desktop, user_key, pool, now_ms, err)) < 0)
 		return rc;
 	return store_line_leave(store, user_key, pool, err);

@@ -73,6 +73,7 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 	get_word(q, pool_on_logoff_parse, &out->on_logoff);
 	out->start_ms = get_int(q);
 	read_home(q, out);
+	get_text(q, out->request, sizeof(out->request));
 	int64_t generation = get_int(q);
 	if (want_generation)
 		*want_generation = generation;
@@ -250,6 +251,7 @@ int store_desktop_let_go(struct store *store, const char *id, const char *host, 
 	OWNED(query_done) struct query q = query(store, ST_DESKTOP_LET_GO);
 	query_int(&q, generation);
 	query_int(&q, now_ms);
+	query_text(&q, store_request(store));
 	query_text(&q, id);
 	rc = query_run(&q, err);
 	return rc < 0 ? rc : 0;
@@ -385,6 +387,7 @@ int store_desktop_restart(struct store *store, const char *id, int64_t now_ms, s
 
 		query_int(&q, generation);
 		query_int(&q, now_ms);
+		query_text(&q, store_request(store));
 		query_text(&q, id);
 		if ((rc = query_run(&q, err)) < 0)
 			return rc;

@@ -190,6 +190,7 @@ static int put_log_off(struct store *store, const char *id, int64_t stay, int64_
 
 	query_int(&q, stay);
 	query_int(&q, generation);
+	query_text(&q, store_request(store));
 	query_text(&q, id);
 	rc = query_run(&q, err);
 	return rc < 0 ? rc : 0;

@@ -34,6 +34,7 @@ struct store {
 	bool in_group;
 	struct store_memory memory;
 	struct store_touched touched;
+	const char *request;		/* that is being served */
 	uint32_t data_version;		/* of what `memory` was read from */
 	sqlite3_stmt *controls[CONTROLS];
 	sqlite3_stmt *statements[STATEMENT_COUNT];
@@ -53,6 +54,16 @@ int store_copy(struct store *store, struct buf *out, struct error *err)
 	if (out->len > 20 && out->ptr[18] == 2)
 		out->ptr[18] = out->ptr[19] = 1;
 	return 0;
+}
+
+void store_on_behalf(struct store *store, const char *request)
+{
+	store->request = request;
+}
+
+const char *store_request(const struct store *store)
+{
+	return store->request ? store->request : "";
 }
 
 struct store_memory *store_memory(struct store *store)

@@ -23,6 +23,7 @@ int store_ticket_create(struct store *store, const struct store_ticket *ticket, 
 	query_text(&q, buf_text(&policy));
 	query_int(&q, ticket->expires_at_ms);
 	query_int(&q, ticket->standard);
+	query_text(&q, store_request(store));
 	query_text(&q, ticket->desktop);
 	query_text(&q, ticket->host);
 	query_int(&q, ticket->epoch);
@@ -44,6 +45,7 @@ struct found {
 	int64_t expires_at_ms, used_at_ms, wrong_count;
 	bool standard;
 	char client_address[STORE_ADDRESS_SIZE];
+	char request[STORE_REQUEST_SIZE];
 };
 
 static int policy_word(const char *text, struct pool_policy *out)
@@ -71,6 +73,7 @@ static int find_ticket(struct store *store, const uint8_t *locator, struct found
 	out->wrong_count = get_int(&q);
 	out->standard = get_int(&q) != 0;
 	get_text(&q, out->client_address, sizeof(out->client_address));
+	get_text(&q, out->request, sizeof(out->request));
 	if (policy_word(policy, &out->policy) < 0)
 		q.damaged = true;
 	return query_sound(&q, err);
@@ -193,6 +196,7 @@ int store_ticket_redeem(struct store *store, const struct store_redeem *redeem,
 	if (rc < 0 || (rc = fill_subjects(store, &ticket, &r, err)) < 0 ||
 	    (used = rc = use_ticket(store, redeem, err)) < 0)
 		return rc;
+	memcpy(r.request, ticket.request, sizeof(r.request));
 	if (used) {
 		r.reason = REASON_OK;
 		r.policy = ticket.policy;

@@ -87,11 +87,13 @@ static void act(struct agent *agent, const struct vm_action *action)
 {
 	struct desktop *desktop = desktop_find(&agent->host, action->id);
 
+	if (desktop && action->desired)
+		desktop_on_behalf(desktop, action->desired->request);
 	switch (action->kind) {
 	case VM_CREATE:
 		log_info("desktop_wanted", kv_str("desktop", action->id),
 			 kv_str("name", action->desired->spec.name));
-		desktop_create(&agent->host, &action->desired->spec);
+		desktop_create(&agent->host, &action->desired->spec, action->desired->request);
 		break;
 	case VM_UPDATE:
 		desktop_update(desktop, &action->desired->spec);

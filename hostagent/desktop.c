@@ -153,9 +153,12 @@ static struct desktop *desktop_new(struct desktop_host *host, const struct vm_sp
 	return desktop;
 }
 
-void desktop_create(struct desktop_host *host, const struct vm_spec *spec)
+void desktop_create(struct desktop_host *host, const struct vm_spec *spec, const char *request)
 {
-	desktop_event(desktop_new(host, spec), VM_EV_WANTED);
+	struct desktop *desktop = desktop_new(host, spec);
+
+	desktop_on_behalf(desktop, request);
+	desktop_event(desktop, VM_EV_WANTED);
 }
 
 /* The pid file is there before QEMU is, and goes with the last boot of the host. */
@@ -228,12 +231,23 @@ void desktop_update(struct desktop *desktop, const struct vm_spec *spec)
 	desktop_event(desktop, VM_EV_NEW_EPOCH);
 }
 
+void desktop_on_behalf(struct desktop *desktop, const char *request)
+{
+	if (strcmp(desktop->request, request) == 0)
+		return;
+	memcpy(desktop->request, request, strlen(request) + 1);
+	if (*request)
+		log_info("desktop_ordered", kv_str("desktop", desktop->spec.id),
+			 kv_str("request", request));
+}
+
 static void count_failure(struct desktop *desktop, enum vm_state before, int64_t now_ms)
 {
 	if (before == VM_READY && now_ms - desktop->since_ms >= STABLE_MS)
 		desktop->failures = 0;
 	desktop->failures++;
 	log_warn("desktop_failed", kv_str("desktop", desktop->spec.id),
+		 kv_str("request", desktop->request),
 		 kv_str("in", vm_state_name(before)), kv_int("failures", desktop->failures),
 		 kv_str("reason", desktop->reason));
 }
@@ -260,6 +274,7 @@ static void log_ready(const struct desktop *desktop, int64_t now_ms)
 
 	guest_steps(t, &steps);
 	log_info("desktop_ready", kv_str("desktop", desktop->spec.id),
+		 kv_str("request", desktop->request),
 		 kv_str("way", desktop->resumed ? "clone" : "boot"),
 		 kv_str("machine", desktop->stood_by ? "standby" : "new"),
 		 kv_int("overlay_ms", between(t->wanted_ms, t->cloned_ms)),
@@ -362,7 +377,8 @@ void desktop_event(struct desktop *desktop, enum vm_event event)
 		desktop_home_ready(desktop);
 	if (!(effects & VM_FX_FORGET))
 		return;
-	log_info("desktop_gone", kv_str("desktop", desktop->spec.id));
+	log_info("desktop_gone", kv_str("desktop", desktop->spec.id),
+		 kv_str("request", desktop->request));
 	desktop_free(desktop);
 	host->forgotten(host->arg);
 }

@@ -43,8 +43,8 @@ void desktop_host_done(struct desktop_host *host);
 /* An element of host->desktops. */
 struct desktop *desktop_of(struct list *node);
 struct desktop *desktop_find(struct desktop_host *host, const char *id);
-/* Makes a desktop that the broker wants. */
-void desktop_create(struct desktop_host *host, const struct vm_spec *spec);
+/* Makes a desktop that the broker wants; `request`: see desktop_on_behalf(). */
+void desktop_create(struct desktop_host *host, const struct vm_spec *spec, const char *request);
 /* Takes up what an earlier agent left under this id: a machine that runs, or files. */
 void desktop_adopt(struct desktop_host *host, const char *id);
 /* False for a machine that stood by and is being removed: no desktop of the broker's. */
@@ -54,6 +54,8 @@ int desktop_take_address(struct desktop_host *host, const char *id, uint32_t *ou
 			 struct error *err) MUST_CHECK;
 /* The broker's newer order for a desktop that is here. */
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec);
+/* Whose order it is that the broker gave last, for the log; "" the broker's own. */
+void desktop_on_behalf(struct desktop *desktop, const char *request);
 /* Resets the machine once, unless it is being started anyway. */
 void desktop_restart(struct desktop *desktop, int64_t incarnation);
 /* The most its overlay may take; 0: no limit. */

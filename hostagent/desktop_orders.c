@@ -60,7 +60,7 @@ static void go(struct desktop *desktop)
 	} else {
 		orders->asked = ORDER_LOG_OFF;
 		log_info("log_off_wanted", kv_str("desktop", desktop->spec.id),
-			 kv_str("user", desktop->logged_on));
+			 kv_str("request", desktop->request), kv_str("user", desktop->logged_on));
 		if (guest_link_log_off(desktop->guest, desktop->logged_on) == 0)
 			return;
 	}

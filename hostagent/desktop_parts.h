@@ -87,6 +87,7 @@ struct desktop {
 	bool refused;     /* in this state the guest has said why it is late */
 	bool blameless;   /* the error says nothing about its image */
 	char reason[256]; /* of the last error */
+	char request[VM_REQUEST_SIZE]; /* of who gave the last order; "" nobody we know */
 	bool resumed;     /* this QEMU is a clone, and has not rebooted since */
 	bool stood_by;			/* it was started before this desktop was wanted */
 	bool standby;			/* nobody's: what stood by, on its way out */

@@ -130,6 +130,7 @@ void desktop_restart_if_due(struct desktop *desktop)
 			return;		/* the next connection tries again */
 		desktop->guest_boot[0] = '\0';	/* the next one is by order */
 		log_info("desktop_restarted", kv_str("desktop", desktop->spec.id),
+			 kv_str("request", desktop->request),
 			 kv_int("incarnation", desktop->restart_to));
 	}
 	desktop->spec.incarnation = desktop->restart_to;

@@ -44,6 +44,8 @@ static int parse_desktop(const json_t *object, struct vm_desired *out, struct er
 	    (rc = json_get_text(object, "want", want, sizeof(want), err)) < 0 ||
 	    (rc = json_get_int_or(object, "overlay_max_bytes", 0, 0, INT64_MAX,
 				  &out->overlay_max_bytes, err)) < 0 ||
+	    (rc = json_get_text_or(object, "request", "", out->request, sizeof(out->request),
+				   err)) < 0 ||
 	    (rc = parse_home(object, &out->home, err)) < 0)
 		return rc;
 	spec->cpus = (unsigned)cpus;

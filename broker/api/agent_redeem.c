@@ -10,6 +10,7 @@
 #include "broker/session/session_watch.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+#include "common/sys/log.h"
 #include "common/wire/guest_credential.h"
 #include "pool/pool_json.h"
 
@@ -46,7 +47,7 @@ static int redeem_run(struct store *store, struct state_job *job, struct error *
 		.reason = d->redeemed.reason,
 		.denied = d->redeemed.reason != REASON_OK,
 		.details = json_pack("{s:s, s:s, s:s}", "host", d->r->peer, "session",
-				     d->redeemed.session, "request", d->r->id),
+				     d->redeemed.session, "ticket_request", d->redeemed.request),
 	};
 	rc = audit_append(store, &row, err);
 	if (rc == 0 && *d->redeemed.exception.id)
@@ -91,8 +92,8 @@ static void answer(struct redeeming *d)
 		return;
 	}
 	json_t *body =
-		json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:s}, s:o}",
-			  "session", d->redeemed.session, "user", d->redeemed.user.name, "desktop",
+		json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s}, s:{s:s, s:i, s:s}, s:{s:s, s:s}, s:o}",
+			  "session", d->redeemed.session, "request", d->redeemed.request, "user", d->redeemed.user.name, "desktop",
 			  "id", desktop->id, "name", desktop->name, "pool", desktop->pool, "guest",
 			  "address", desktop->address, "port", RDP_PORT, "certificate_sha256",
 			  desktop->rdp_certificate_sha256, "credential", "user",
@@ -101,6 +102,10 @@ static void answer(struct redeeming *d)
 	if (*d->redeemed.exception.id)
 		json_object_set_new(body, "exception",
 				    exceptions_for_relay(&d->redeemed.exception, clock_wall_ms()));
+	log_info("session_begun", kv_str("request", d->r->id),
+		 kv_str("ticket_request", d->redeemed.request),
+		 kv_str("session", d->redeemed.session), kv_str("desktop", desktop->id),
+		 kv_str("host", d->r->peer));
 	request_reply(d->r, 200, body);
 	memory_wipe(credential.ptr, credential.len);
 }

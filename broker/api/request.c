@@ -37,10 +37,9 @@ struct request *request_new(struct broker *broker, struct front_room **door,
 			    struct http_exchange *x)
 {
 	struct request *r = xnew(struct request);
-	uint8_t id[8];
 
-	random_bytes(id, sizeof(id));
-	hex_encode(span_of(id, sizeof(id)), r->id);
+	if (str_copy(r->id, sizeof(r->id), http_request_id(x)) < 0 || !*r->id)
+		http_request_id_new(r->id);
 	r->broker = broker;
 	r->door = door;
 	r->exchange = http_exchange_id(x);
@@ -237,8 +236,10 @@ void request_store_failed(struct request *r, int rc, const struct error *err)
 
 int request_submit(struct request *r, struct state_job *job, state_run_fn *run, state_done_fn *done)
 {
-	int rc = state_submit(r->broker->state, job, run, done);
+	int rc;
 
+	job->request = r->id;
+	rc = state_submit(r->broker->state, job, run, done);
 	if (rc < 0)
 		request_refuse(r, REASON_BUSY, BUSY_RETRY_MS, NULL);
 	return rc;

@@ -14,7 +14,7 @@ struct request {
 	struct broker *broker;
 	struct front_room **door;	/* which of the two; NULL behind it when stopping */
 	uint64_t exchange;
-	char id[17];			/* of this request, in the log and the audit rows */
+	char id[HTTP_REQUEST_ID_SIZE];	/* in the answer, the logs and the audit rows */
 	char method[8];
 	char path[160];			/* for the log; cut */
 	char argument[80];		/* what {id} stood for */

@@ -14,6 +14,7 @@ struct audit {
 	json_t *details;	/* taken; NULL = {} */
 };
 
+/* Adds the id of the request for which the job runs. */
 int audit_append(struct store *store, const struct audit *row, struct error *err) MUST_CHECK;
 
 #endif

@@ -341,6 +341,8 @@ static json_t *desktop_json(const struct store_desktop *d)
 	if (d->overlay_max_bytes)
 		json_object_set_new(object, "overlay_max_bytes",
 				    json_integer(d->overlay_max_bytes));
+	if (*d->request)
+		json_object_set_new(object, "request", json_string(d->request));
 	add_disk(object, d);
 	return object;
 }

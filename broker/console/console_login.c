@@ -164,6 +164,7 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 
 	/* Of who has no role, groups alone may ask for it. */
 	e->factor.claim.needed = staff_needs_factor(config, &e->roles, &answer->person);
+	e->job.request = e->r->id;
 	if (state_submit(e->r->broker->state, &e->job, enter_run, enter_done) < 0)
 		attempt_refuse(a, REASON_BUSY, 2000);
 }

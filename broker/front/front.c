@@ -55,18 +55,28 @@ static void send_rest(struct front *f, uint64_t id, struct span rest)
 	}
 }
 
+/* What the core never hears of, it cannot log. */
+static void refuse(struct http_exchange *x, int status, const char *code, int64_t retry_after_ms,
+		   const char *detail)
+{
+	log_info("request_refused", kv_str("request", http_request_id(x)),
+		 kv_str("method", http_method(x)), kv_str("source", http_peer(x)),
+		 kv_int("status", status), kv_str("code", code), kv_str("detail", detail));
+	http_reply_problem(x, status, code, retry_after_ms, "%s", detail);
+}
+
 static void on_request(void *arg, struct http_exchange *x)
 {
 	struct front *f = arg;
 	struct span body = http_body_bytes(x);
 
 	if (packet_link_waiting(f->link) + body.len > WAITING_MAX / 2) {
-		http_reply_problem(x, 503, "busy", BUSY_RETRY_MS, "Too many requests wait.");
+		refuse(x, 503, "busy", BUSY_RETRY_MS, "Too many requests wait.");
 		return;
 	}
 	size_t sent = front_request_write(x->id, x, &f->out);
 	if (send_packet(f) < 0) {
-		http_reply_problem(x, 400, "bad_request", -1, "The request is too long.");
+		refuse(x, 400, "bad_request", -1, "The request is too long.");
 		return;
 	}
 	send_rest(f, x->id, span_of(body.ptr + sent, body.len - sent));

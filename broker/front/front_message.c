@@ -80,6 +80,8 @@ static bool request_is_sane(const struct http_exchange *x)
 	for (size_t i = 0; i < x->header_count; i++)
 		if (!is_known_header(x->headers[i].name))
 			return false;
+	if (http_header(x, HTTP_REQUEST_ID) && !http_request_id_valid(http_request_id(x)))
+		return false;
 	return is_method(x->method) && is_address(x->address) && is_key(x->key_sha256) &&
 	       utf8_valid(span_text(x->path)) && strlen(x->cn) < 128 && strlen(x->ou) < 64 &&
 	       utf8_valid(span_text(x->cn)) && utf8_valid(span_text(x->ou));

@@ -106,7 +106,9 @@ static void keep(struct request *r, struct upload *upload)
 	k->size_bytes = upload->file.size_bytes;
 	k->pieces = BUF_LIMIT(4 << 20);
 	image_content_write(&upload->file.content, &k->pieces);
-	log_info("image_received", kv_str("sha256", k->sha256), kv_int("bytes", k->size_bytes));
+	log_info("image_received", kv_str("sha256", k->sha256), kv_int("bytes", k->size_bytes),
+		 kv_str("request", r->id));
+	k->job.request = r->id;
 	upload_free(upload);
 	state_submit_always(r->broker->state, &k->job, keep_run, keep_done);
 }
@@ -165,7 +167,8 @@ static void receive_done(void *arg, int status)
 		in->rc = error_set(&in->err, -status, "the broker is stopping");
 	if (in->rc < 0) {
 		if (in->rc != -ESPIPE)
-			log_warn("image_not_received", kv_str("sha256", in->sha256),
+			log_warn("image_not_received", kv_str("request", in->r->id),
+				 kv_str("sha256", in->sha256),
 				 kv_error(&in->err));
 		refuse_failed(in->r, in->rc, &in->err);
 		if (in->rc != -ESPIPE)

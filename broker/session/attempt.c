@@ -99,6 +99,7 @@ void attempt_store_failed(struct attempt *a, int rc, const struct error *err)
 
 static void submit(struct attempt *a, state_run_fn *run, state_done_fn *done)
 {
+	a->job.request = a->r->id;
 	if (state_submit(a->r->broker->state, &a->job, run, done) < 0)
 		attempt_refuse(a, REASON_BUSY, RETRY_MS);
 }
@@ -139,7 +140,7 @@ int attempt_audit(struct store *store, const struct attempt *a, const char *who,
 		.reason = reason,
 		.denied = reason != REASON_OK,
 		.subject = subject,
-		.details = json_pack("{s:s, s:s}", "request", a->r->id, "client", a->client),
+		.details = json_pack("{s:s}", "client", a->client),
 	};
 
 	return audit_append(store, &row, err);

@@ -95,7 +95,6 @@ static int find_run(struct store *store, struct state_job *job, struct error *er
 		.what = "token",
 		.reason = REASON_TOKEN_KEY,
 		.denied = true,
-		.details = json_pack("{s:s}", "request", s->r->id),
 	};
 	s->other_key = true;
 	return audit_append(store, &row, err);

@@ -40,6 +40,7 @@ static void look(struct held_question *question)
 	question->running = true;
 	question->again = false;
 	question->job.touched = false;
+	question->job.request = question->r->id;
 	state_submit_always(question->r->broker->state, &question->job, question->kind->run, looked);
 }
 

@@ -186,6 +186,7 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 		second_factor_for_groups(l->r->broker->config, answer->person.groups,
 					 answer->person.group_count);
 	l->began_assign_us = clock_monotonic_us();
+	l->job.request = l->r->id;
 	if (state_submit(l->r->broker->state, &l->job, grant_run, grant_done) < 0)
 		attempt_refuse(a, REASON_BUSY, RETRY_MS);
 }

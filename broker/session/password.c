@@ -30,6 +30,7 @@ static void changed_done(struct state_job *job, int rc, const struct error *err)
 static void granted(struct attempt *a, const struct directory_answer *answer)
 {
 	(void)answer;
+	a->job.request = a->r->id;
 	if (state_submit(a->r->broker->state, &a->job, changed_run, changed_done) < 0)
 		attempt_refuse(a, REASON_BUSY, RETRY_MS);
 }

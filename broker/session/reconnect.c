@@ -156,11 +156,9 @@ static int audit_connect(struct store *store, struct connecting *c, struct error
 		.reason = reason,
 		.denied = reason != REASON_OK,
 		.subject = *c->outcome.desktop.id ? c->outcome.desktop.id : c->r->argument,
-		.details = json_pack("{s:s}", "request", c->r->id),
 	};
 
-	return connect_is_wait(reason) ? (json_decref(row.details), 0)
-				       : audit_append(store, &row, err);
+	return connect_is_wait(reason) ? 0 : audit_append(store, &row, err);
 }
 
 static int connect_job_run(struct store *store, struct state_job *job, struct error *err)
@@ -188,6 +186,7 @@ static void look(struct connecting *c)
 {
 	c->running = true;
 	c->job.touched = false;
+	c->job.request = c->r->id;
 	state_submit_always(c->r->broker->state, &c->job, connect_job_run, connect_job_done);
 }
 
@@ -406,14 +405,13 @@ static int logout_run(struct store *store, struct state_job *job, struct error *
 		.source = l->r->source,
 		.what = "logout",
 		.reason = REASON_OK,
-		.details = json_pack("{s:s}", "request", l->r->id),
 	};
 	int rc = store_login_session_end(store, l->bearer->login.token_sha256, err);
 
 	if (rc == 0)
 		rc = store_places_leave(store, l->bearer->user.key, err);
 	job->touched = job->moved = true;	/* those behind come nearer */
-	return rc < 0 ? (json_decref(row.details), rc) : audit_append(store, &row, err);
+	return rc < 0 ? rc : audit_append(store, &row, err);
 }
 
 static void logout_done(struct state_job *job, int rc, const struct error *err)

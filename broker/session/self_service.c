@@ -61,7 +61,6 @@ static int audit_wish(struct store *store, const struct wish *w, struct error *e
 		.reason = w->reason,
 		.denied = w->reason != REASON_OK,
 		.subject = *w->desktop.id ? w->desktop.id : w->r->argument,
-		.details = json_pack("{s:s}", "request", w->r->id),
 	};
 
 	return audit_append(store, &row, err);

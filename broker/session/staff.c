@@ -128,6 +128,7 @@ static void granted(struct attempt *a, const struct directory_answer *answer)
 			    answer->person.group_count);
 	s->factor.claim.needed = s->roles.set && staff_needs_factor(s->r->broker->config, &s->roles,
 								    &answer->person);
+	s->job.request = s->r->id;
 	if (state_submit(s->r->broker->state, &s->job, login_run, login_done) < 0)
 		attempt_refuse(a, REASON_BUSY, RETRY_MS);
 }

@@ -301,7 +301,10 @@ int http_result_problem(const struct http_result *result, struct error *err)
 	const char *detail = json_string_value(json_object_get(result->body, "detail"));
 	const char *code = json_string_value(json_object_get(result->body, "code"));
 
-	error_set(err, EREMOTEIO, "%s (%s)", detail ? detail : "the broker refused",
-		  code ? code : "no reason code");
+	const char *request = json_string_value(json_object_get(result->body, "request_id"));
+
+	error_set(err, EREMOTEIO, "%s (%s%s%s)", detail ? detail : "the broker refused",
+		  code ? code : "no reason code", request && result->status >= 500 ? ", request " : "",
+		  request && result->status >= 500 ? request : "");
 	return -EREMOTEIO;
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include "common/base/secret.h"
 #include "common/base/text.h"
+#include "common/sys/clock.h"
 
 const char *const http_exchange_headers[HTTP_HEADERS_MAX + 1] = {
 	"Authorization",
@@ -17,8 +18,32 @@ const char *const http_exchange_headers[HTTP_HEADERS_MAX + 1] = {
 	"Origin",
 	"Sec-Fetch-Site",
 	"X-Genkan-Console",
+	HTTP_REQUEST_ID,
 	NULL,
 };
+
+bool http_request_id_valid(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				  "0123456789._-");
+
+	return len > 0 && len < HTTP_REQUEST_ID_SIZE && text[len] == '\0';
+}
+
+void http_request_id_new(char out[HTTP_REQUEST_ID_SIZE])
+{
+	uint8_t id[8];
+
+	random_bytes(id, sizeof(id));
+	hex_encode(span_of(id, sizeof(id)), out);
+}
+
+const char *http_request_id(const struct http_exchange *x)
+{
+	const char *id = http_header(x, HTTP_REQUEST_ID);
+
+	return id ? id : "";
+}
 
 void http_exchange_done(struct http_exchange *x)
 {
@@ -151,7 +176,7 @@ void http_reply_header(struct http_exchange *x, const char *name, const char *va
 {
 	size_t name_size = strlen(name) + 1, value_size = strlen(value) + 1;
 
-	if (x->reply_count == HTTP_HEADERS_MAX)
+	if (x->reply_count == HTTP_HEADERS_MAX - 1) /* one is the request's id */
 		abort(); /* our own are few */
 	char *text = xcalloc(1, name_size + value_size);
 
@@ -168,6 +193,9 @@ static void send_answer(struct http_exchange *x, struct http_answer *answer)
 		answer->headers[i] = (struct http_field){ name, name + strlen(name) + 1 };
 	}
 	answer->header_count = x->reply_count;
+	if (*http_request_id(x))
+		answer->headers[answer->header_count++] =
+			(struct http_field){ HTTP_REQUEST_ID, http_request_id(x) };
 	x->carrier->answer(x, answer);
 }
 
@@ -215,17 +243,18 @@ void http_reply_file(struct http_exchange *x, const char *type, const char *name
 	send_answer(x, &answer);
 }
 
-static json_t *problem_json(int status, const char *code, const char *detail)
+static json_t *problem_json(const struct http_exchange *x, int status, const char *code,
+			    const char *detail)
 {
-	return json_pack("{s:s, s:s, s:i, s:s, s:s}", "type", "about:blank", "title",
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "title",
 			 http_status_text(status), "status", status, "detail", detail, "code",
-			 code);
+			 code, "request_id", http_request_id(x));
 }
 
 void http_reply_problem_with(struct http_exchange *x, int status, const char *code,
 			     const json_t *extra, const char *detail)
 {
-	OWNED(json_decref) json_t *body = problem_json(status, code, detail);
+	OWNED(json_decref) json_t *body = problem_json(x, status, code, detail);
 
 	json_object_update(body, (json_t *)(uintptr_t)extra);
 	reply_json(x, status, "application/problem+json", body);
@@ -242,7 +271,7 @@ void http_reply_problem(struct http_exchange *x, int status, const char *code,
 	va_end(args);
 	detail[utf8_prefix(span_text(detail), sizeof(detail))] = '\0';
 
-	OWNED(json_decref) json_t *body = problem_json(status, code, detail);
+	OWNED(json_decref) json_t *body = problem_json(x, status, code, detail);
 
 	if (retry_after_ms >= 0) {
 		char seconds[24];

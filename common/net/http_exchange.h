@@ -12,6 +12,7 @@
 enum {
 	HTTP_QUERY_MAX = 16,
 	HTTP_HEADERS_MAX = 12,
+	HTTP_REQUEST_ID_SIZE = 65,
 	HTTP_STREAM_BEHIND_MAX =
 		64 * 1024, /* bytes a slow peer of a streamed answer may be behind */
 };
@@ -57,8 +58,13 @@ struct http_exchange {
 	uint64_t streamed_bytes;
 };
 
-/* The headers that reach a handler. */
+/* The headers that reach a handler. X-Request-Id always does: the server makes one when the client
+ * sent none that could stand in a log. */
 extern const char *const http_exchange_headers[HTTP_HEADERS_MAX + 1];
+#define HTTP_REQUEST_ID "X-Request-Id"
+/* 1 to 64 of A-Z a-z 0-9 . _ - */
+bool http_request_id_valid(const char *text);
+void http_request_id_new(char out[HTTP_REQUEST_ID_SIZE]);
 /* For the carrier, when it frees the rest. */
 void http_exchange_done(struct http_exchange *x);
 
@@ -74,6 +80,8 @@ const json_t *http_body(struct http_exchange *x);
 struct span http_body_bytes(struct http_exchange *x);
 /* One of http_exchange_headers, or NULL; also when nobody waits any more (x is NULL). */
 const char *http_header(const struct http_exchange *x, const char *name);
+/* By which it is found in every log; "" where no server gave it one. */
+const char *http_request_id(const struct http_exchange *x);
 /* Bearer token or NULL. */
 const char *http_bearer(const struct http_exchange *x);
 const char *http_peer(const struct http_exchange *x); /* numeric address */
@@ -92,7 +100,7 @@ void http_reply_json(struct http_exchange *x, int status, const json_t *body);
 void http_reply_bytes(struct http_exchange *x, const char *range, struct span bytes);
 /* A file to be saved under that name, which is plain ASCII; NULL: a text like any other. */
 void http_reply_file(struct http_exchange *x, const char *type, const char *name, struct span body);
-/* RFC 9457. retry_after_ms < 0: none. */
+/* RFC 9457, with "request_id". retry_after_ms < 0: none. */
 void http_reply_problem(struct http_exchange *x, int status, const char *code,
 			int64_t retry_after_ms, const char *detail_fmt, ...) PRINTF_LIKE(5, 6);
 

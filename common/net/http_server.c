@@ -61,6 +61,7 @@ struct exchange {
 	struct peer *peer;
 	struct evhttp_request *request;
 	char *path, *address;
+	char request_id[HTTP_REQUEST_ID_SIZE];
 	struct evkeyvalq query;
 	struct evbuffer_cb_entry *drain; /* while an answer is streamed */
 	UT_hash_handle hh;
@@ -321,6 +322,16 @@ static int read_target(struct exchange *e)
 	return query ? read_query(e, query) : 0;
 }
 
+/* A client's own, when it can stand in a log. */
+static const char *request_id(struct exchange *e, const char *offered)
+{
+	if (offered && http_request_id_valid(offered))
+		memcpy(e->request_id, offered, strlen(offered) + 1);
+	else
+		http_request_id_new(e->request_id);
+	return e->request_id;
+}
+
 static void read_request(struct exchange *e)
 {
 	struct evkeyvalq *headers = evhttp_request_get_input_headers(e->request);
@@ -335,6 +346,8 @@ static void read_request(struct exchange *e)
 	for (size_t i = 0; http_exchange_headers[i]; i++) {
 		const char *value = evhttp_find_header(headers, http_exchange_headers[i]);
 
+		if (strcmp(http_exchange_headers[i], HTTP_REQUEST_ID) == 0)
+			value = request_id(e, value);
 		if (value)
 			x->headers[x->header_count++] =
 				(struct http_field){ http_exchange_headers[i], value };

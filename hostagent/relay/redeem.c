@@ -92,6 +92,7 @@ int redeem_answer(const json_t *body, struct redemption *out, struct error *err)
 
 	*out = (struct redemption){ .guest_port = 0 };
 	if (json_get_text(body, "session", out->session, sizeof(out->session), err) < 0 ||
+	    json_get_text_or(body, "request", "", out->request, sizeof(out->request), err) < 0 ||
 	    json_get_text(body, "user", out->user, sizeof(out->user), err) < 0 ||
 	    json_get_object(body, "desktop", &desktop, err) < 0 ||
 	    json_get_text(desktop, "name", out->desktop, sizeof(out->desktop), err) < 0 ||

@@ -11,6 +11,7 @@
 
 struct redemption {
 	char session[20];	/* 16 hex digits */
+	char request[65];	/* of the client's that the ticket was made for; "" not told */
 	char user[256];
 	char desktop[64];
 	char guest_address[64];

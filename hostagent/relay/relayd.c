@@ -209,7 +209,8 @@ static void on_redeemed(void *arg, uint64_t number, const struct redemption *gra
 		m.grant = granted->grant;
 		memory_wipe(&c->granted.grant, sizeof(c->granted.grant));
 		log_info("ticket_redeemed", kv_int("connection", (int64_t)number),
-			 kv_str("session", granted->session), kv_str("user", granted->user),
+			 kv_str("session", granted->session),
+			 kv_str("request", granted->request), kv_str("user", granted->user),
 			 kv_str("desktop", granted->desktop), kv_str("client", c->from.text),
 			 kv_int("pid", c->pid));
 		session_link_begun(d->sessions);

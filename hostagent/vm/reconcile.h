@@ -12,6 +12,7 @@ struct vm_desired {
 	bool running;		/* want: running or absent */
 	int64_t overlay_max_bytes;	/* 0: no limit */
 	struct vm_home home;	/* the disk of its user; id "" = none */
+	char request[VM_REQUEST_SIZE];	/* of who gave the last order, for the log; "" nobody */
 	int64_t inspect;	/* number of the newest inspection that is asked for; 0: none */
 };
 

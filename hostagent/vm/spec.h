@@ -14,6 +14,7 @@ enum {
 	VM_TAP_SIZE = 16,	/* IFNAMSIZ */
 	VM_MAC_SIZE = 18,
 	VM_CPUS_MAX = 64,
+	VM_REQUEST_SIZE = 65,
 };
 #define VM_MEMORY_MIN ((int64_t)64 << 20)
 #define VM_MEMORY_MAX ((int64_t)1 << 40)

@@ -131,11 +131,11 @@ class Broker:
         return context
 
     def http(self, method, path, body=None, token=None, certificate=None, port=None, seconds=40,
-             raw=None):
+             raw=None, headers=None):
         began = time.monotonic()
         link = http.client.HTTPSConnection('127.0.0.1', port or self.port, timeout=seconds,
                                            context=self.context(certificate))
-        headers = {'Content-Type': 'application/json'}
+        headers = {'Content-Type': 'application/json', **(headers or {})}
         if token:
             headers['Authorization'] = f'Bearer {token}'
         data = raw if raw is not None else json.dumps(body) if body is not None else None
@@ -155,8 +155,8 @@ class Broker:
     def admin_certificate(self):
         return self.state / 'admin.crt', self.state / 'admin.key'
 
-    def admin(self, method, path, body=None):
-        return self.http(method, path, body, certificate=self.admin_certificate)
+    def admin(self, method, path, body=None, **more):
+        return self.http(method, path, body, certificate=self.admin_certificate, **more)
 
     def login(self, user, password=None, **more):
         return self.http('POST', '/v1/login', {

@@ -282,7 +282,7 @@ class Site:
             return self.http('GET', '/v1/health', ns=self.site_ns)[0] == 200
         return False
 
-    def http(self, method, path, body=None, token=None, ns=None, seconds=40):
+    def http(self, method, path, body=None, token=None, ns=None, seconds=40, request_id=None):
         """One request to the broker; returns (status, JSON body)."""
         context = ssl.create_default_context(cafile=str(self.dirs['broker'] / 'ca.crt'))
         with (ns or self.client_ns).entered():
@@ -291,6 +291,8 @@ class Site:
         headers = {'Content-Type': 'application/json'}
         if token:
             headers['Authorization'] = f'Bearer {token}'
+        if request_id:
+            headers['X-Request-Id'] = request_id
         try:
             link.request(method, path, json.dumps(body) if body is not None else None, headers)
             answer = link.getresponse()
