@@ -44,6 +44,8 @@ static const struct option options[] = {
 	{ "--relay-address", "HOST:PORT", AT(relay_address), false, "where clients reach this host" },
 	{ "--trial", NULL, AT(trial), false, "emulate where KVM does not work: for trials only" },
 	{ "--banner", NULL, AT(banner), false, "also as a line in genkan-client" },
+	{ "--force", NULL, AT(force), false, "although it still has desktops; needs --reason" },
+	{ "--wait", "MINUTES", AT(wait), false, "until it is empty, at most so long" },
 	{ "--denied", NULL, AT(denied), false, "only what was refused" },
 };
 

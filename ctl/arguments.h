@@ -20,7 +20,8 @@ struct arguments {
 	const char *user, *pool, *hours, *reason, *device, *out, *probe, *since, *seen;
 	const char *site, *names, *directory, *directory_ca, *base_dn, *bind_dn, *admin, *agent;
 	const char *relay_address;
-	bool all, denied, banner, trial;
+	const char *wait;
+	bool all, denied, banner, trial, force;
 	/* the rest */
 	const char *const *values;
 	size_t count;

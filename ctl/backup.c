@@ -28,6 +28,7 @@ int store_backup(struct ctl *ctl, struct error *err)
 	    (rc = http_request_bytes(ctl->client, "POST", "/v1/admin/backup", span_text("{}"), NULL,
 				     BACKUP_MS, &bytes, &result, err)) < 0)
 		return rc;
+	ctl->http_status = result.status;
 	if (result.status != 200)
 		return http_result_problem(&result, err);
 	if (bytes.len < 100 || memcmp(bytes.ptr, "SQLite format 3", 16) != 0)

@@ -8,10 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 #include "common/base/secret.h"
+#include "common/base/text.h"
 #include "common/data/config.h"
+#include "common/sys/clock.h"
 #include "common/sys/file.h"
 
 #define REQUEST_TIMEOUT_MS 30000
+#define ATTEMPTS 4
+#define RETRY_MS 500 /* doubles */
 
 #define KEY(name, text)                                                                            \
 	{ "broker", name, CONFIG_TEXT, offsetof(struct ctl_profile, text), "", "", false }
@@ -139,6 +143,7 @@ static int show_login(struct ctl *ctl, struct error *err)
 
 	if (rc == 0)
 		rc = file_read_secret(path, &token, NULL);
+	ctl->exit_status = rc < 0 ? CTL_NOT_LOGGED_IN : CTL_DONE;
 	if (rc < 0)
 		return error_set(err, EACCES,
 				 "give --certificate and --key, write them into "
@@ -158,8 +163,10 @@ int ctl_connect(struct ctl *ctl, struct error *err)
 
 	if (ctl->client)
 		return 0;
-	if (ctl_profile_load(&ctl->args, &profile, err) < 0)
+	if (ctl_profile_load(&ctl->args, &profile, err) < 0) {
+		ctl->exit_status = CTL_USAGE;
 		return -ENOENT;
+	}
 
 	struct http_client_config config = {
 		.address = profile.broker,
@@ -171,6 +178,47 @@ int ctl_connect(struct ctl *ctl, struct error *err)
 	return rc < 0 || *profile.certificate || ctl->without_login ? rc : show_login(ctl, err);
 }
 
+/* An answer that was lost, or is "not now": the same order may be sent again. */
+static bool is_worth_another(int rc, const struct http_result *result)
+{
+	if (rc == -ECONNRESET || rc == -ETIMEDOUT)
+		return true;
+	return rc == 0 && result->status == 503 && json_object_get(result->body, "retry_after_ms");
+}
+
+static void pause_before(unsigned attempt)
+{
+	int64_t ms = RETRY_MS << attempt;
+
+	nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+static int send_order(struct ctl *ctl, const char *path, const json_t *body,
+		      struct http_result *result, struct error *err)
+{
+	char header[64] = "Idempotency-Key: ";
+	uint8_t key[16];
+	int rc;
+
+	random_bytes(key, sizeof(key));
+	hex_encode(span_of(key, sizeof(key)), header + strlen(header));
+	http_client_set_header(ctl->client, header);
+	for (unsigned attempt = 0;; attempt++) {
+		rc = http_request(ctl->client, "POST", path, body, REQUEST_TIMEOUT_MS, result, err);
+		/* A broker that had begun to answer and is gone now is starting again. */
+		bool again = is_worth_another(rc, result) ||
+			     (attempt > 0 && rc == -ECONNREFUSED);
+
+		if (!again || attempt == ATTEMPTS - 1)
+			break;
+		http_result_done(result);
+		*result = (struct http_result){ 0 };
+		pause_before(attempt);
+	}
+	http_client_set_header(ctl->client, NULL);
+	return rc;
+}
+
 int ctl_request_any(struct ctl *ctl, const char *method, const char *path, json_t *body,
 		    int *status, json_t **answer, struct error *err)
 {
@@ -178,9 +226,14 @@ int ctl_request_any(struct ctl *ctl, const char *method, const char *path, json_
 	OWNED(http_result_done) struct http_result result = { 0 };
 	int rc = ctl_connect(ctl, err);
 
-	if (rc < 0 || (rc = http_request(ctl->client, method, path, sent, REQUEST_TIMEOUT_MS, &result,
-					 err)) < 0)
+	if (rc < 0)
 		return rc;
+	rc = strcmp(method, "POST") == 0 && !ctl->without_login
+		     ? send_order(ctl, path, sent, &result, err)
+		     : http_request(ctl->client, method, path, sent, REQUEST_TIMEOUT_MS, &result, err);
+	if (rc < 0)
+		return rc;
+	ctl->http_status = result.status;
 	*status = result.status;
 	*answer = result.body ? STEAL(result.body) : json_object();
 	return 0;

@@ -8,11 +8,28 @@
 #include "ctl/arguments.h"
 #include "ctl/table.h"
 
+/* Exit statuses; genkanctl(1) explains them. */
+enum ctl_exit {
+	CTL_DONE,
+	CTL_FAILED,
+	CTL_USAGE,
+	CTL_NOT_FOUND,
+	CTL_REFUSED,
+	CTL_CONFLICT,
+	CTL_UNREACHABLE,
+	CTL_NOT_LOGGED_IN,
+	CTL_UNFINISHED,
+};
+
 struct ctl {
 	struct arguments args;
 	struct http_client *client;	/* made by the first request */
 	bool without_login;		/* for the login itself */
+	int http_status;		/* of the last problem that the broker answered with */
+	enum ctl_exit exit_status;	/* where a command knows better than its error says */
 };
+
+enum ctl_exit ctl_exit_status(const struct ctl *ctl, int rc);
 
 void ctl_done(struct ctl *ctl);
 
@@ -26,7 +43,8 @@ int ctl_profile_load(const struct arguments *args, struct ctl_profile *out,
 void ctl_profile_done(struct ctl_profile *profile);
 DEFINE_OWNED_VALUE(ctl_profile_done, struct ctl_profile);
 
-/* One request to the admin API. `body` is taken (may be NULL); `answer` is a new reference, an
+/* One request to the admin API. An order (POST) carries a key, and is sent again when its answer was lost or
+ * the broker was busy: it is carried out once. `body` is taken (may be NULL); `answer` is a new reference, an
  * empty object when the broker answered without a body. An HTTP error is an error here. */
 int ctl_request(struct ctl *ctl, const char *method, const char *path, json_t *body,
 		json_t **answer, struct error *err) MUST_CHECK;
@@ -94,6 +112,10 @@ int site_init(struct ctl *ctl, struct error *err);
 int doctor(struct ctl *ctl, struct error *err);
 int host_invite(struct ctl *ctl, struct error *err);
 int host_join(struct ctl *ctl, struct error *err);
+int host_drain(struct ctl *ctl, struct error *err);
+int host_undrain(struct ctl *ctl, struct error *err);
+int host_remove(struct ctl *ctl, struct error *err);
+int explain_host(struct ctl *ctl, struct error *err);
 int host_token(struct ctl *ctl, struct error *err);
 /* A row of templates, also of those that `host show` tells of. */
 struct table;

@@ -6,13 +6,10 @@
 #include <string.h>
 #include "ctl/ctl.h"
 
-/* 0: done; 1: it did not work; 2: not a valid command line. */
-enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
-
 static int usage_error(const struct error *err)
 {
 	fprintf(stderr, "genkanctl: %s\n", err->text);
-	return EXIT_USAGE;
+	return CTL_USAGE;
 }
 
 static int print_help(const struct arguments *args, const struct command *command)
@@ -21,7 +18,7 @@ static int print_help(const struct arguments *args, const struct command *comman
 
 	arguments_help(args->count ? args->values[0] : NULL, command, &text);
 	fputs(buf_text(&text), stdout);
-	return EXIT_DONE;
+	return CTL_DONE;
 }
 
 int main(int argc, char **argv)
@@ -46,7 +43,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "genkanctl: %s\n", err.text[0] ? err.text : strerror(-rc));
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "genkanctl: write: %s\n", strerror(errno));
-		return EXIT_FAILED;
+		return CTL_FAILED;
 	}
-	return rc < 0 ? EXIT_FAILED : EXIT_DONE;
+	return (int)ctl_exit_status(&ctl, rc);
 }

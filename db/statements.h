@@ -254,9 +254,18 @@
 	  "memory_free_bytes, relay_host, relay_port, relay_certificate_sha256, seq, "             \
 	  "generation, last_seen_ms, joined_at_ms) "                                               \
 	  "VALUES ($1, 'active', '', 0, 0, 0, '', 0, '', 0, 1, 0, $2) "                            \
-	  "ON CONFLICT (name) DO UPDATE SET state = 'active', seq = 0, "                           \
-	  "joined_at_ms = excluded.joined_at_ms")                                                  \
+	  "ON CONFLICT (name) DO UPDATE SET seq = 0, joined_at_ms = excluded.joined_at_ms, "       \
+	  "state = CASE WHEN host.state = 'draining' THEN host.state ELSE 'active' END")                                                  \
 	X(HOST_SET_STATE, "UPDATE host SET state = $1 WHERE name = $2")                            \
+	X(HOST_DRAIN, "UPDATE host SET state = $1, drained_by = $2, drained_why = $3, "            \
+	  "drained_at_ms = $4 WHERE name = $5")                                                    \
+	X(HOST_DRAINED, "SELECT drained_by, drained_why, drained_at_ms FROM host WHERE name = $1") \
+	X(HOST_SPARES_GO, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "        \
+	  "want_generation = $1, changed_at_ms = $2, request = $3 WHERE host = $4 "                \
+	  "AND want = 'running' AND id NOT IN (SELECT desktop FROM assignment)")                   \
+	X(HOST_DROP, "DELETE FROM host WHERE name = $1")                                           \
+	X(HOST_TROUBLES_DROP, "DELETE FROM start_trouble WHERE host = $1")                         \
+	X(HOST_TOKEN_DROP, "DELETE FROM host_token WHERE host = $1")                               \
 	X(HOSTS_LOST, "UPDATE host SET state = 'lost' WHERE state = 'active' "                     \
 	  "AND last_seen_ms > 0 AND last_seen_ms < $1")                                            \
 	X(HOST_REPORT, "UPDATE host SET state = $1, accel = $2, cpus = $3, memory_bytes = $4, "    \
@@ -481,6 +490,15 @@
 	X(LOG_OFFS_DONE, "UPDATE desktop SET log_off_stay = 0 WHERE host = $1 "                    \
 	  "AND log_off_stay > 0 AND (logged_on = '' "                                              \
 	  "OR log_off_stay <> logoffs + resets + incarnation + 1)")                                \
+	/* answers to orders with a key */                                                        \
+	X(KEPT_ANSWER, "SELECT request_sha256, answer FROM kept_answer WHERE who = $1 "            \
+	  "AND key_sha256 = $2 AND at_ms >= $3")                                                   \
+	X(KEPT_ANSWER_PUT, "INSERT INTO kept_answer (who, key_sha256, request_sha256, answer, "    \
+	  "at_ms) VALUES ($1, $2, $3, $4, $5)")                                                    \
+	X(KEPT_ANSWERS_OLD, "DELETE FROM kept_answer WHERE at_ms < $1")                            \
+	X(KEPT_ANSWERS_MANY, "DELETE FROM kept_answer WHERE who = $1 AND key_sha256 IN "           \
+	  "(SELECT key_sha256 FROM kept_answer WHERE who = $1 ORDER BY at_ms DESC, key_sha256 "    \
+	  "LIMIT 1000000 OFFSET $2)")                                                                \
 	/* login sessions, throttle */                                                             \
 	X(LOGIN_PUT, "INSERT INTO login_session (token_sha256, person, client_address, "           \
 	  "client_key_sha256, staff, second_factor, created_at_ms, expires_at_ms) "                \

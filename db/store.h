@@ -384,6 +384,24 @@ int store_hosts_page(struct store *store, const char *after, const char *state, 
 int store_hosts(struct store *store, struct store_host_list *out, struct error *err) MUST_CHECK;
 int store_host_set_state(struct store *store, const char *name, enum store_host_state state,
 			 struct error *err) MUST_CHECK;
+/* ---- a host that is emptied ---- */
+
+struct store_drain {
+	char by[STORE_USER_SIZE], why[STORE_TEXT_SIZE];
+	int64_t at_ms;	/* 0: it is not */
+};
+/* No desktop starts there any more and its spares go (`spares` of them); those of users stay until they
+ * log off. -ENOENT. */
+int store_host_drain(struct store *store, const char *name, const char *by, const char *why,
+		     int64_t now_ms, int64_t *spares, struct error *err) MUST_CHECK;
+int store_host_undrain(struct store *store, const char *name, struct error *err) MUST_CHECK;
+int store_host_drained(struct store *store, const char *name, struct store_drain *out,
+		       struct error *err) MUST_CHECK;
+/* The host is forgotten; it has to join again. -EBUSY while it has desktops, unless `force`: then
+ * `desktops` of them are taken from their users, with what is only there. */
+int store_host_remove(struct store *store, const char *name, bool force, int64_t now_ms,
+		      int64_t *desktops, struct error *err) MUST_CHECK;
+
 /* Active hosts that have not reported since `silent_before_ms` become lost; their next report makes
  * them active again. `count` = how many became lost. */
 int store_hosts_lost(struct store *store, int64_t silent_before_ms, int64_t *count,
@@ -971,6 +989,26 @@ int store_throttle_success(struct store *store, const struct store_throttle *thr
 
 /* Forgets what has run out: tickets, login sessions, join tokens, throttles. */
 int store_housekeep(struct store *store, int64_t now_ms, struct error *err) MUST_CHECK;
+
+/* ----------------------------------------------------------------------------- orders, kept */
+
+#define STORE_KEPT_MS (INT64_C(24) * 3600 * 1000)
+#define STORE_KEPT_EACH 1000	/* of one person; the oldest go */
+
+/* The answer to an order that came with a key. */
+struct store_kept {
+	char request_sha256[STORE_SHA256_SIZE];
+	char *answer;	/* JSON; "" for one without a body */
+};
+void store_kept_done(struct store_kept *kept);
+DEFINE_OWNED_VALUE(store_kept_done, struct store_kept);
+/* -ENOENT: none, or it is too old. */
+int store_kept_find(struct store *store, const char *who, const char *key_sha256, int64_t now_ms,
+		    struct store_kept *out, struct error *err) MUST_CHECK;
+/* There was none. */
+int store_kept_put(struct store *store, const char *who, const char *key_sha256,
+		   const char *request_sha256, const char *answer, int64_t now_ms,
+		   struct error *err) MUST_CHECK;
 
 /* ------------------------------------------------------------------------------------- audit */
 

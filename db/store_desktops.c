@@ -334,6 +334,20 @@ static int carry_out(struct store *store, const struct store_desktop *d, enum po
 	return 0;
 }
 
+/* What would be kept for its user goes where the host is being emptied, when any desktop is as good. */
+static enum pool_after_stay after_stay(struct store *store, const struct store_desktop *d,
+				       enum pool_stay_end how)
+{
+	enum pool_after_stay after = pool_after_stay(d->assignment, d->on_logoff, how);
+	struct store_host host;
+
+	if (after == POOL_AFTER_KEEP && d->assignment == POOL_FLOATING &&
+	    store_host_find(store, d->host, &host, NULL) == 0 &&
+	    host.state == STORE_HOST_DRAINING)
+		return POOL_AFTER_RELEASE;
+	return after;
+}
+
 int store_desktop_stay_ended(struct store *store, const char *id, enum pool_stay_end how,
 			     int64_t now_ms, struct error *err)
 {
@@ -345,8 +359,7 @@ int store_desktop_stay_ended(struct store *store, const char *id, enum pool_stay
 	    (rc = store_desktop_find(store, id, &d, err)) < 0)
 		return rc;
 	if (d.user_key[0] && d.want == DESKTOP_WANT_RUNNING)
-		rc = carry_out(store, &d, pool_after_stay(d.assignment, d.on_logoff, how), now_ms,
-			       err);
+		rc = carry_out(store, &d, after_stay(store, &d, how), now_ms, err);
 	if (rc >= 0 && d.user_key[0] && d.want == DESKTOP_WANT_RUNNING && how != POOL_STAY_UNUSED)
 		rc = keep_place(store, &d, now_ms, err);
 	return rc < 0 ? rc : tx_commit(&tx, err);

@@ -79,6 +79,9 @@ struct store_memory {
 	int64_t audit_last;		/* the newest row, 0: not read */
 	char audit_sha256[STORE_SHA256_SIZE];
 };
+/* Of a desktop that is gone: its row, and the user's disk it held. */
+int store_desktop_drop(struct store *store, const struct store_desktop *d, int64_t now_ms,
+		       struct error *err) MUST_CHECK;
 struct store_memory *store_memory(struct store *store);
 bool store_in_group(const struct store *store);
 

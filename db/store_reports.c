@@ -150,8 +150,8 @@ static int note_stay(struct store *store, const struct store_desktop *d,
 	return rc;
 }
 
-static int drop_row(struct store *store, const struct store_desktop *d, int64_t now_ms,
-		    struct error *err)
+int store_desktop_drop(struct store *store, const struct store_desktop *d, int64_t now_ms,
+		       struct error *err)
 {
 	{
 		OWNED(query_done) struct query q = query(store, ST_DESKTOP_DROP);
@@ -180,7 +180,7 @@ static int settle(struct store *store, const struct row *row, const struct store
 		r = &nothing;
 	if (d->want == DESKTOP_WANT_ABSENT && r->state == DESKTOP_ABSENT && knows_order) {
 		*changed = true;
-		return drop_row(store, d, now_ms, err);
+		return store_desktop_drop(store, d, now_ms, err);
 	}
 	if (same(d, r))
 		return 0;

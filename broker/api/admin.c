@@ -19,8 +19,21 @@ static void admin_free(struct admin_job *a)
 static int admin_run(struct store *store, struct state_job *job, struct error *err)
 {
 	struct admin_job *a = (struct admin_job *)job;
+	const struct order_key *key = &a->r->key;
+	enum order_seen seen = ORDER_NEW;
+	int rc = key->given ? order_key_find(store, key, a->r->peer, &seen, &a->answer, err) : 0;
 
-	return a->run(store, a, err);
+	if (rc < 0)
+		return rc;
+	a->again = seen == ORDER_AGAIN;
+	if (seen == ORDER_OTHER)
+		return admin_refuse(a, REASON_ORDER_KEY, NULL);
+	if (seen == ORDER_AGAIN)
+		return 0;
+	rc = a->run(store, a, err);
+	return rc == 0 && key->given && a->refused == REASON_OK
+		       ? order_key_keep(store, key, a->r->peer, a->answer, err)
+		       : rc;
 }
 
 static void admin_done(struct state_job *job, int rc, const struct error *err)
@@ -37,6 +50,8 @@ static void admin_done(struct state_job *job, int rc, const struct error *err)
 
 	if (rc == 0 && *a->etag && x)
 		http_reply_header(x, "ETag", a->etag);
+	if (rc == 0 && a->again && x)
+		http_reply_header(x, "Idempotent-Replayed", "true");
 	if (rc < 0)
 		request_store_failed(a->r, rc, err);
 	else if (a->refused != REASON_OK)

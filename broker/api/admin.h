@@ -8,7 +8,7 @@
 
 struct admin_job;
 
-/* On the store's thread. Fills job->answer (or leaves it NULL: 204), or sets job->refused. */
+/* On the store's thread. An order that came with a key runs once. Fills job->answer (or leaves it NULL: 204), or sets job->refused. */
 typedef int admin_run_fn(struct store *store, struct admin_job *job, struct error *err);
 
 struct admin_job {
@@ -18,6 +18,7 @@ struct admin_job {
 	void *input;		/* of the resource; freed with `free_input` */
 	void (*free_input)(void *input);
 	json_t *answer;
+	bool again;		/* the order was carried out before: `answer` is that of then */
 	bool ended_sessions;	/* relays are told at once */
 	bool ended_logins;	/* streams of events end */
 	char etag[80];		/* of the answer; "" none */

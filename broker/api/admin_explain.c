@@ -186,12 +186,18 @@ void admin_explain(struct request *r)
 	const char *user = x ? http_query(x, "user") : NULL;
 	const char *pool = x ? http_query(x, "pool") : NULL;
 
+	const char *host = x ? http_query(x, "host") : NULL;
+
+	if (!user && !pool && host) {
+		admin_explain_host(r, host);
+		return;
+	}
 	if (!user && pool) {
 		admin_explain_pool(r, pool);
 		return;
 	}
 	if (!user || !*user || strlen(user) >= STORE_USER_SIZE) {
-		request_refuse(r, REASON_BAD_REQUEST, -1, "user or pool: must be given");
+		request_refuse(r, REASON_BAD_REQUEST, -1, "user, pool or host: must be given");
 		return;
 	}
 	if (pool && str_copy(r->argument, sizeof(r->argument), pool) < 0) {

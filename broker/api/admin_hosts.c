@@ -89,5 +89,6 @@ void admin_host_token(struct request *r)
 		request_refuse(r, REASON_BAD_REQUEST, -1, err.text);
 		return;
 	}
+	r->key.given = false;	/* a secret is not kept; another token replaces this one anyway */
 	admin_ask(r, token_run, input, free);
 }

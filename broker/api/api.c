@@ -79,6 +79,9 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/desktops/{id}/logoff", ACCESS_STAFF, admin_desktop_log_off, HELPERS },
 	{ "POST", "/v1/admin/desktops/{id}/message", ACCESS_STAFF, admin_desktop_message, HELPERS },
 	{ "GET", "/v1/admin/hosts", ACCESS_STAFF, admin_hosts_list, ALL_POOLS },
+	{ "POST", "/v1/admin/hosts/{id}/drain", ACCESS_STAFF, admin_host_drain, 0 },
+	{ "POST", "/v1/admin/hosts/{id}/undrain", ACCESS_STAFF, admin_host_undrain, 0 },
+	{ "POST", "/v1/admin/hosts/{id}/remove", ACCESS_STAFF, admin_host_remove, 0 },
 	{ "GET", "/v1/admin/templates", ACCESS_STAFF, admin_templates_list, ALL_POOLS },
 	{ "POST", "/v1/admin/host-tokens", ACCESS_STAFF, admin_host_token, 0 },
 	{ "GET", "/v1/admin/images", ACCESS_STAFF, admin_images_list, READERS },
@@ -204,7 +207,11 @@ static void dispatch(const struct route *routes, size_t count, struct request *r
 			other_method = true;
 			continue;
 		}
-		enter(route, r, x);
+		if (strcmp(route->method, "POST") == 0 && order_key_read(x, &r->key) < 0)
+			request_refuse(r, REASON_BAD_REQUEST, -1,
+				       ORDER_KEY_HEADER ": must be 1 to 128 visible characters");
+		else
+			enter(route, r, x);
 		return;
 	}
 	request_refuse(r, REASON_NOT_FOUND, -1,

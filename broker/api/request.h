@@ -7,6 +7,7 @@
 #ifndef GENKAN_API_REQUEST_H
 #define GENKAN_API_REQUEST_H
 
+#include "broker/api/order_key.h"
 #include "broker/api/roles.h"
 #include "broker/broker.h"
 
@@ -15,6 +16,7 @@ struct request {
 	struct front_room **door;	/* which of the two; NULL behind it when stopping */
 	uint64_t exchange;
 	char id[HTTP_REQUEST_ID_SIZE];	/* in the answer, the logs and the audit rows */
+	struct order_key key;		/* that the order came with */
 	char method[8];
 	char path[160];			/* for the log; cut */
 	char argument[80];		/* what {id} stood for */

@@ -16,6 +16,7 @@ struct http_client {
 	CURL *curl;
 	char base[300];
 	char *bearer;		/* whole header line */
+	const char *header;	/* one more */
 	char why[CURL_ERROR_SIZE];
 	atomic_bool cancelled;
 };
@@ -135,6 +136,11 @@ void http_client_set_bearer(struct http_client *client, const char *token)
 	}
 }
 
+void http_client_set_header(struct http_client *client, const char *header)
+{
+	client->header = header;
+}
+
 void http_client_cancel(struct http_client *client)
 {
 	atomic_store(&client->cancelled, true);
@@ -222,6 +228,8 @@ static int perform(struct http_client *client, const struct question *q, const c
 	headers = curl_slist_append(headers, "Expect:");
 	if (client->bearer)
 		headers = curl_slist_append(headers, client->bearer);
+	if (client->header)
+		headers = curl_slist_append(headers, client->header);
 	client->why[0] = '\0';
 	curl_easy_setopt(curl, CURLOPT_URL, buf_text(&url));
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, NULL);

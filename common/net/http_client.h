@@ -33,6 +33,9 @@ DEFINE_OWNED(http_client_free, struct http_client);
 /* "Authorization: Bearer"; NULL removes it. Copied, wiped when replaced. */
 void http_client_set_bearer(struct http_client *client, const char *token);
 
+/* One more header ("Name: value") of the requests to come; NULL removes it. Borrowed. */
+void http_client_set_header(struct http_client *client, const char *header);
+
 /* `body` may be NULL. -ECONNREFUSED/-EHOSTUNREACH/-ETIMEDOUT/-EPROTO (TLS) with a sentence in err
  * when there is no HTTP answer; an HTTP error status is a result, not an error. */
 int http_request(struct http_client *client, const char *method, const char *path,

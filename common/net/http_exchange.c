@@ -19,6 +19,7 @@ const char *const http_exchange_headers[HTTP_HEADERS_MAX + 1] = {
 	"Sec-Fetch-Site",
 	"X-Genkan-Console",
 	HTTP_REQUEST_ID,
+	"Idempotency-Key",
 	NULL,
 };
 
@@ -158,6 +159,7 @@ const char *http_status_text(int status)
 		{ 410, "Gone" },
 		{ 412, "Precondition Failed" },
 		{ 416, "Range Not Satisfiable" },
+		{ 422, "Unprocessable Content" },
 		{ 429, "Too Many Requests" },
 		{ 500, "Internal Server Error" },
 		{ 502, "Bad Gateway" },

@@ -107,7 +107,7 @@ class Maker:
         if pick.random() < 0.1:
             headers.update(pick.choice([{'X-Genkan-Console': '1'}, {'Cookie': '__Host-genkan=' + 'A' * 43}, {'Cookie': '__Host-genkan-staff=;;;=;'},
                                         {'If-Match': '"zz"'}, {'If-Match': '*'}, {'Last-Event-ID': '-'}, {'Last-Event-ID': 'ffffffff-18446744073709551615'},
-                                        {'Sec-Fetch-Site': 'cross-site'}, {'X-Long': 'y' * 9000}, {'X-Request-Id': pick.choice(['', 'a' * 64, 'a' * 65, 'x y', '"', '=\x7f'])}, {'Range': 'bytes=0-'}]))
+                                        {'Sec-Fetch-Site': 'cross-site'}, {'X-Long': 'y' * 9000}, {'Idempotency-Key': pick.choice(['', 'k1', 'k2', 'k' * 129, 'a b'])}, {'X-Request-Id': pick.choice(['', 'a' * 64, 'a' * 65, 'x y', '"', '=\x7f'])}, {'Range': 'bytes=0-'}]))
         return pick.choice([method] * 30 + ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD']), path, headers, self.body(operation)
 
 

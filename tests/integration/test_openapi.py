@@ -120,7 +120,7 @@ def test_real_answers_are_as_described(site):
 
     for path in ('session', 'overview', 'timings', 'pools', 'desktops?limit=1', 'hosts', 'user-disks', 'templates', 'images',
                  'images/gold', 'sessions', 'sessions?all=1&limit=1', 'audit', 'audit?denied=1&limit=1', 'audit-export',
-                 'exceptions', 'explain?user=hanako', 'explain?pool=sales', 'second-factor?user=hanako'):
+                 'exceptions', 'explain?user=hanako', 'explain?pool=sales', 'explain?host=host-1', 'second-factor?user=hanako'):
         t.admin('GET', path)
     pools = t.admin('GET', 'pools')
     plain = {k: v for k, v in pools['pools'][1].items() if k not in ('counts', 'troubles', 'push', 'version')}
@@ -132,6 +132,7 @@ def test_real_answers_are_as_described(site):
             ('host-tokens', {'name': 'host-9'}, 200),
             ('images', {'name': 'gold', 'sha256': 'ef' * 32, 'size_bytes': 5, 'in_place': True, 'channel': 'canary'}, 200),
             ('images/gold/promote', {'reason': 'tour'}, 200), ('images/gold/rollback', {}, 200),
+            ('hosts/host-1/drain', {'reason': 'tour'}, 200), ('hosts/host-1/undrain', {}, 200), ('hosts/host-1/remove', {}, 409),
             (f'desktops/{desktop["id"]}/message', {'text': 'hello'}, 200), (f'sessions/{session}/message', {'text': 'hello'}, 200),
             (f'sessions/{session}/logoff', {}, 204), (f'sessions/{session}/disconnect', {'reason': 'tour'}, 204),
             (f'sessions/{session}/end', {}, 204), (f'desktops/{desktop["id"]}/logoff', {}, 204),

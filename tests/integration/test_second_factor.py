@@ -377,7 +377,7 @@ def test_genkanctl_asks_for_the_code(site, tmp_path):
     assert status == 0 and 'Recovery' not in out
     status, _, err = ctl(site, tmp_path, 'login', 'boss', '--password-file', str(tmp_path / 'pw'),
                          text='123\n456\nabc\n')
-    assert status == 1 and 'second_factor_wrong' in err
+    assert status == 7 and 'second_factor_wrong' in err
 
 
 def test_genkanctl_shows_and_resets(site, tmp_path):

@@ -2,7 +2,7 @@
 // What several pages have: their head, their lists page by page, and the answer to "why?".
 import { alertToast, ask, button, card, empty, facts, h, problem, skeleton, table, tag } from './dom.js';
 import { get, query } from './api.js';
-import { bytes, count } from './format.js';
+import { bytes, count, when } from './format.js';
 import { t, tf } from './i18n.js';
 
 export function head(page, ...tools) {
@@ -97,16 +97,23 @@ function explainPool(a) {
 			h('div.small.quiet', tf('explain.hostFree', { free: bytes(x.memory_free_bytes), need: bytes(x.memory_needed_bytes) })))))));
 }
 
-export async function explanation({ user, pool }) {
-	const answer = await get(query('/v1/admin/explain', { user, pool }));
-	return user ? explainUser(answer) : explainPool(answer);
+function explainHost(a) {
+	return h('div.stack', h('p', tag(a.state), ' ', code(a.code)),
+		a.drained && h('p', tf('explain.drained', { by: a.drained.by, when: when(a.drained.at_ms) }), a.drained.reason ? `: ${a.drained.reason}` : ''),
+		a.desktops.length ? h('ul.steps', a.desktops.slice(0, 200).map((d) => h('li', h('div', tag(d.use)), h('div', h('strong', d.name), ' ', d.user || '', h('div.small.quiet', t(`waits.${d.waits_for}`, d.waits_for)))))) : h('p', t('explain.hostEmpty')));
+}
+
+export async function explanation({ user, pool, host }) {
+	const answer = await get(query('/v1/admin/explain', { user, pool, host }));
+	return user ? explainUser(answer) : pool ? explainPool(answer) : explainHost(answer);
 }
 
 /** The question that is one click away everywhere. */
 export function why(what, label = t('explain')) {
 	return button(label, async () => {
 		const body = await explanation(what);
-		ask({ title: what.user ? `${t('explain.userTitle')}: ${what.user}` : `${t('explain.poolTitle')}: ${what.pool}`, body });
+		const [kind] = ['user', 'pool', 'host'].filter((name) => what[name]);
+		ask({ title: `${t(`explain.${kind}Title`)}: ${what[kind]}`, body });
 	}, 'plain');
 }
 

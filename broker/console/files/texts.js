@@ -56,6 +56,11 @@ export const texts = {
 
 	'hosts.lead': ['Machines that run desktops, with their load and what they keep ready.', 'デスクトップを動かすマシンと、その負荷と準備状況です。'],
 	'hosts.memory': ['Memory', 'メモリ'], 'hosts.disk': ['Disk', 'ディスク'], 'hosts.desktops': ['Desktops', 'デスクトップ'], 'hosts.seen': ['Last report', '最終報告'],
+	'hosts.drain': ['Drain', '退避'], 'hosts.drainAsk': ['Drain {name}?', '{name} を退避させますか?'], 'hosts.drainText': ['Nothing starts there any more and its spares go. Desktops of users stay until they log off.', '新しいデスクトップは起動せず、予備は削除されます。利用者のデスクトップはログオフまで残ります。'],
+	'hosts.undrain': ['Use again', '再び使う'], 'hosts.undrainAsk': ['Use {name} again?', '{name} を再び使いますか?'], 'hosts.undrainText': ['Desktops start there again.', '再びデスクトップが起動します。'],
+	'hosts.remove': ['Remove', '削除'], 'hosts.removeAsk': ['Remove {name}?', '{name} を削除しますか?'], 'hosts.removeText': ['The host is forgotten; it has to join again to come back. Refused while it has desktops.', 'ホストの登録を消します。戻すには再参加が必要です。デスクトップがある間はできません。'],
+	'explain.hostTitle': ['Host', 'ホスト'], 'explain.hostEmpty': ['It has no desktops.', 'デスクトップはありません。'], 'explain.drained': ['Drained by {by} since {when}', '{when} から {by} が退避中'],
+	'waits.logoff': ['until its user logs off', '利用者のログオフまで'], 'waits.admin': ['kept for its user', '利用者のために保持'], 'waits.host': ['being destroyed', '破棄中'], 'waits.nothing': ['a spare', '予備'],
 	'hosts.templates': ['Templates', 'テンプレート'], 'hosts.cpus': ['Processors', 'プロセッサ'], 'hosts.used': ['{used} of {all} used', '{all} 中 {used} 使用'],
 	'hosts.empty': ['No hosts yet', 'ホストがありません'], 'hosts.emptyText': ['Make a join token and run genkan-hostagent --join on the machine.', '参加トークンを作り、マシンで genkan-hostagent --join を実行してください。'],
 	'hosts.token': ['Add a host', 'ホストを追加'], 'hosts.tokenName': ['Name of the host', 'ホスト名'], 'hosts.tokenText': ['Give this one-time token to the machine within the hour. It is shown only now.', 'この一回限りのトークンを1時間以内にマシンで使ってください。今だけ表示されます。'],

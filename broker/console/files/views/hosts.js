@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ask, button, card, empty, h, meter, table, tag } from '../dom.js';
+import { ask, button, card, empty, h, meter, table, tag, toast } from '../dom.js';
 import { get, post } from '../api.js';
 import { ago, bytes, count } from '../format.js';
 import { t, tf } from '../i18n.js';
-import { choiceFilter, head, pagedList, textFilter } from '../parts.js';
+import { choiceFilter, head, pagedList, textFilter, why } from '../parts.js';
 
 function load(used, all) {
 	return h('div.meter-cell', meter([[used, used > all * .9 ? 'd' : used > all * .75 ? 'c' : '']], all, tf('hosts.used', { used: bytes(used), all: bytes(all) })),
@@ -17,6 +17,20 @@ async function addHost() {
 	ask({ title: values.name, text: t('hosts.tokenText'), body: h('code.mono', token) });
 }
 
+async function act(host, what) {
+	const values = await ask({ title: tf(`hosts.${what}Ask`, { name: host.name }), text: t(`hosts.${what}Text`), yes: t(`hosts.${what}`), danger: what === 'remove',
+		fields: what === 'undrain' ? [] : [{ name: 'reason', label: `${t('reason')} – ${t('optional')}` }] });
+	if (!values) return;
+	await post(`/v1/admin/hosts/${host.name}/${what}`, { reason: values.reason ?? '' });
+	toast(t('done'));
+}
+
+function actions(host, context) {
+	const admin = context.roles.has('admin'), drains = host.state === 'draining';
+	return h('div.row-actions', why({ host: host.name }), admin && !drains && button(t('hosts.drain'), () => act(host, 'drain')),
+		admin && drains && button(t('hosts.undrain'), () => act(host, 'undrain')), admin && drains && host.desktops === 0 && button(t('hosts.remove'), () => act(host, 'remove'), 'danger'));
+}
+
 export async function show(body, context) {
 	const filters = { text: textFilter(t('name')), state: choiceFilter(t('state'), ['active', 'draining', 'maintenance', 'lost', 'fenced']) };
 	const list = pagedList({
@@ -28,6 +42,7 @@ export async function show(body, context) {
 			{ label: t('hosts.disk'), show: (x) => x.disk_bytes ? load(x.disk_bytes - x.disk_free_bytes, x.disk_bytes) : h('span.quiet', '–') },
 			{ label: t('hosts.desktops'), num: true, show: (x) => h('a', { href: `#/desktops?host=${x.name}` }, count(x.desktops)) },
 			{ label: t('hosts.seen'), show: (x) => ago(x.last_seen_ms) },
+			{ label: '', show: (x) => actions(x, context) },
 		],
 	});
 	const templates = table(t('hosts.templatesTitle'), [
