@@ -74,7 +74,7 @@ def log_in(broker, user, app):
 def test_enrolment_then_codes_then_no_question_for_reconnects(site, tmp_path):
     first = site.login('hanako')
     assert (first.status, first.code) == (403, 'second_factor_enrolment')
-    assert set(first.body) == {'type', 'title', 'status', 'detail', 'code', 'challenge',
+    assert set(first.body) == {'type', 'title', 'status', 'detail', 'code', 'request_id', 'challenge',
                                'expires_in_ms', 'otpauth_uri', 'secret', 'qr_rows', 'qr_svg'}
     app = App(first.body['otpauth_uri'])
     assert (app.issuer, app.label) == ('Genkan', 'Genkan:hanako')
