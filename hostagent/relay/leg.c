@@ -10,6 +10,7 @@
 
 /* An idle leg keeps no more write buffer than this. */
 #define OUT_KEEP (64 * 1024)
+#define RECORD_MAX 16384	/* bytes of ours in one TLS record */
 /* One read batch may pass the high-water mark by a read buffer and what the session adds. */
 #define OUT_LIMIT (LEG_HIGH_WATER + 256 * 1024)
 
@@ -49,18 +50,6 @@ size_t leg_queued(const struct leg *leg)
 	return leg->out.len - leg->out_sent;
 }
 
-int leg_queue(struct leg *leg, struct span bytes)
-{
-	if (leg->phase == LEG_CLOSED || leg->phase == LEG_ABSENT)
-		return 0;	/* nobody is there to hear it */
-	if (leg->out_sent >= OUT_KEEP) {
-		buf_consume(&leg->out, leg->out_sent);
-		leg->out_sent = 0;
-	}
-	buf_put_span(&leg->out, bytes);
-	return leg->out.failed ? -ENOBUFS : 0;
-}
-
 /* The reason OpenSSL gives, as one short text without anything the peer sent. */
 static int tls_failure(struct error *err, const char *doing)
 {
@@ -71,11 +60,62 @@ static int tls_failure(struct error *err, const char *doing)
 	return error_set(err, EPROTO, "%s: %s", doing, reason ? reason : "connection broke");
 }
 
+static ssize_t write_tls(struct leg *leg, const uint8_t *bytes, size_t len, struct error *err)
+{
+	leg->wire.more = len > RECORD_MAX;
+	ERR_clear_error();
+	int n = SSL_write(leg->ssl, bytes, (int)len);
+	leg->wire.more = false;
+
+	if (n > 0)
+		return n;
+	switch (SSL_get_error(leg->ssl, n)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return 0;
+	default:
+		return tls_failure(err, "TLS write");
+	}
+}
+
+/* Whole records go out from where they are; what is left of `bytes` has to be queued. An error is
+ * met again by whoever flushes it. */
+static struct span write_records(struct leg *leg, struct span bytes)
+{
+	struct error ignored;
+
+	while (bytes.len >= RECORD_MAX) {
+		ssize_t n = write_tls(leg, bytes.ptr, bytes.len, &ignored);
+
+		if (n <= 0)
+			break;
+		bytes = span_of(bytes.ptr + n, bytes.len - (size_t)n);
+	}
+	return bytes;
+}
+
+int leg_queue(struct leg *leg, struct span bytes)
+{
+	if (leg->phase == LEG_CLOSED || leg->phase == LEG_ABSENT)
+		return 0;	/* nobody is there to hear it */
+	if (leg->phase == LEG_OPEN && !leg_queued(leg))
+		bytes = write_records(leg, bytes);
+	if (leg->out_sent >= OUT_KEEP) {
+		buf_consume(&leg->out, leg->out_sent);
+		leg->out_sent = 0;
+	}
+	buf_put_span(&leg->out, bytes);
+	return leg->out.failed ? -ENOBUFS : 0;
+}
+
 int leg_start_tls(struct leg *leg, SSL *ssl, struct error *err)
 {
+	BIO *bio = leg_wire_bio_new(&leg->wire, leg->fd);
+
 	leg->ssl = ssl;
-	if (SSL_set_fd(ssl, leg->fd) != 1)
+	if (!bio)
 		return tls_failure(err, "attach the socket");
+	SSL_set_bio(ssl, bio, bio);
 	leg->phase = leg_queued(leg) ? LEG_FLUSHING : LEG_HANDSHAKE;
 	leg->drained = false;	/* the first step waits for no event */
 	return 0;
@@ -86,6 +126,7 @@ int leg_handshake(struct leg *leg, struct error *err)
 	/* Clear bytes must never be taken for something that came through TLS. */
 	if (leg->in_len)
 		return error_set(err, EPROTO, "%zu bytes before TLS", leg->in_len);
+	leg_wire_arm(&leg->wire);
 	ERR_clear_error();
 	int n = SSL_do_handshake(leg->ssl);
 
@@ -153,6 +194,7 @@ ssize_t leg_fill(struct leg *leg, struct error *err)
 	size_t before = leg->in_len;
 
 	leg->drained = false;
+	leg_wire_arm(&leg->wire);
 	while (leg->in_len < sizeof(leg->in)) {
 		ssize_t n = leg->ssl ? read_tls(leg, err) : read_clear(leg, err);
 
@@ -186,22 +228,6 @@ static ssize_t write_clear(struct leg *leg, const uint8_t *bytes, size_t len, st
 	if (errno == EAGAIN || errno == EINTR)
 		return 0;
 	return error_errno(err, "write");
-}
-
-static ssize_t write_tls(struct leg *leg, const uint8_t *bytes, size_t len, struct error *err)
-{
-	ERR_clear_error();
-	int n = SSL_write(leg->ssl, bytes, (int)len);
-
-	if (n > 0)
-		return n;
-	switch (SSL_get_error(leg->ssl, n)) {
-	case SSL_ERROR_WANT_READ:
-	case SSL_ERROR_WANT_WRITE:
-		return 0;
-	default:
-		return tls_failure(err, "TLS write");
-	}
 }
 
 /* Everything is out: give the memory back and do what waited for it. */

@@ -10,11 +10,13 @@
 #include "common/base/buf.h"
 #include "common/base/error.h"
 #include "hostagent/rdp/session.h"
+#include "hostagent/relay/leg_wire.h"
 #include "hostagent/relay/poll_mask.h"
 
 struct leg {
 	int fd;
 	SSL *ssl;
+	struct leg_wire wire;	/* under it */
 	enum leg_phase phase;
 	bool tls_wants_write;
 	bool drained;	/* the last read found nothing more: wait for poll(2) */

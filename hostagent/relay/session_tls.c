@@ -13,9 +13,6 @@ static int set_rules(SSL_CTX *ctx, struct error *err)
 {
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* Desktops send many small records: all that are there with one read(2), not two for each.
-	 * What OpenSSL then holds is found by reading until it wants more (leg_fill()). */
-	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_options(ctx,
 			    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
