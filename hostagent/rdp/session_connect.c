@@ -4,6 +4,7 @@
 #include "hostagent/rdp/session_state.h"
 
 #include "hostagent/rdp/caps.h"
+#include "hostagent/rdp/door.h"
 #include "hostagent/rdp/info.h"
 #include "hostagent/rdp/x224.h"
 
@@ -11,26 +12,18 @@
 
 int on_x224_request(struct rdp_session *s, const struct pdu *pdu, const char **why)
 {
-	struct x224_confirm confirm = {
-		.protocol = X224_PROTOCOL_RDSTLS,
-		.flags = X224_EXTENDED_CLIENT_DATA | X224_DYNVC_GFX,
-		.failure_code = X224_FAIL_SSL_REQUIRED,
-	};
-	struct x224_request request;
 	size_t at = s->scratch.len;
+	struct door door;
 
-	if (x224_request_parse(pdu->body, &request, why) < 0)
+	if (door_decide(pdu->body, &door, why) < 0)
 		return -EBADMSG;
-	s->standard = !(request.protocols & X224_PROTOCOL_RDSTLS);
-	if (s->standard)
-		confirm.protocol = X224_PROTOCOL_SSL;
-	confirm.failed = !(request.protocols & confirm.protocol) ||
-			 (s->standard && !standard_locator_read(request.token, s->held.locator));
-	s->requested_protocols = request.protocols;
-	x224_confirm_encode(&confirm, &s->scratch);
+	s->standard = door.standard;
+	memcpy(s->held.locator, door.locator, sizeof(s->held.locator));
+	s->requested_protocols = door.requested_protocols;
+	x224_confirm_encode(&door.confirm, &s->scratch);
 	if (session_send(s, RDP_CLIENT, at, why) < 0)
 		return -EBADMSG;
-	if (confirm.failed)
+	if (door.confirm.failed)
 		session_close(s, RDP_END_PROTOCOL);
 	else
 		session_effect(s, RDP_EFFECT_START_TLS)->side = RDP_CLIENT;

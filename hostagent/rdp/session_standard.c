@@ -31,25 +31,6 @@
 #define MCS_HEADER_LEN 12	/* TPKT, X.224, type, initiator, channel */
 #define MCS_INITIATOR_AT 8
 
-/* ---- The locator ---- */
-
-bool standard_locator_read(struct span token, uint8_t out[RDP_LOCATOR_LEN])
-{
-	/* mstshash= is what rdesktop makes of the user name: there, the secret is the password */
-	static const char *const prefixes[] = { "Cookie: msts=", "Cookie: mstshash=" };
-
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-		struct span prefix = span_text(prefixes[i]);
-		struct span value = span_of(token.ptr + prefix.len, token.len - prefix.len);
-
-		if (token.len <= prefix.len ||
-		    !span_equal(span_of(token.ptr, prefix.len), prefix))
-			continue;
-		return base64url_decode(value, out, RDP_LOCATOR_LEN) == RDP_LOCATOR_LEN;
-	}
-	return false;
-}
-
 /* ---- The client's MCS connection ---- */
 
 static int client_parse(struct span body, struct mcs_connect_initial *connect,

@@ -183,10 +183,9 @@ int session_info_send(struct rdp_session *s, struct client_info *info, const cha
 /* The join state behind a client's join request, still NOT_JOINED; NULL: bad. */
 enum join *session_join_asked(struct rdp_session *s, const struct pdu *pdu, const char **why);
 
-/* session_standard.c: a locator in a routing token; TLS with the guest is up; its Connect-Response
+/* session_standard.c: TLS with the guest is up; its Connect-Response
  * was good; do ids have to be exchanged in this PDU, and the first bytes of it with them exchanged,
  * which are as many as they were. */
-bool standard_locator_read(struct span token, uint8_t out[RDP_LOCATOR_LEN]);
 int standard_guest_begin(struct rdp_session *s, const char **why);
 int standard_guest_attach(struct rdp_session *s, const char **why);
 bool standard_ids_differ(const struct rdp_session *s, const struct pdu *pdu);

@@ -10,6 +10,8 @@
 
 /* An idle leg keeps no more write buffer than this. */
 #define OUT_KEEP (64 * 1024)
+#define TPKT_VERSION 3
+#define TPKT_HEADER_LEN 4
 #define RECORD_MAX 16384	/* bytes of ours in one TLS record */
 /* One read batch may pass the high-water mark by a read buffer and what the session adds. */
 #define OUT_LIMIT (LEG_HIGH_WATER + 256 * 1024)
@@ -48,6 +50,12 @@ void leg_done(struct leg *leg)
 size_t leg_queued(const struct leg *leg)
 {
 	return leg->out.len - leg->out_sent;
+}
+
+void leg_unqueue(struct leg *leg)
+{
+	buf_reset(&leg->out);
+	leg->out_sent = 0;
 }
 
 /* The reason OpenSSL gives, as one short text without anything the peer sent. */
@@ -149,10 +157,24 @@ int leg_handshake(struct leg *leg, struct error *err)
 	}
 }
 
+/* Of the TPKT in the read buffer, what is still to come. For anything else, all there is. */
+static size_t clear_wanted(const struct leg *leg)
+{
+	size_t length = TPKT_HEADER_LEN;
+
+	if (leg->in_len >= TPKT_HEADER_LEN)
+		length = leg->in[0] == TPKT_VERSION ? (size_t)leg->in[2] << 8 | leg->in[3]
+						    : sizeof(leg->in);
+	return length > leg->in_len ? length - leg->in_len : 0;
+}
+
 static ssize_t read_clear(struct leg *leg, struct error *err)
 {
-	ssize_t n = recv(leg->fd, leg->in + leg->in_len, sizeof(leg->in) - leg->in_len, 0);
+	size_t wanted = clear_wanted(leg);
+	ssize_t n = wanted ? recv(leg->fd, leg->in + leg->in_len, wanted, 0) : 0;
 
+	if (!wanted)
+		return 0;	/* the session has something to say about it first */
 	if (n > 0)
 		return n;
 	if (n == 0)

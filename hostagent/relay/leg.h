@@ -34,15 +34,17 @@ void leg_done(struct leg *leg);
 /* -ENOBUFS when far more than the high-water mark is queued already. */
 int leg_queue(struct leg *leg, struct span bytes) MUST_CHECK;
 size_t leg_queued(const struct leg *leg);
+/* What is queued is not to be sent. */
+void leg_unqueue(struct leg *leg);
 
 /* TLS begins when what is queued has gone out. The leg owns `ssl`. */
 int leg_start_tls(struct leg *leg, SSL *ssl, struct error *err) MUST_CHECK;
-/* Carries the handshake on: 1 done, 0 not yet, or a negative errno, also when the peer had sent
- * bytes behind its last clear PDU. */
+/* Carries the handshake on: 1 done, 0 not yet, or a negative errno. */
 int leg_handshake(struct leg *leg, struct error *err) MUST_CHECK;
 
-/* Fills the read buffer: bytes added, 0 when nothing came, -EPIPE when the peer has left, another
- * negative errno when the connection broke. */
+/* Fills the read buffer, in clear with one PDU at most, so that what is behind it is TLS's: bytes
+ * added, 0 when nothing came, -EPIPE when the peer has left, another negative errno when the
+ * connection broke. */
 ssize_t leg_fill(struct leg *leg, struct error *err) MUST_CHECK;
 /* Drops `len` bytes from the front of the read buffer. */
 void leg_consume(struct leg *leg, size_t len);

@@ -418,7 +418,7 @@ static void on_visitor(void *arg, int fd, const struct client_address *from)
 	lobby_enter(d->lobby, fd, from);
 }
 
-static void on_client(void *arg, int accepted, const struct client_address *from)
+static void on_client(void *arg, int accepted, const struct client_address *from, bool answered)
 {
 	struct relayd *d = arg;
 
@@ -438,7 +438,7 @@ static void on_client(void *arg, int accepted, const struct client_address *from
 	}
 	OWNED_FD int theirs = pair[1];
 	struct connection *c = connection_new(d, from, pair[0]);
-	int n = spawner_begin(d->spawner, c->number, client, theirs);
+	int n = spawner_begin(d->spawner, c->number, client, theirs, answered);
 	if (n < 0) {
 		log_error("session_not_begun", kv_str("error", strerror(-n)));
 		connection_free(c);

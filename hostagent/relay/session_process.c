@@ -115,6 +115,8 @@ static void start_tls(struct process *p, enum rdp_side side)
 				      : session_tls_connect(p->seat->back, p->guest_pin);
 	struct error err = { .text = "out of memory" };
 
+	if (side == RDP_CLIENT && p->seat->answered)
+		leg_unqueue(&p->legs[side]);
 	if (!ssl || leg_start_tls(&p->legs[side], ssl, &err) < 0)
 		end_by_tls(p, side, &err);
 }

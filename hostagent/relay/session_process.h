@@ -9,12 +9,14 @@
 #define GENKAN_RELAY_SESSION_PROCESS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 struct session_seat {
 	int client;	/* accepted socket, non-blocking */
 	int parent;	/* SOCK_SEQPACKET, see message.h */
 	SSL_CTX *front;	/* server side, holds the relay's certificate and key */
 	SSL_CTX *back;	/* client side, see session_tls.h */
+	bool answered;	/* the client has had the answer to its X.224 request, from the lobby */
 };
 
 /* Returns when the session is over; the process then exits with this status. */

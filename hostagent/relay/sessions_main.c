@@ -42,9 +42,9 @@ static void tell(const struct nursery *n, struct spawn_news news)
 /* ---- In the new process ---- */
 
 static _Noreturn void be_session(const struct nursery *n, struct sandbox *box, int client,
-				 int parent)
+				 int parent, bool answered)
 {
-	struct session_seat seat = { client, parent, n->front, n->back };
+	struct session_seat seat = { client, parent, n->front, n->back, answered };
 	struct error err;
 	sigset_t none;
 
@@ -71,7 +71,8 @@ static _Noreturn void be_session(const struct nursery *n, struct sandbox *box, i
 
 /* ---- In the nursery ---- */
 
-static void begin_session(struct nursery *n, uint64_t number, int client, int parent)
+static void begin_session(struct nursery *n, const struct spawn_request *request, int client,
+			  int parent)
 {
 	struct sandbox box = n->box;
 	bool ready = !n->own_uids || uid_pool_next(&n->uids, &box.uid);
@@ -83,15 +84,15 @@ static void begin_session(struct nursery *n, uint64_t number, int client, int pa
 	if (ready)
 		pid = fork();
 	if (pid == 0)
-		be_session(n, &box, client, parent);
+		be_session(n, &box, client, parent, request->answered);
 	if (pid < 0) {
 		tell(n, (struct spawn_news){
-				.kind = SPAWN_FAILED, .status = errno, .number = number });
+				.kind = SPAWN_FAILED, .status = errno, .number = request->number });
 		return;
 	}
 	if (n->own_uids)
 		uid_pool_give(&n->uids, box.uid, pid);
-	tell(n, (struct spawn_news){ .kind = SPAWN_STARTED, .number = number, .pid = pid });
+	tell(n, (struct spawn_news){ .kind = SPAWN_STARTED, .number = request->number, .pid = pid });
 }
 
 /* False when genkan-relay is gone. */
@@ -115,7 +116,7 @@ static bool serve_request(struct nursery *n)
 
 	int fds[2];
 	memcpy(fds, CMSG_DATA(c), sizeof(fds));
-	begin_session(n, request.number, fds[0], fds[1]);
+	begin_session(n, &request, fds[0], fds[1]);
 	close(fds[0]);
 	close(fds[1]);
 	return true;

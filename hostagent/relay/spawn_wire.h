@@ -11,6 +11,7 @@
 
 struct spawn_request {	/* with SCM_RIGHTS: the client's socket, the session's end of its pair */
 	uint64_t number;
+	uint64_t answered;	/* 1: the client's X.224 request was; it is still to be read */
 };
 
 enum spawn_news_kind { SPAWN_READY = 1, SPAWN_STARTED, SPAWN_FAILED, SPAWN_EXITED };

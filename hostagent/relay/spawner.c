@@ -134,9 +134,9 @@ void spawner_free(struct spawner *s)
 	free(s);
 }
 
-int spawner_begin(struct spawner *s, uint64_t number, int client, int parent)
+int spawner_begin(struct spawner *s, uint64_t number, int client, int parent, bool answered)
 {
-	struct spawn_request request = { number };
+	struct spawn_request request = { .number = number, .answered = answered };
 	const int fds[2] = { client, parent };
 	union {
 		struct cmsghdr align;

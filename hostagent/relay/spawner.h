@@ -24,7 +24,8 @@ void spawner_free(struct spawner *s);
 DEFINE_OWNED(spawner_free, struct spawner);
 
 /* Asks for a session process that owns copies of both descriptors; the caller closes its own.
- * `started` or `failed` follows with the same number. */
-int spawner_begin(struct spawner *s, uint64_t number, int client, int parent) MUST_CHECK;
+ * `answered`: see lobby.h. `started` or `failed` follows with the same number. */
+int spawner_begin(struct spawner *s, uint64_t number, int client, int parent,
+		  bool answered) MUST_CHECK;
 
 #endif

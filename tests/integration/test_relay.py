@@ -7,6 +7,7 @@ import re
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -189,6 +190,45 @@ def test_strangers_without_a_first_word_cost_no_process(site):
         with contextlib.suppress(ConnectionResetError):
             assert s.recv(100) == b''
         s.close()
+
+
+def client_hello():
+    """What a TLS client says first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing).do_handshake()
+    return outgoing.read()
+
+
+def test_half_a_hello_costs_no_process(site):
+    """Those that have had their answer to X.224 and leave TLS half done."""
+    before, kept, hello = len(site.relay.children()), [], client_hello()
+    x224 = bytes.fromhex('030000130ee000000000000100080004000000')
+    confirm = bytes.fromhex('030000130ed000000000000203080004000000')
+    for i in range(200):
+        s = open_connection(site, f'127.0.3.{1 + i % 40}')
+        s.settimeout(20)
+        s.sendall(x224)
+        assert s.recv(100) == confirm
+        s.sendall((hello if i % 2 else b'GET / HTTP/1.1\r\n\r\n')[:i % len(hello)])
+        kept.append(s)
+    assert site.connect(site.ticket()).finish() == 0
+    assert len(site.relay.children()) <= before + 2
+    slow = open_connection(site, '127.0.4.1')
+    slow.settimeout(10)
+    for piece in (x224[:7], x224[7:], hello[:3], hello[3:100], hello[100:]):
+        slow.sendall(piece)
+        time.sleep(0.05)    # so that they do not come as one
+    answer = slow.recv(19, socket.MSG_WAITALL)
+    assert answer == confirm and slow.recv(1) == b'\x16', 'TLS goes on, and the answer came once'
+    slow.close()
+    for s in kept:
+        with contextlib.suppress(ConnectionResetError):
+            assert s.recv(100) == b''
+        s.close()
+    site.broker.wait_event(lambda e: e['client_address'].startswith('127.0.3.') and e['name'] in ('no_hello', 'not_tls'))
 
 
 def test_killed_session_process_takes_nobody_with_it(site):
