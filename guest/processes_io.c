@@ -88,3 +88,19 @@ enum process_rank processes_rank(const struct processes *list, const struct proc
 		return PROCESS_SESSION;
 	return PROCESS_PROGRAM;
 }
+
+pid_t processes_manager(const struct processes *list)
+{
+	pid_t found = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct process *process = &list->items[i];
+
+		if (!is_first(list, process))
+			continue;
+		if (processes_rank(list, process) == PROCESS_DISPLAY)
+			return process->parent;
+		found = process->parent;
+	}
+	return found;
+}

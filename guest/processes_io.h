@@ -29,4 +29,7 @@ const struct process *processes_find(const struct processes *list, pid_t pid);
 enum process_rank { PROCESS_PROGRAM, PROCESS_SESSION, PROCESS_DISPLAY };
 enum process_rank processes_rank(const struct processes *list, const struct process *process);
 
+/* The session manager: root's process that started the display, or any first one; 0: there is none. */
+pid_t processes_manager(const struct processes *list);
+
 #endif

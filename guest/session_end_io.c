@@ -20,7 +20,7 @@
 #define PROGRAMS_MS 8000
 #define SESSION_MS 6000
 #define KILL_MS 3000
-#define MANAGER_MS 3000	/* the session manager notices, and PAM runs */
+#define MANAGER_MS 3000 /* the session manager notices, PAM runs, and it ends */
 
 static void signal_up_to(uint32_t uid, enum process_rank rank, int signal)
 {
@@ -44,13 +44,34 @@ static pid_t left_up_to(uint32_t uid, enum process_rank rank)
 	return 0;
 }
 
+static int watch(pid_t pid)
+{
+	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+/* `watched` from watch(); of one that is not there, its end is not waited for. */
+static void wait_for_end(int watched, int64_t timeout_ms)
+{
+	struct pollfd ended = { .fd = watched, .events = POLLIN };
+
+	if (watched >= 0 && timeout_ms > 0)
+		poll(&ended, 1, (int)timeout_ms);
+}
+
 static void wait_for(pid_t pid, int64_t timeout_ms)
 {
-	OWNED_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd ended = { .fd = fd, .events = POLLIN };
+	OWNED_FD int fd = watch(pid);
 
-	if (fd >= 0 && timeout_ms > 0)
-		poll(&ended, 1, (int)timeout_ms);
+	wait_for_end(fd, timeout_ms);
+}
+
+/* Before its session ends: afterwards nobody can tell which it was. */
+static int watch_manager(uint32_t uid)
+{
+	OWNED(processes_done) struct processes list = { 0 };
+
+	processes_of(uid, &list);
+	return watch(processes_manager(&list));
 }
 
 /* True when all up to this rank have gone in time. */
@@ -80,7 +101,7 @@ static void end_processes(uint32_t uid)
 		return;
 	log_warn("session_killed", kv_int("uid", uid));
 	until_ms = clock_monotonic_ms() + KILL_MS;
-	do	/* what one of them started meanwhile, too */
+	do /* what one of them started meanwhile, too */
 		signal_up_to(uid, PROCESS_DISPLAY, SIGKILL);
 	while (!wait_for_rank(uid, PROCESS_DISPLAY, 100) && clock_monotonic_ms() < until_ms);
 }
@@ -99,9 +120,11 @@ int session_end(const char *user, const char *stay, struct error *err)
 	if (lock < 0)
 		return error_errno(err, "open %s", GUEST_ENDING_FILE);
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0)
-		return 0;	/* it is being ended */
+		return 0; /* it is being ended */
+	OWNED_FD int manager = watch_manager(uid);
+
 	end_processes(uid);
-	poll(NULL, 0, MANAGER_MS);	/* this is how long it may take to be heard of */
+	wait_for_end(manager, MANAGER_MS); /* by then PAM has told the logoff */
 	snprintf(who, sizeof(who), "%s %s", user, stay);
 	return guest_tell_daemon("gone", who, err);
 }

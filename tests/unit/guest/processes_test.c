@@ -27,6 +27,16 @@ static void a_session_ends_from_the_leaves(void **state)
 		items[i] = session[i].process;
 	for (size_t i = 0; i < ARRAY_LEN(session); i++)
 		assert_int_equal(processes_rank(&list, &items[i]), session[i].rank);
+	assert_int_equal(processes_manager(&list), 90);
+}
+
+static void manager_is_who_started_the_display(void **state)
+{
+	struct process items[] = { { 40, 30, "sshd" }, { 100, 90, "Xorg" }, { 122, 1, "pcmanfm" } };
+	struct processes list = { items, ARRAY_LEN(items) }, orphan = { items + 2, 1 };
+
+	assert_int_equal(processes_manager(&list), 90);
+	assert_int_equal(processes_manager(&orphan), 0);
 }
 
 static void processes_of_a_user_are_found(void **state)
@@ -53,6 +63,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_session_ends_from_the_leaves),
+		cmocka_unit_test(manager_is_who_started_the_display),
 		cmocka_unit_test(processes_of_a_user_are_found),
 	};
 
