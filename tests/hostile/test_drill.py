@@ -207,7 +207,7 @@ def test_crash_of_one_session_is_felt_by_no_other(tmp_path):
         after = max(s.longest_gap(killed, killed + LOOK_S) for s in others)
         print(f'longest gap {before * 1000:.0f} ms before, {after * 1000:.0f} ms after; back after {back_s * 1000:.0f} ms')
         # What one Python process for both ends of all streams adds is measured just before.
-        assert after < max(0.1, 2 * before)
+        assert after < max(0.5, 2 * before)
         assert back_s < 3
         event = matrix.broker.wait_event(lambda e: e['session'] == streams[0].session.ticket.session and
                                          e['kind'] == 'session_ended')
