@@ -237,6 +237,8 @@ static int wait_picture(struct run *run)
 	int64_t deadline_us = clock_monotonic_us() + run->options->frame_deadline_ms * 1000;
 	int64_t began_us = clock_monotonic_us();
 	struct frame_state state;
+
+	run->timings.ticket_at_ms = clock_wall_ms();
 	int rc = wait_active(run, began_us, deadline_us);
 
 	if (!rc)

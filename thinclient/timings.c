@@ -58,6 +58,8 @@ void timings_write_json(const struct timings *t, const char *desktop, const char
 	for (int i = 0; i < STAGES; i++)
 		put(object, stages[i].key, t->us[i]);
 	put(object, "total_ms", timings_total_us(t));
+	json_object_set_new(object, "ticket_at_ms",
+			    t->ticket_at_ms ? json_integer(t->ticket_at_ms) : json_null());
 	json_object_set_new(object, "width", json_integer(t->width));
 	json_object_set_new(object, "height", json_integer(t->height));
 	json_object_set_new(object, "paints", json_integer(t->paints));

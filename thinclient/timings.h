@@ -18,6 +18,7 @@ enum stage {
 
 struct timings {
 	int64_t us[STAGES];	/* -1: not reached */
+	int64_t ticket_at_ms;	/* wall clock when the ticket was there; 0: never */
 	unsigned paints;
 	int width, height;
 };

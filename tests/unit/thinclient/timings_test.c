@@ -33,11 +33,13 @@ static void json_has_each_stage(void **state)
 	struct timings t = sample();
 
 	t.us[STAGE_SETTLED] = -1;
+	t.ticket_at_ms = 1790000000123;
 	timings_write_json(&t, "office-001", NULL, &text);
 	assert_int_equal(json_object_parse(buf_span(&text), &object, NULL), 0);
 	assert_true(json_is_true(json_object_get(object, "ok")));
 	assert_true(json_real_value(json_object_get(object, "tls_ms")) == 6.12);
 	assert_true(json_is_null(json_object_get(object, "settled_ms")));
+	assert_int_equal(json_integer_value(json_object_get(object, "ticket_at_ms")), 1790000000123);
 	assert_string_equal(json_string_value(json_object_get(object, "desktop")), "office-001");
 }
 
