@@ -587,15 +587,27 @@ static struct evbuffer *content_of(struct span bytes)
 	return content;
 }
 
+/* Header and body of a short answer side by side: libevent would write a TLS record for each, and
+ * the peer read them one by one. What is written leaves in the loop's next turn. */
+static void join_output(struct bufferevent *bev)
+{
+	struct evbuffer *output = bufferevent_get_output(bev);
+
+	if (evbuffer_get_length(output) <= SSL3_RT_MAX_PLAIN_LENGTH)
+		(void)!evbuffer_pullup(output, -1); /* if not, then in two */
+}
+
 static void answer_whole(struct http_exchange *x, const struct http_answer *answer)
 {
 	struct exchange *e = (struct exchange *)x;
 	struct evhttp_request *request = e->request;
 	struct evbuffer *content = answer->no_body ? NULL : content_of(answer->body);
+	struct bufferevent *bev = e->peer->bev;
 
 	loop_timer_start(e->peer->deadline, e->server->config.idle_ms);
 	exchange_free(e);
 	evhttp_send_reply(request, answer->status, http_status_text(answer->status), content);
+	join_output(bev);
 	if (content)
 		evbuffer_free(content);
 }
