@@ -10,13 +10,12 @@ import socket
 
 import pytest
 
-from broker import PROGRAM, Broker, pool
+from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, PROGRAM, Broker, PlainBroker, pool
 from fake_agent import FakeAgent
 from netns import wait_until
 from promises import check, check_host, check_secrets, try_login
 from slapd import SLAPD, Slapd
 
-SANITIZED = PROGRAM.exists() and b'__asan_init' in PROGRAM.read_bytes()
 FULL = os.environ.get('GENKAN_FAULTS') == 'full'
 pytestmark = [
     pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
@@ -24,12 +23,11 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope='module')
-def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('limits')
+@contextlib.contextmanager
+def site_of(program, folder):
     people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(80)]
     with Slapd(folder, people=people) as slapd:
-        broker = Broker(folder, slapd, directory__threads=1).start()
+        broker = program(folder, slapd, directory__threads=1).start()
         broker.publish()
         broker.apply(pool('sales', ['sales'], most=400, spare=0))
         broker.agent = FakeAgent(broker, 'host-1', folder)
@@ -40,6 +38,20 @@ def site(tmp_path_factory):
         yield broker
         broker.agent.stop()
         broker.stop()
+
+
+@pytest.fixture(scope='module')
+def site(tmp_path_factory):
+    with site_of(Broker, tmp_path_factory.mktemp('limits')) as broker:
+        yield broker
+
+
+@pytest.fixture(scope='module')
+def plain_site(tmp_path_factory):
+    if not PLAIN_PROGRAM:
+        pytest.skip(NO_PLAIN_PROGRAM)
+    with site_of(PlainBroker, tmp_path_factory.mktemp('plain')) as broker:
+        yield broker
 
 
 def processes(pid):
@@ -96,10 +108,10 @@ def test_F19_descriptors_run_out(site, room):
     check_secrets(site, promised)
 
 
-@pytest.mark.skipif(SANITIZED, reason='sanitizers take terabytes of addresses')
 @pytest.mark.parametrize('room_kib', [0, 4, 16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
                          if FULL else [0, 64, 1024, 8192])
-def test_F19_memory_runs_out(site, room_kib):
+def test_F19_memory_runs_out(plain_site, room_kib):
+    site = plain_site
     user = next(site.users)
     limit(site, resource.RLIMIT_AS, lambda pid: memory(pid) + room_kib * 1024)
     before = try_login(site, user, may=(200, 401, 500, 503))

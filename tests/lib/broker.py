@@ -16,6 +16,25 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('GENKAN_BUILD', TOP / 'build-tests'))
 PROGRAM = BUILD / 'broker' / 'genkan-broker'
 
+
+def is_sanitized(program):
+    return b'__asan_init' in program.read_bytes()
+
+
+def find_plain_program():
+    """The broker as it is installed: sanitizers bring an allocator of their own, which does not wipe and
+    wants terabytes of addresses. None when there is none."""
+    for build in (os.environ.get('GENKAN_PLAIN_BUILD'), BUILD):
+        program = pathlib.Path(build or '/nonexistent') / 'broker' / 'genkan-broker'
+        if program.exists() and not is_sanitized(program):
+            return program
+    return None
+
+
+PLAIN_PROGRAM = find_plain_program()
+NO_PLAIN_PROGRAM = 'no broker without sanitizers is built (GENKAN_PLAIN_BUILD)'
+
+
 def pool(name, groups=(), users=(), spare=0, most=10, assignment='floating', **more):
     """A POOL of the API."""
     return dict({
@@ -37,6 +56,7 @@ class Answer:
 
 
 class Broker:
+    program = PROGRAM
     before = ()  # a program and its flags that start the broker
 
     def __init__(self, folder, slapd, name='broker', **settings):
@@ -71,7 +91,7 @@ class Broker:
 
     def run(self, *flags):
         """One run of the program to its end: (status, output)."""
-        done = subprocess.run([PROGRAM, '--config', self.config, *flags], text=True, timeout=60,
+        done = subprocess.run([self.program, '--config', self.config, *flags], text=True, timeout=60,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
         return done.returncode, done.stdout
@@ -82,7 +102,7 @@ class Broker:
             status, out = self.run('--init')
             assert status == 0, out
         with open(self.log_path, 'ab') as log:
-            self.process = subprocess.Popen([*self.before, PROGRAM, '--config', self.config],
+            self.process = subprocess.Popen([*self.before, self.program, '--config', self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             start_new_session=True)
         end = time.monotonic() + 20
@@ -185,3 +205,7 @@ class Broker:
         answer = self.admin('GET', f'/v1/admin/audit?limit=1000&denied={int(denied)}')
         assert answer.status == 200, answer
         return answer.body['audit']
+
+
+class PlainBroker(Broker):
+    program = PLAIN_PROGRAM
