@@ -313,6 +313,21 @@ static int apply_migration(struct store *store, const struct migration *m, struc
 	return tx_commit(&tx, err);
 }
 
+/* Into the header of the file itself: there the package of an older version reads it, before it puts a
+ * program in place that could not open this store. */
+static int mark_schema(struct store *store, struct error *err)
+{
+	OWNED(buf_done) struct buf pragma = BUF_LIMIT(128);
+	int64_t marked = 0;
+	int rc = scalar(store, "PRAGMA user_version", &marked, err);
+
+	if (rc < 0 || marked == (int64_t)migration_count)
+		return rc;
+	buf_printf(&pragma, "PRAGMA user_version = %zu; PRAGMA wal_checkpoint(TRUNCATE);",
+		   migration_count);
+	return execute(store, buf_text(&pragma), err);
+}
+
 static int migrate(struct store *store, struct error *err)
 {
 	OWNED(buf_done) struct buf pragma = BUF_LIMIT(64);
@@ -329,7 +344,7 @@ static int migrate(struct store *store, struct error *err)
 	for (size_t i = (size_t)version; i < migration_count; i++)
 		if ((rc = apply_migration(store, &migrations[i], err)) < 0)
 			return rc;
-	return 0;
+	return mark_schema(store, err);
 }
 
 /* Tables by their names: a statement that is added later is not forgotten. */

@@ -104,6 +104,30 @@ static void a_newer_schema_is_refused(void **state)
 	refused_and_untouched(site, -EPROTO, "newer");
 }
 
+/* Packages read it there: the bytes 60 to 63 of the file, while the store is open and afterwards. */
+static uint32_t marked_schema(const struct site *site)
+{
+	OWNED(free) uint8_t *file = NULL;
+
+	assert_true(slurp(site->path, &file) > 64);
+	return (uint32_t)file[60] << 24 | (uint32_t)file[61] << 16 | (uint32_t)file[62] << 8 | file[63];
+}
+
+static void the_header_of_the_file_tells_its_schema(void **state)
+{
+	struct site *site = *state;
+	uint32_t made = marked_schema(site);
+
+	assert_true(made >= 15);
+	store_close(STEAL(site->store));
+	assert_int_equal(marked_schema(site), made);
+	/* one of a version that did not write it */
+	assert_int_equal(raw_exec(site->path, "PRAGMA user_version = 0"), SQLITE_OK);
+	assert_int_equal(marked_schema(site), 0);
+	must(store_open(site->path, &site->store, &err));
+	assert_int_equal(marked_schema(site), made);
+}
+
 static void a_foreign_file_is_refused(void **state)
 {
 	struct site *site = *state;
@@ -320,6 +344,7 @@ int main(void)
 		EMPTY(parameters_come_in_numeric_order),
 		EMPTY(opening_again_changes_nothing),
 		EMPTY(a_newer_schema_is_refused),
+		EMPTY(the_header_of_the_file_tells_its_schema),
 		EMPTY(a_foreign_file_is_refused),
 		FULL(damage_never_crashes),
 		EMPTY(audit_rows_chain),
