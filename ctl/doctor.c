@@ -130,16 +130,7 @@ static void look_clock(struct findings *f)
 	struct timex now = { 0 };
 	int state = adjtimex(&now);
 
-	if (state < 0)
-		finding_add(f, "clock", FINDING_WARN, "", "the kernel does not say: %s",
-			    strerror(errno));
-	else if (state == TIME_ERROR || now.status & STA_UNSYNC)
-		finding_add(f, "clock", FINDING_WARN, "apt-get install chrony",
-			    "the clock is not synchronized: tickets live 30 seconds, certificates "
-			    "begin now");
-	else
-		finding_add(f, "clock", FINDING_OK, "", "synchronized, within %ld ms",
-			    now.maxerror / 1000);
+	doctor_judge_clock(f, state < 0 ? -errno : state, now.status, now.maxerror);
 }
 
 static void look_version(struct findings *f, size_t i)

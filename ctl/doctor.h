@@ -31,6 +31,10 @@ enum finding_level doctor_judge_days(int64_t days);
 /* Debian's order of versions; -1, 0, 1. Only what upstream versions are made of. */
 int doctor_compare_versions(const char *a, const char *b);
 enum finding_level doctor_judge_disk(int64_t free_bytes, int64_t total_bytes);
+/* What adjtimex(2) answered: the clock's state (or -errno), its status bits, its largest error. */
+void doctor_judge_clock(struct findings *f, int state, int status, long error_us);
+/* The mode of transparent huge pages as the kernel writes it ("always [madvise] never", or ""). */
+void doctor_judge_huge_pages(struct findings *f, const char *mode);
 /* Flags of /proc/cpuinfo and the switches of the kernel's module ("Y", "1", "N", "0" or ""). */
 void doctor_judge_processor(struct findings *f, const char *flags, const char *second_level,
 			    const char *nested);

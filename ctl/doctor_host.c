@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What genkanctl doctor looks at on a host of desktops. */
-#include <dirent.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "common/base/text.h"
-#include "common/sys/file.h"
 #include "ctl/doctor.h"
 #include "ctl/settings.h"
 #include "ctl/setup.h"
@@ -80,50 +78,37 @@ static void look_huge_pages(struct findings *f)
 	char mode[64];
 
 	read_short("/sys/kernel/mm/transparent_hugepage/enabled", mode, sizeof(mode));
-	if (!*mode)
-		finding_add(f, "huge_pages", FINDING_WARN, "use Debian's kernel",
-			    "the kernel has no transparent huge pages");
-	else if (strstr(mode, "[never]"))
-		finding_add(
-			f, "huge_pages", FINDING_WARN,
-			"echo madvise > /sys/kernel/mm/transparent_hugepage/enabled (and a line in "
-			"/etc/tmpfiles.d)",
-			"transparent huge pages are off: desktops are slower");
-	else
-		finding_add(f, "huge_pages", FINDING_OK, "", "transparent huge pages are on");
+	doctor_judge_huge_pages(f, mode);
 }
 
 /* ------------------------------------------------------------------------------------- network */
 
+/* The kernel is asked, not /sys: that may show another network than the one this runs in. */
 static void look_bridge(struct findings *f)
 {
 	OWNED(free) char *bridge = setting("bridge", "genkan0");
-	char path[256];
-	struct dirent **ports = NULL;
-	size_t strangers = 0;
-	char stranger[256] = "";
+	OWNED(buf_done) struct buf stranger = BUF_LIMIT(65536);
+	const char *const ports[] = { "/bin/sh", "-c",
+				      "ip -o link show master \"$0\" | "
+				      "sed 's/^[0-9]*: *\\([^:@]*\\).*/\\1/' | "
+				      "sed '/^gk/d' | head -n 1",
+				      bridge, NULL };
+	struct error err = { 0 };
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/brif", bridge);
-	int count = scandir(path, &ports, NULL, alphasort);
-	for (int i = 0; i < count; i++) {
-		const char *name = ports[i]->d_name;
-
-		if (name[0] != '.' && !str_starts(name, "gk")) {
-			snprintf(stranger, sizeof(stranger), "%s", name);
-			strangers++;
-		}
-		free(ports[i]);
-	}
-	free(ports);
-	if (count < 0)
+	if (!if_nametoindex(bridge)) {
 		finding_add(f, "bridge", FINDING_WARN,
 			    "systemctl enable --now genkan-hostagent makes it", "%s is not there",
 			    bridge);
-	else if (strangers)
+		return;
+	}
+	if (setup_run(ports, NULL, (struct span){ 0 }, &stranger, &err) < 0)
+		finding_add(f, "bridge", FINDING_WARN, "apt-get install iproute2", "%s", err.text);
+	else if (stranger.len)
 		finding_add(f, "bridge", FINDING_BAD,
 			    "ip link set that device nomaster: nothing but desktops belongs into "
 			    "this bridge",
-			    "%s has a port that is no desktop: %s", bridge, stranger);
+			    "%s has a port that is no desktop: %.*s", bridge,
+			    (int)strcspn(buf_text(&stranger), "\n"), buf_text(&stranger));
 	else
 		finding_add(f, "bridge", FINDING_OK, "", "%s has desktops only", bridge);
 }
@@ -134,13 +119,12 @@ static void look_firewall(struct findings *f)
 	const char *const table[] = { "/bin/sh", "-c",
 				      "nft list table inet genkan && nft list table bridge genkan",
 				      NULL };
-	char path[128], said[200];
+	char said[200];
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s", bridge);
 	if (access("/usr/sbin/nft", X_OK) < 0)
 		finding_add(f, "firewall", FINDING_BAD, "apt-get install nftables",
 			    "nft is missing");
-	else if (access(path, F_OK) < 0)
+	else if (!if_nametoindex(bridge))
 		finding_add(f, "firewall", FINDING_OK, "", "no bridge yet, so nothing to shut");
 	else if (!doctor_run(table, NULL, said))
 		finding_add(
@@ -166,7 +150,7 @@ static void look_service(struct findings *f, const char *unit, const char *mend)
 		    unit, said);
 }
 
-/* An upgrade leaves the running relay alone. */
+/* An upgrade starts it anew; by hand, or when that failed, the old one may still run. */
 static void look_relay_age(struct findings *f)
 {
 	const char *const pid[] = { "/bin/sh", "-c",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timex.h>
 
 #define GIB (INT64_C(1) << 30)
 
@@ -80,6 +81,35 @@ static bool is_off(const char *value)
 static bool is_on(const char *value)
 {
 	return *value == 'Y' || *value == '1';
+}
+
+void doctor_judge_clock(struct findings *f, int state, int status, long error_us)
+{
+	if (state < 0)
+		finding_add(f, "clock", FINDING_WARN, "ask the machine's time service, timedatectl",
+			    "the kernel does not say: %s", strerror(-state));
+	else if (state == TIME_ERROR || status & STA_UNSYNC)
+		finding_add(f, "clock", FINDING_WARN, "apt-get install chrony",
+			    "the clock is not synchronized: tickets live 30 seconds, certificates "
+			    "begin now");
+	else
+		finding_add(f, "clock", FINDING_OK, "", "synchronized, within %ld ms",
+			    error_us / 1000);
+}
+
+void doctor_judge_huge_pages(struct findings *f, const char *mode)
+{
+	if (!*mode)
+		finding_add(f, "huge_pages", FINDING_WARN, "use Debian's kernel",
+			    "the kernel has no transparent huge pages");
+	else if (strstr(mode, "[never]"))
+		finding_add(
+			f, "huge_pages", FINDING_WARN,
+			"echo madvise > /sys/kernel/mm/transparent_hugepage/enabled (and a line in "
+			"/etc/tmpfiles.d)",
+			"transparent huge pages are off: desktops are slower");
+	else
+		finding_add(f, "huge_pages", FINDING_OK, "", "transparent huge pages are on");
 }
 
 void doctor_judge_processor(struct findings *f, const char *flags, const char *second_level,

@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/timex.h>
 #include "ctl/doctor.h"
 #include "ctl/setup.h"
 
@@ -69,6 +71,42 @@ static void processors_are_judged(void **state)
 	assert_int_equal(processor("flags : vmx ept hypervisor", "Y", "N", "nested"), FINDING_WARN);
 }
 
+/* The level of the one finding there is, which says how to mend it unless all is well. */
+static int only_level(const struct findings *f)
+{
+	assert_int_equal(f->count, 1);
+	assert_true(f->items[0].level == FINDING_OK || *f->items[0].mend);
+	return (int)f->items[0].level;
+}
+
+static int clock_of(int state, int status)
+{
+	OWNED(findings_done) struct findings f = { 0 };
+
+	doctor_judge_clock(&f, state, status, 12000);
+	return only_level(&f);
+}
+
+static int huge_pages_of(const char *mode)
+{
+	OWNED(findings_done) struct findings f = { 0 };
+
+	doctor_judge_huge_pages(&f, mode);
+	return only_level(&f);
+}
+
+static void clocks_and_huge_pages_are_judged(void **state)
+{
+	assert_int_equal(clock_of(TIME_OK, 0), FINDING_OK);
+	assert_int_equal(clock_of(TIME_ERROR, 0), FINDING_WARN);
+	assert_int_equal(clock_of(TIME_OK, STA_UNSYNC), FINDING_WARN);
+	assert_int_equal(clock_of(-EPERM, 0), FINDING_WARN);
+	assert_int_equal(huge_pages_of("always [madvise] never"), FINDING_OK);
+	assert_int_equal(huge_pages_of("[always] madvise never"), FINDING_OK);
+	assert_int_equal(huge_pages_of("always madvise [never]"), FINDING_WARN);
+	assert_int_equal(huge_pages_of(""), FINDING_WARN);
+}
+
 static void settings_are_filled_in(void **state)
 {
 	static const struct setup_value values[] = {
@@ -93,6 +131,7 @@ int main(void)
 		cmocka_unit_test(days_and_disks_are_judged),
 		cmocka_unit_test(versions_are_ordered),
 		cmocka_unit_test(processors_are_judged),
+		cmocka_unit_test(clocks_and_huge_pages_are_judged),
 		cmocka_unit_test(settings_are_filled_in),
 	};
 
