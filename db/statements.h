@@ -490,6 +490,31 @@
 	X(LOG_OFFS_DONE, "UPDATE desktop SET log_off_stay = 0 WHERE host = $1 "                    \
 	  "AND log_off_stay > 0 AND (logged_on = '' "                                              \
 	  "OR log_off_stay <> logoffs + resets + incarnation + 1)")                                \
+	/* rebuilding */                                                                           \
+	X(REBUILDING, "SELECT value FROM counter WHERE name = 'rebuilding'")                       \
+	X(REBUILDING_PUT, "UPDATE counter SET value = $1 WHERE name = 'rebuilding'")               \
+	X(HOSTS_UNTOLD, "UPDATE host SET has_told = 0")                                            \
+	X(HOST_HAS_TOLD, "UPDATE host SET has_told = 1 WHERE name = $1 AND has_told = 0")          \
+	X(HOSTS_NOT_TOLD, "SELECT COUNT(*) FROM host WHERE has_told = 0 "                          \
+	  "AND state IN ('active', 'draining')")                                                   \
+	X(HOST_FOUND, "INSERT INTO host (name, state, accel, cpus, memory_bytes, "                 \
+	  "memory_free_bytes, relay_host, relay_port, relay_certificate_sha256, seq, "             \
+	  "generation, last_seen_ms, joined_at_ms) "                                               \
+	  "VALUES ($1, 'active', '', 0, 0, 0, '', 0, '', 0, $2, 0, $3)")                           \
+	X(UNKNOWN_PUT, "INSERT INTO unknown_desktop (id, host, name, account, why, at_ms) "        \
+	  "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE SET host = excluded.host, "  \
+	  "name = excluded.name, account = excluded.account, why = excluded.why")                  \
+	X(UNKNOWN_DROP, "DELETE FROM unknown_desktop WHERE id = $1")                               \
+	X(UNKNOWN_CLEAR, "DELETE FROM unknown_desktop")                                            \
+	X(UNKNOWNS, "SELECT id, host, name, account, why, at_ms FROM unknown_desktop "             \
+	  "ORDER BY host, name, id LIMIT 10000")                                                   \
+	X(DESKTOP_NAME_TAKEN, "SELECT 1 FROM desktop WHERE name = $1")                             \
+	X(DESKTOP_ADOPT, "INSERT INTO desktop (id, name, pool, host, epoch, want, "                \
+	  "want_generation, state, stage, percent, reason, user_state, image_sha256, cpus, "       \
+	  "memory_bytes, disk_bytes, address, rdp_certificate_sha256, created_at_ms, "             \
+	  "changed_at_ms, use_since_ms, ready_at_ms, incarnation, logged_on, logoffs, resets) "    \
+	  "VALUES ($1, $2, $3, $4, $5, 'running', $6, $7, $8, $9, '', 'disconnected', $10, $11, "  \
+	  "$12, $13, $14, $15, $16, $16, $16, $16, $17, $18, $19, $20)")                           \
 	/* answers to orders with a key */                                                        \
 	X(KEPT_ANSWER, "SELECT request_sha256, answer FROM kept_answer WHERE who = $1 "            \
 	  "AND key_sha256 = $2 AND at_ms >= $3")                                                   \

@@ -990,6 +990,54 @@ int store_throttle_success(struct store *store, const struct store_throttle *thr
 /* Forgets what has run out: tickets, login sessions, join tokens, throttles. */
 int store_housekeep(struct store *store, int64_t now_ms, struct error *err) MUST_CHECK;
 
+/* ------------------------------------------------------------------------------- rebuilding */
+
+/* After the store was lost, or an older one was restored: hosts are asked what they run before anything
+ * new is started, and destroy nothing that is not known. */
+enum store_rebuild {
+	STORE_REBUILD_NONE,
+	STORE_REBUILD_KNOWN,	/* until all hosts of the store have told */
+	STORE_REBUILD_ALL,	/* hosts are taken by their certificates; until somebody says so */
+	STORE_REBUILDS
+};
+/* Above what hosts have seen of the store that was lost. */
+#define STORE_REBUILD_AHEAD INT64_C(1000000000)
+
+int store_rebuilding(struct store *store, enum store_rebuild *out, struct error *err) MUST_CHECK;
+int store_rebuild_begin(struct store *store, enum store_rebuild how, struct error *err) MUST_CHECK;
+/* Hosts destroy what is still unknown. */
+int store_rebuild_finish(struct store *store, struct error *err) MUST_CHECK;
+/* A host the store does not know. */
+int store_rebuild_host(struct store *store, const char *host, int64_t generation, int64_t now_ms,
+		       struct error *err) MUST_CHECK;
+/* It has told; `all`: every host that can be reached. */
+int store_rebuild_told(struct store *store, const char *host, bool *all,
+		       struct error *err) MUST_CHECK;
+
+/* One whose owner is known by its deed. */
+struct store_adoption {
+	const struct store_report_desktop *report;
+	const char *host;
+	char name[STORE_NAME_SIZE], pool[POOL_NAME_SIZE], image_sha256[STORE_SHA256_SIZE];
+	int64_t cpus, memory_bytes, incarnation;
+	struct store_user user;
+};
+/* `why`: NULL, or why it cannot be; then nothing was changed. */
+int store_adopt(struct store *store, const struct store_adoption *adoption, int64_t now_ms,
+		const char **why, struct error *err) MUST_CHECK;
+
+/* One that runs and is not known: nobody's, and given to nobody. */
+struct store_unknown {
+	char id[STORE_ID_SIZE], host[STORE_NAME_SIZE], name[STORE_NAME_SIZE], account[STORE_NAME_SIZE];
+	char why[80];
+	int64_t at_ms;
+};
+typedef void store_unknown_fn(void *arg, const struct store_unknown *unknown);
+int store_unknown_put(struct store *store, const struct store_unknown *unknown,
+		      struct error *err) MUST_CHECK;
+int store_unknowns(struct store *store, store_unknown_fn *fn, void *arg,
+		   struct error *err) MUST_CHECK;
+
 /* ----------------------------------------------------------------------------- orders, kept */
 
 #define STORE_KEPT_MS (INT64_C(24) * 3600 * 1000)

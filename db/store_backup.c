@@ -70,7 +70,8 @@ int store_restored(struct store *store, struct error *err)
 
 	if ((rc = tx_begin(store, &tx, err)) < 0 || (rc = run(store, ST_HOSTS_RESTORED, err)) < 0 ||
 	    (rc = run(store, ST_EPOCH_RESTORED, err)) < 0 ||
-	    (rc = run(store, ST_SPARES_RESTORED, err)) < 0)
+	    (rc = run(store, ST_SPARES_RESTORED, err)) < 0 ||
+	    (rc = store_rebuild_begin(store, STORE_REBUILD_KNOWN, err)) < 0)
 		return rc;
 	return tx_commit(&tx, err);
 }

@@ -327,8 +327,13 @@ int store_pools_replenish(struct store *store, const struct store_replenish *how
 {
 	OWNED(work_done) struct work w = { .store = store, .how = how };
 	OWNED(tx_done) struct tx tx = { 0 };
-	int rc;
+	enum store_rebuild rebuilding;
+	int rc = store_rebuilding(store, &rebuilding, err);
 
+	/* What runs already is not known yet. */
+	*changed = 0;
+	if (rc < 0 || rebuilding != STORE_REBUILD_NONE)
+		return rc;
 	if ((rc = tx_begin(store, &tx, err)) < 0 ||
 	    (rc = store_line_purge(store, how->now_ms, err)) < 0 ||
 	    (rc = store_pools(store, &w.pools, err)) < 0)

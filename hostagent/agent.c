@@ -87,13 +87,18 @@ static void act(struct agent *agent, const struct vm_action *action)
 {
 	struct desktop *desktop = desktop_find(&agent->host, action->id);
 
-	if (desktop && action->desired)
+	if (desktop && action->desired) {
 		desktop_on_behalf(desktop, action->desired->request);
+		desktop_keep_deed(desktop, action->desired->deed);
+	}
 	switch (action->kind) {
 	case VM_CREATE:
 		log_info("desktop_wanted", kv_str("desktop", action->id),
 			 kv_str("name", action->desired->spec.name));
-		desktop_create(&agent->host, &action->desired->spec, action->desired->request);
+		desktop = desktop_create(&agent->host, &action->desired->spec);
+		desktop_on_behalf(desktop, action->desired->request);
+		desktop_keep_deed(desktop, action->desired->deed);
+		desktop_event(desktop, VM_EV_WANTED);
 		break;
 	case VM_UPDATE:
 		desktop_update(desktop, &action->desired->spec);
@@ -139,7 +144,7 @@ static void reconcile(void *arg)
 	struct vm_action *actions = xcalloc(present_count + agent->wanted.desktop_count + 1,
 					    sizeof(*actions));
 	size_t count = vm_reconcile(agent->wanted.desktops, agent->wanted.desktop_count, present,
-				    present_count, actions);
+				    present_count, agent->wanted.rebuilding, actions);
 
 	for (size_t i = 0; i < count; i++)
 		act(agent, &actions[i]);
@@ -267,6 +272,17 @@ static void load_guest_key(struct agent *agent)
 		desktop_host_set_guest_key(&agent->host, key.ptr);
 }
 
+static void tell_more(struct agent *agent, bool all)
+{
+	bool before = agent->host.describes;
+
+	agent->host.describes = all;
+	if (all && !before) {
+		log_info("broker_rebuilds");
+		agent->host.changed(agent->host.arg);
+	}
+}
+
 static void apply(struct agent *agent, struct sync_answer *answer)
 {
 	bool newer = answer->generation != agent->wanted.generation;
@@ -275,6 +291,7 @@ static void apply(struct agent *agent, struct sync_answer *answer)
 	agent->wanted = *answer;
 	*answer = (struct sync_answer){ 0 };
 	agent->host.synced = true;
+	tell_more(agent, agent->wanted.rebuilding);
 	if (newer)
 		log_info("desired_state", kv_int("generation", agent->wanted.generation),
 			 kv_int("desktops", (int64_t)agent->wanted.desktop_count));

@@ -153,12 +153,9 @@ static struct desktop *desktop_new(struct desktop_host *host, const struct vm_sp
 	return desktop;
 }
 
-void desktop_create(struct desktop_host *host, const struct vm_spec *spec, const char *request)
+struct desktop *desktop_create(struct desktop_host *host, const struct vm_spec *spec)
 {
-	struct desktop *desktop = desktop_new(host, spec);
-
-	desktop_on_behalf(desktop, request);
-	desktop_event(desktop, VM_EV_WANTED);
+	return desktop_new(host, spec);
 }
 
 /* The pid file is there before QEMU is, and goes with the last boot of the host. */
@@ -186,6 +183,7 @@ static struct desktop *adopt(struct desktop_host *host, const char *id)
 	desktop->logoffs = note.logoffs;
 	desktop->resets = note.resets;
 	desktop->guest_logoffs = note.guest_logoffs;
+	memcpy(desktop->deed, note.deed, sizeof(desktop->deed));
 	memcpy(desktop->guest_boot, note.guest_boot, sizeof(desktop->guest_boot));
 	if (pidfd < 0 && was_cut_off(host->config, id)) {
 		log_info("desktop_cut_off", kv_str("desktop", id));
@@ -239,6 +237,16 @@ void desktop_on_behalf(struct desktop *desktop, const char *request)
 	if (*request)
 		log_info("desktop_ordered", kv_str("desktop", desktop->spec.id),
 			 kv_str("request", request));
+}
+
+/* One that has none keeps the deed it had: desktops do not change hands. */
+void desktop_keep_deed(struct desktop *desktop, const char *deed)
+{
+	if (!*deed || strcmp(desktop->deed, deed) == 0)
+		return;
+	memcpy(desktop->deed, deed, strlen(deed) + 1);
+	if (desktop->state != VM_ABSENT)
+		desktop_stay_note(desktop);
 }
 
 static void count_failure(struct desktop *desktop, enum vm_state before, int64_t now_ms)
@@ -389,6 +397,19 @@ void desktop_present(const struct desktop *desktop, struct vm_present *out)
 	out->state = desktop->state;
 }
 
+/* For a broker that does not know it. */
+static void describe(const struct desktop *desktop, json_t *report)
+{
+	const struct vm_spec *spec = &desktop->spec;
+	OWNED(json_decref) json_t *more = json_pack(
+		"{s:s, s:s, s:i, s:I, s:I, s:s}", "name", spec->name, "image_sha256",
+		spec->image_sha256, "cpus", (int)spec->cpus, "memory_bytes",
+		(json_int_t)spec->memory_bytes, "incarnation", (json_int_t)spec->incarnation, "deed",
+		desktop->deed);
+
+	json_object_update(report, more);
+}
+
 json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 {
 	struct vm_view view = view_of(desktop, now_ms);
@@ -412,6 +433,8 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 			 desktop->logged_on, "logoffs", (json_int_t)desktop->logoffs, "resets",
 			 (json_int_t)desktop->resets);
 
+	if (desktop->host->describes)
+		describe(desktop, report);
 	if (desktop->blameless)
 		json_object_set_new(report, "blameless", json_true());
 	json_object_set_new(report, "pss_bytes", json_integer(desktop->pss_bytes));

@@ -29,6 +29,7 @@ struct desktop_host {
 	struct list desktops;
 	uint8_t guest_key[GUEST_KEY_LEN];
 	bool has_guest_key;
+	bool describes;			/* reports tell all there is to know of desktops */
 	bool synced;			/* the broker has said what it wants since our start */
 	int64_t expected_boot_ms;
 	void (*changed)(void *arg);	/* something the broker should know */
@@ -43,8 +44,8 @@ void desktop_host_done(struct desktop_host *host);
 /* An element of host->desktops. */
 struct desktop *desktop_of(struct list *node);
 struct desktop *desktop_find(struct desktop_host *host, const char *id);
-/* Makes a desktop that the broker wants; `request`: see desktop_on_behalf(). */
-void desktop_create(struct desktop_host *host, const struct vm_spec *spec, const char *request);
+/* A desktop that the broker wants; VM_EV_WANTED begins its life. */
+struct desktop *desktop_create(struct desktop_host *host, const struct vm_spec *spec);
 /* Takes up what an earlier agent left under this id: a machine that runs, or files. */
 void desktop_adopt(struct desktop_host *host, const char *id);
 /* False for a machine that stood by and is being removed: no desktop of the broker's. */
@@ -56,6 +57,8 @@ int desktop_take_address(struct desktop_host *host, const char *id, uint32_t *ou
 void desktop_update(struct desktop *desktop, const struct vm_spec *spec);
 /* Whose order it is that the broker gave last, for the log; "" the broker's own. */
 void desktop_on_behalf(struct desktop *desktop, const char *request);
+/* Whose it is, in the broker's signed words: kept on disk, and shown to a broker that has lost its store. */
+void desktop_keep_deed(struct desktop *desktop, const char *deed);
 /* Resets the machine once, unless it is being started anyway. */
 void desktop_restart(struct desktop *desktop, int64_t incarnation);
 /* The most its overlay may take; 0: no limit. */

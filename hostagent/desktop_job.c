@@ -132,6 +132,7 @@ static struct job *job_new(struct desktop *desktop, int (*work)(struct job *job,
 	job->note.ready = desktop->state == VM_READY;
 	job->note.logoffs = desktop->logoffs;
 	job->note.resets = desktop->resets;
+	memcpy(job->note.deed, desktop->deed, sizeof(job->note.deed));
 	job->note.guest_logoffs = desktop->guest_logoffs;
 	memcpy(job->note.guest_boot, desktop->guest_boot, sizeof(job->note.guest_boot));
 	memcpy(job->note.rdp_certificate_sha256, desktop->rdp_certificate_sha256, VM_SHA256_SIZE);

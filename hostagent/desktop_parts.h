@@ -87,6 +87,7 @@ struct desktop {
 	bool refused;     /* in this state the guest has said why it is late */
 	bool blameless;   /* the error says nothing about its image */
 	char reason[256]; /* of the last error */
+	char deed[VM_DEED_SIZE];
 	char request[VM_REQUEST_SIZE]; /* of who gave the last order; "" nobody we know */
 	bool resumed;     /* this QEMU is a clone, and has not rebooted since */
 	bool stood_by;			/* it was started before this desktop was wanted */
@@ -142,6 +143,8 @@ void desktop_hold_text(const struct desktop *desktop, char *out, size_t size);
 
 /* desktop_stay.c */
 void desktop_stay_init(struct desktop *desktop);
+/* What is known of it is written down in a moment. */
+void desktop_stay_note(struct desktop *desktop);
 void desktop_take_user(struct desktop *desktop, const struct guest_message *message);
 void desktop_guest_rebooted(struct desktop *desktop, bool by_itself);
 /* Carries out a restart that was ordered, as soon as the machine can be told. */

@@ -29,6 +29,11 @@ void desktop_stay_init(struct desktop *desktop)
 static void changed(struct desktop *desktop)
 {
 	desktop->host->changed(desktop->host->arg);
+	desktop_stay_note(desktop);
+}
+
+void desktop_stay_note(struct desktop *desktop)
+{
 	if (desktop->note_due)
 		return;
 	desktop->note_due = true;

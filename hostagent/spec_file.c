@@ -18,7 +18,7 @@ int spec_file_write(const struct hostagent_config *config, const struct spec_not
 
 	vm_address_text(spec->address, address);
 	OWNED(json_decref) json_t *object = json_pack(
-		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:b}", "id", spec->id,
+		"{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:b, s:s, s:s, s:b, s:s}", "id", spec->id,
 		"name", spec->name, "epoch", (json_int_t)spec->epoch, "incarnation",
 		(json_int_t)spec->incarnation, "logoffs", (json_int_t)note->logoffs, "resets",
 		(json_int_t)note->resets, "guest_logoffs", (json_int_t)note->guest_logoffs,
@@ -27,7 +27,7 @@ int spec_file_write(const struct hostagent_config *config, const struct spec_not
 		(json_int_t)spec->cpus, "memory_bytes", (json_int_t)spec->memory_bytes, "address",
 		address, "ready", note->ready, "rdp_certificate_sha256",
 		note->rdp_certificate_sha256, "template", spec->template_id, "standby",
-		note->standby);
+		note->standby, "deed", note->deed);
 
 	json_write(object, &text);
 	buf_put_u8(&text, '\n');
@@ -65,6 +65,7 @@ static int parse(const struct hostagent_config *config, const json_t *object,
 	    (rc = json_get_text_or(object, "rdp_certificate_sha256", "",
 				   note->rdp_certificate_sha256,
 				   sizeof(note->rdp_certificate_sha256), err)) < 0 ||
+	    (rc = json_get_text_or(object, "deed", "", note->deed, sizeof(note->deed), err)) < 0 ||
 	    (rc = json_get_text_or(object, "template", "", spec->template_id,
 				   sizeof(spec->template_id), err)) < 0)
 		return rc;

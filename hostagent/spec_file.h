@@ -13,6 +13,7 @@ struct spec_note {
 	int64_t guest_logoffs;		/* the guest's own count, of its present boot */
 	char guest_boot[64];		/* the guest's name of that boot; "" not known */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
+	char deed[VM_DEED_SIZE];	/* the broker's word on whose it is; "" none */
 };
 
 int spec_file_write(const struct hostagent_config *config, const struct spec_note *note,

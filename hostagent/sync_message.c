@@ -46,6 +46,7 @@ static int parse_desktop(const json_t *object, struct vm_desired *out, struct er
 				  &out->overlay_max_bytes, err)) < 0 ||
 	    (rc = json_get_text_or(object, "request", "", out->request, sizeof(out->request),
 				   err)) < 0 ||
+	    (rc = json_get_text_or(object, "deed", "", out->deed, sizeof(out->deed), err)) < 0 ||
 	    (rc = parse_home(object, &out->home, err)) < 0)
 		return rc;
 	spec->cpus = (unsigned)cpus;
@@ -179,6 +180,7 @@ int sync_answer_parse(const json_t *body, struct sync_answer *out, struct error 
 	    (rc = parse_needless(body, &answer, err)) < 0 ||
 	    (rc = parse_desktops(body, &answer, err)) < 0 ||
 	    (rc = parse_orders(body, &answer, err)) < 0 ||
+	    (rc = json_get_bool_or(body, "rebuilding", false, &answer.rebuilding, err)) < 0 ||
 	    (rc = parse_key(body, answer.guest_key, err)) < 0)
 		return rc;
 	*out = answer;

@@ -45,6 +45,7 @@ struct sync_answer {
 	struct sync_order *orders;
 	size_t order_count;
 	uint8_t guest_key[GUEST_KEY_LEN];
+	bool rebuilding;	/* it asks for all we have, and knows not all of it */
 };
 
 int sync_answer_parse(const json_t *body, struct sync_answer *out, struct error *err) MUST_CHECK;

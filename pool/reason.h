@@ -46,6 +46,8 @@
 	X(REASON_POOL_CHANGED, "pool_changed", 409, "Somebody else has changed it meanwhile.")     \
 	X(REASON_HOST_NOT_EMPTY, "host_not_empty", 409, "The host still has desktops.")            \
 	X(REASON_ORDER_KEY, "order_key_reused", 422, "This key came with another order before.")   \
+	X(REASON_REBUILDING, "rebuilding", 503,                                                    \
+	  "The service is being rebuilt; running desktops are still being found.")                 \
 	X(REASON_INTERNAL, "internal", 500, "The service made a mistake; it has been logged.")     \
 	X(REASON_DESKTOP_FAILED, "desktop_failed", 502, "The desktop could not be started.")       \
 	X(REASON_DESKTOP_PAUSED, "desktop_paused", 503, "The desktop is paused.")                  \

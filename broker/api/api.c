@@ -109,6 +109,9 @@ static const struct route client_routes[] = {
 	{ "POST", "/v1/admin/second-factor/reset", ACCESS_STAFF, admin_factor_reset,
 	  ROLE_HELPDESK },
 	{ "POST", "/v1/admin/directory-test", ACCESS_STAFF, admin_directory_test, ROLE_HELPDESK },
+	{ "GET", "/v1/admin/rebuild", ACCESS_STAFF, admin_rebuild_show, 0 },
+	{ "POST", "/v1/admin/rebuild/begin", ACCESS_STAFF, admin_rebuild_begin, 0 },
+	{ "POST", "/v1/admin/rebuild/finish", ACCESS_STAFF, admin_rebuild_finish, 0 },
 	{ "POST", "/v1/admin/backup", ACCESS_STAFF, admin_backup, 0 },
 	{ "POST", "/v1/admin/revoke-all", ACCESS_STAFF, admin_revoke_all, 0 },
 };

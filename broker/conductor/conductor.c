@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "broker/conductor/inspections.h"
+#include "broker/conductor/rebuild.h"
 #include "broker/conductor/sync_message.h"
 #include "broker/session/exceptions.h"
 #include "broker/session/session_watch.h"
@@ -27,6 +28,7 @@ struct conductor {
 	bool line_due;			/* line_timer runs */
 	struct loop_timer *tick_timer;
 	struct tick *tick;		/* NULL while it is with the store */
+	uint8_t deed_key[DEED_KEY_BYTES];
 };
 
 /* ----------------------------------------------------------------------------- clients waiting */
@@ -113,6 +115,7 @@ struct sync {
 	struct store_report_result result;
 	struct store_desired desired;
 	struct store_orders orders;
+	enum store_rebuild rebuilding;
 	bool fresh;		/* `desired` was read */
 };
 
@@ -147,9 +150,26 @@ static int settle_orders(struct store *store, const struct sync *s, struct error
 static int read_wanted(struct store *store, struct sync *s, struct error *err)
 {
 	const char *host = s->in.report.host;
-	int rc = store_desired_for_host(store, host, &s->desired, err);
+	int rc = store_rebuilding(store, &s->rebuilding, err);
+
+	if (rc == 0)
+		rc = store_desired_for_host(store, host, &s->desired, err);
 
 	return rc < 0 ? rc : store_orders_of_host(store, host, clock_wall_ms(), &s->orders, err);
+}
+
+static int take_report(struct store *store, struct sync *s, struct error *err)
+{
+	int rc = store_rebuilding(store, &s->rebuilding, err);
+
+	if (rc == 0 && s->rebuilding == STORE_REBUILD_ALL)
+		rc = rebuild_host(store, &s->in, err);
+	if (rc == 0)
+		rc = store_host_report(store, &s->in.report, clock_wall_ms(), &s->result, err);
+	if (rc == 0 && s->rebuilding != STORE_REBUILD_NONE && !s->result.stale)
+		rc = rebuild_desktops(store, s->conductor->deed_key, &s->in, s->rebuilding,
+				      &s->result.changed, err);
+	return rc;
 }
 
 static int sync_run(struct store *store, struct state_job *job, struct error *err)
@@ -159,7 +179,7 @@ static int sync_run(struct store *store, struct state_job *job, struct error *er
 	int rc = 0;
 
 	if (!s->reported) {
-		rc = store_host_report(store, &s->in.report, clock_wall_ms(), &s->result, err);
+		rc = take_report(store, s, err);
 		if (rc == 0)
 			rc = settle_orders(store, s, err);
 		s->reported = rc == 0;
@@ -224,9 +244,13 @@ static void sync_done(struct state_job *job, int rc, const struct error *err)
 		wake_line(conductor);
 	}
 	if (s->fresh || !request_exchange(s->r)) {
-		const char *key = authority_guest_public_key(conductor->broker->authority);
-
-		json_t *answer = sync_answer_json(&s->desired, &s->orders, key);
+		struct sync_site site = {
+			.guest_public_key =
+				authority_guest_public_key(conductor->broker->authority),
+			.deed_key = conductor->deed_key,
+			.rebuilding = s->rebuilding != STORE_REBUILD_NONE,
+		};
+		json_t *answer = sync_answer_json(&s->desired, &s->orders, &site);
 
 		inspections_add(conductor->broker->inspections, answer);
 		request_reply(s->r, 200, answer);
@@ -362,6 +386,8 @@ struct conductor *conductor_new(struct broker *broker)
 	struct conductor *conductor = xnew(struct conductor);
 
 	conductor->broker = broker;
+	if (deed_key(authority_guest_key(broker->authority), conductor->deed_key, NULL) < 0)
+		abort(); /* it was read as one a moment ago */
 	list_init(&conductor->syncs);
 	list_init(&conductor->waiters);
 	conductor->line_timer = loop_timer_new(broker->loop, on_line, conductor);

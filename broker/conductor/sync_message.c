@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/conductor/sync_message.h"
+#include "broker/conductor/deed.h"
 
 #include <errno.h>
 
@@ -330,8 +331,10 @@ static void add_disk(json_t *object, const struct store_desktop *d)
 				      home->account, "uid", (json_int_t)home->uid));
 }
 
-static json_t *desktop_json(const struct store_desktop *d)
+static json_t *desktop_json(const struct store_desktop *d, const struct sync_site *site)
 {
+	char deed[DEED_SIZE];
+
 	json_t *object = json_pack("{s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s}", "id", d->id, "epoch",
 			 (json_int_t)d->epoch, "incarnation", (json_int_t)d->incarnation,
 			 "name", d->name, "image_sha256", d->image_sha256,
@@ -343,6 +346,9 @@ static json_t *desktop_json(const struct store_desktop *d)
 				    json_integer(d->overlay_max_bytes));
 	if (*d->request)
 		json_object_set_new(object, "request", json_string(d->request));
+	if (*d->user_key && d->want == DESKTOP_WANT_RUNNING &&
+	    deed_write(site->deed_key, d, deed) == 0)
+		json_object_set_new(object, "deed", json_string(deed));
 	add_disk(object, d);
 	return object;
 }
@@ -367,7 +373,7 @@ static json_t *orders_json(const struct store_orders *orders)
 }
 
 json_t *sync_answer_json(const struct store_desired *desired, const struct store_orders *orders,
-			 const char *guest_public_key)
+			 const struct sync_site *site)
 {
 	json_t *images = json_array(), *desktops = json_array(), *needless = json_array();
 
@@ -376,9 +382,13 @@ json_t *sync_answer_json(const struct store_desired *desired, const struct store
 	for (size_t i = 0; i < desired->needless_count; i++)
 		json_array_append_new(needless, json_string(desired->needless[i]));
 	for (size_t i = 0; i < desired->desktop_count; i++)
-		json_array_append_new(desktops, desktop_json(&desired->desktops[i]));
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:s}", "generation",
+		json_array_append_new(desktops, desktop_json(&desired->desktops[i], site));
+	json_t *answer = json_pack("{s:I, s:o, s:o, s:o, s:o, s:s}", "generation",
 			 (json_int_t)desired->generation, "images", images, "images_needless",
 			 needless, "desktops", desktops, "orders", orders_json(orders),
-			 "guest_public_key", guest_public_key);
+			 "guest_public_key", site->guest_public_key);
+
+	if (site->rebuilding)
+		json_object_set_new(answer, "rebuilding", json_true());
+	return answer;
 }

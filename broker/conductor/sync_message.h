@@ -28,7 +28,12 @@ DEFINE_OWNED_VALUE(sync_report_done, struct sync_report);
 int sync_report_parse(const json_t *body, const char *host, struct sync_report *out,
 		      struct error *err) MUST_CHECK;
 /* What the host should have. A new reference. */
+struct sync_site {
+	const char *guest_public_key;
+	const uint8_t *deed_key;	/* DEED_KEY_BYTES */
+	bool rebuilding;	/* the host keeps what is not listed, and describes all it has */
+};
 json_t *sync_answer_json(const struct store_desired *desired, const struct store_orders *orders,
-			 const char *guest_public_key);
+			 const struct sync_site *site);
 
 #endif

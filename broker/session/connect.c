@@ -74,14 +74,14 @@ static int make_ticket(struct store *store, const struct connect_ask *ask, int64
 	return rc < 0 ? rc : store_ticket_create(store, &ticket, now_ms, err);
 }
 
-/* What the user has already; NOT_ENTITLED instead of anything new. */
-static int find_own(struct store *store, const struct connect_ask *ask, struct store_taken *taken,
-		    struct error *err)
+/* What the user has already; `without` instead of anything new. */
+static int find_own(struct store *store, const struct connect_ask *ask, enum reason without,
+		    struct store_taken *taken, struct error *err)
 {
 	int rc = store_assignment_find(store, ask->user.key, ask->pool, &taken->desktop, err);
 
 	taken->how = REASON_DESKTOP_OWN;
-	taken->reason = rc == -ENOENT ? REASON_DIRECTORY_UNREACHABLE : REASON_OK;
+	taken->reason = rc == -ENOENT ? without : REASON_OK;
 	return rc == -ENOENT ? 0 : rc;
 }
 
@@ -96,8 +96,17 @@ static int take(struct store *store, const struct connect_ask *ask, int64_t now_
 		.now_ms = now_ms,
 	};
 
-	return ask->only_own ? find_own(store, ask, taken, err)
-			     : store_assignment_take(store, &wanted, taken, err);
+	enum store_rebuild rebuilding;
+	int rc = store_rebuilding(store, &rebuilding, err);
+
+	if (rc < 0)
+		return rc;
+	if (ask->only_own)
+		return find_own(store, ask, REASON_DIRECTORY_UNREACHABLE, taken, err);
+	/* Their own may be among those that are still to be found. */
+	if (rebuilding != STORE_REBUILD_NONE)
+		return find_own(store, ask, REASON_REBUILDING, taken, err);
+	return store_assignment_take(store, &wanted, taken, err);
 }
 
 /* Borrowed from `view`, which the caller lets go. */

@@ -49,7 +49,8 @@ static void add(struct vm_action *out, size_t *count, enum vm_action_kind kind, 
 }
 
 size_t vm_reconcile(const struct vm_desired *desired, size_t desired_count,
-		    const struct vm_present *present, size_t present_count, struct vm_action *out)
+		    const struct vm_present *present, size_t present_count, bool keep_unlisted,
+		    struct vm_action *out)
 {
 	size_t count = 0;
 
@@ -61,7 +62,7 @@ size_t vm_reconcile(const struct vm_desired *desired, size_t desired_count,
 	}
 	for (size_t i = 0; i < present_count; i++)
 		if (!desired_has(desired, desired_count, present[i].spec.id))
-			add(out, &count, VM_DESTROY, present[i].spec.id, NULL);
+			add(out, &count, keep_unlisted ? VM_KEEP : VM_DESTROY, present[i].spec.id, NULL);
 	return count;
 }
 

@@ -12,6 +12,7 @@ struct vm_desired {
 	bool running;		/* want: running or absent */
 	int64_t overlay_max_bytes;	/* 0: no limit */
 	struct vm_home home;	/* the disk of its user; id "" = none */
+	char deed[VM_DEED_SIZE];	/* the broker's word on whose it is; "" nobody's */
 	char request[VM_REQUEST_SIZE];	/* of who gave the last order, for the log; "" nobody */
 	int64_t inspect;	/* number of the newest inspection that is asked for; 0: none */
 };
@@ -40,10 +41,12 @@ struct vm_action {
 bool vm_generation_acceptable(int64_t applied, int64_t offered);
 
 /* Writes one action for every id of either list; `out` has room for both. Returns the count.
- * A desktop the broker does not list has no place on this host. One that must be replaced is
+ * A desktop the broker does not list has no place on this host, unless `keep_unlisted`: the broker has
+ * lost its memory and is still asking. One that must be replaced is
  * destroyed first and created by the next pass, when nothing of it is left. */
 size_t vm_reconcile(const struct vm_desired *desired, size_t desired_count,
-		    const struct vm_present *present, size_t present_count, struct vm_action *out);
+		    const struct vm_present *present, size_t present_count, bool keep_unlisted,
+		    struct vm_action *out);
 
 const char *vm_action_name(enum vm_action_kind kind);
 

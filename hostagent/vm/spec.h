@@ -15,6 +15,7 @@ enum {
 	VM_MAC_SIZE = 18,
 	VM_CPUS_MAX = 64,
 	VM_REQUEST_SIZE = 65,
+	VM_DEED_SIZE = 1024,
 };
 #define VM_MEMORY_MIN ((int64_t)64 << 20)
 #define VM_MEMORY_MAX ((int64_t)1 << 40)

@@ -120,7 +120,7 @@ def test_real_answers_are_as_described(site):
 
     for path in ('session', 'overview', 'timings', 'pools', 'desktops?limit=1', 'hosts', 'user-disks', 'templates', 'images',
                  'images/gold', 'sessions', 'sessions?all=1&limit=1', 'audit', 'audit?denied=1&limit=1', 'audit-export',
-                 'exceptions', 'explain?user=hanako', 'explain?pool=sales', 'explain?host=host-1', 'second-factor?user=hanako'):
+                 'exceptions', 'explain?user=hanako', 'explain?pool=sales', 'explain?host=host-1', 'rebuild', 'second-factor?user=hanako'):
         t.admin('GET', path)
     pools = t.admin('GET', 'pools')
     plain = {k: v for k, v in pools['pools'][1].items() if k not in ('counts', 'troubles', 'push', 'version')}

@@ -21,6 +21,8 @@ class FakeAgent:
         self.lock = threading.Lock()
         self.desktops = {}      # id -> what is reported
         self.images = {}        # sha256 -> state
+        self.papers = {}        # id -> what a broker that has lost its store is told besides
+        self.describes = False
         self.ran = None         # the thread of run()
         self.stopping = False
 
@@ -58,7 +60,8 @@ class FakeAgent:
                          'relay': {'host': '192.0.2.10', 'port': 3389,
                                    'certificate_sha256': RELAY_SHA256}},
                 'images': [{'sha256': k, 'state': v} for k, v in self.images.items()],
-                'desktops': [dict(d) for d in self.desktops.values()]}
+                'desktops': [d | self.papers.get(d['id'], {}) if self.describes else dict(d)
+                             for d in self.desktops.values()]}
         body.update(more)
         return self.broker.agent_http('POST', '/agent/v1/sync', body, self.certificate)
 
@@ -67,9 +70,15 @@ class FakeAgent:
         with self.lock:
             self.images = {image['sha256']: 'ready' for image in desired['images']}
             wanted = {d['id']: d for d in desired['desktops'] if d['want'] == 'running'}
+            self.describes = desired.get('rebuilding', False)
+            listed = {d['id'] for d in desired['desktops']}
             for gone in set(self.desktops) - set(wanted):
-                del self.desktops[gone]
+                if gone in listed or not self.describes:
+                    del self.desktops[gone]
             for id_, d in wanted.items():
+                paper = self.papers.setdefault(id_, {})
+                paper |= {k: d[k] for k in ('name', 'image_sha256', 'cpus', 'memory_bytes', 'incarnation')}
+                paper['deed'] = d.get('deed') or paper.get('deed', '')
                 if id_ not in self.desktops:
                     self.desktops[id_] = self.report(d, state)
             self.generation = desired['generation']

@@ -106,7 +106,8 @@ static void the_answer_lists_all(void **state)
 	struct store_log_off log_off = { "0011223344556677", 3 };
 	struct store_orders orders = { .notices = { &notice, 1 }, .log_offs = &log_off,
 				       .log_off_count = 1 };
-	OWNED(json_decref) json_t *json = sync_answer_json(&desired, &orders, "key");
+	struct sync_site site = { .guest_public_key = "key" };
+	OWNED(json_decref) json_t *json = sync_answer_json(&desired, &orders, &site);
 	OWNED(buf_done) struct buf text = { 0 };
 
 	json_write(json, &text);

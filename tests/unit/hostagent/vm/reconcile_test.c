@@ -15,12 +15,14 @@ static struct vm_spec spec(char id, int64_t epoch, char image)
 	return s;
 }
 
+static bool keep_unlisted;
+
 static void check(const struct vm_desired *desired, size_t desired_count,
 		  const struct vm_present *present, size_t present_count, const char *expected)
 {
 	struct vm_action actions[16];
 	OWNED(buf_done) struct buf text = { 0 };
-	size_t count = vm_reconcile(desired, desired_count, present, present_count, actions);
+	size_t count = vm_reconcile(desired, desired_count, present, present_count, keep_unlisted, actions);
 
 	for (size_t i = 0; i < count; i++)
 		buf_printf(&text, "%s%s %c", i ? ", " : "", vm_action_name(actions[i].kind),
@@ -42,6 +44,18 @@ static void each_desktop_gets_one_action(void **state)
 
 	check(desired, 5, present, 4,
 	      "create a, keep b, update c, destroy d, keep e, destroy f");
+}
+
+static void a_broker_that_is_still_asking_destroys_nothing_it_does_not_know(void **state)
+{
+	const struct vm_desired desired = { .spec = spec('d', 1, '1'), .running = false };
+	const struct vm_present present[] = { { spec('d', 1, '1'), VM_READY },
+					      { spec('f', 9, '1'), VM_READY } };
+
+	keep_unlisted = true;
+	check(&desired, 1, present, 2, "destroy d, keep f");
+	check(NULL, 0, present, 2, "keep d, keep f");
+	keep_unlisted = false;
 }
 
 static void a_newer_incarnation_restarts_once(void **state)
@@ -101,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_desktop_gets_one_action),
 		cmocka_unit_test(a_newer_incarnation_restarts_once),
+		cmocka_unit_test(a_broker_that_is_still_asking_destroys_nothing_it_does_not_know),
 		cmocka_unit_test(nothing_listed_means_nothing_kept),
 		cmocka_unit_test(an_older_epoch_is_refused_whatever_it_wants),
 		cmocka_unit_test(another_image_replaces_in_two_passes),
