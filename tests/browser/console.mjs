@@ -119,6 +119,7 @@ const stories = {
 		await page.getByText(/spares, may have/).waitFor();
 		await stories.session(page);
 		await stories.rollout(page);
+		await stories.host(page);
 		await stories.pictures(page);
 		// the keyboard alone is enough
 		await page.evaluate(() => { location.hash = '#/overview'; });
@@ -177,6 +178,22 @@ const stories = {
 		await dialog(page).getByRole('button', { name: 'Roll back' }).click();
 		await row(page, `${image}/${publication - 1}`).locator('.tag', { hasText: 'stable' }).waitFor();
 		await accessible(page, 'images');
+	},
+
+	/* a host is emptied, its reason is asked for, and it is used again */
+	async host(page) {
+		await go(page, 'hosts');
+		await row(page, config.host).getByRole('button', { name: 'Drain' }).click();
+		await dialog(page).locator('input').fill('new memory');
+		await dialog(page).getByRole('button', { name: 'Drain' }).click();
+		await row(page, config.host).locator('.tag', { hasText: 'draining' }).waitFor();
+		await row(page, config.host).getByRole('button', { name: 'Explain' }).click();
+		await dialog(page).getByText('new memory').waitFor();
+		await accessible(page, 'explain host');
+		await page.keyboard.press('Escape');
+		await row(page, config.host).getByRole('button', { name: 'Use again' }).click();
+		await dialog(page).getByRole('button', { name: 'Use again' }).click();
+		await row(page, config.host).locator('.tag', { hasText: 'active' }).waitFor();
 	},
 
 	async pictures(page) {

@@ -83,7 +83,7 @@ def test_console(site, request):
     pictures = os.environ.get('GENKAN_PICTURES', '')
     took = console_browser.drive(
         site.folder, {'session': session, 'drive': drive, 'session_ended': session_ended, 'canary': canary, 'restarted': restarted},
-        url=f'https://127.0.0.1:{broker.port}', stories=['admin', 'employee'], pictures=pictures, drive=DRIVE, spares=3, rdp=True,
+        url=f'https://127.0.0.1:{broker.port}', stories=['admin', 'employee'], pictures=pictures, drive=DRIVE, host='host-2', spares=3, rdp=True,
         admin={'user': 'boss', 'password': password_of('boss')}, employee={'user': 'hanako', 'password': password_of('hanako')})
     print('took (ms):', took)
     text = broker.log()
