@@ -49,6 +49,7 @@ def test_session_works(site):
     assert client.finish() == 0, client.output() + (client.folder / 'err').read_text()[-2000:]
     count, width, height = colours(client.png)
     assert count > 2 and (width, height) == (1024, 768)
+    assert site.relay.find(rf'event=ticket_redeemed .*session={ticket.session} request=seat\.{ticket.session} '), 'whose it was'
     active = site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_active')
     assert active['client_address'] == '127.0.0.1'
     ended = site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_ended')

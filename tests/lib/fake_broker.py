@@ -134,7 +134,7 @@ class FakeBroker:
             t.used = True
             self.redeemed.append(body['client_address'])
         host, port = t.guest
-        return 200, {'session': t.session, 'user': t.credential['user'],
+        return 200, {'session': t.session, 'request': f'seat.{t.session}', 'user': t.credential['user'],
                      'desktop': {'id': '0123456789abcdef', 'name': 'gold-001', 'pool': 'gold'},
                      'guest': {'address': host, 'port': port, 'certificate_sha256': t.pin},
                      'credential': t.credential, 'policy': t.policy,
