@@ -7,12 +7,13 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import tempfile
 import time
 
 import pytest
 
-from broker import Broker, pool
+from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, Broker, pool
 from slapd import Slapd
 
 FRONTS = 3
@@ -75,6 +76,18 @@ def test_fronts_may_little_and_are_nobody(broker):
             assert status['Groups'] == ''
         links = [os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd')]
         assert not [link for link in links if str(broker.state) in link], 'the store is not theirs'
+
+
+@pytest.mark.skipif(not PLAIN_PROGRAM, reason=NO_PLAIN_PROGRAM)
+def test_S8_a_front_that_was_taken_over_can_do_nothing():
+    """The drill beside the broker that is as installed: each attempt (files, sockets, other processes, programs)
+    fails or is its end, and what it says to the core besides ends it, and it alone."""
+    drill = PLAIN_PROGRAM.parents[1] / 'tests/unit/broker/broker_front_front_drill_test'
+    if not drill.exists():
+        pytest.skip(f'not built: {drill}')
+    done = subprocess.run([drill], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0 and 'SKIPPED' not in done.stdout + done.stderr, done.stdout + done.stderr
+    assert done.stderr.count('event=front_ended') >= 13
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root may become somebody else')
