@@ -14,6 +14,7 @@
 #define TOO_MUCH 4096
 #define RECORD_HANDSHAKE 22
 #define RECORD_MAX 16384 /* RFC 8446 5.1 */
+#define CONFIRM_MAX 64
 #define REQUEST_MAX (LOBBY_HEADER_LEN + 1 + 255)
 
 /* What is awaited, behind what is there already. */
@@ -106,8 +107,7 @@ static bool peek(const struct visitor *v, uint8_t *out, size_t len)
 /* A yes is told here. Whoever gets no answer, or a no, goes on: the session accounts for it. */
 static bool answer(const struct visitor *v, const uint8_t *request)
 {
-	uint8_t bytes[64];
-	struct buf confirm = BUF_LIMIT(sizeof(bytes));
+	struct buf confirm = BUF_LIMIT(CONFIRM_MAX);
 	struct door door;
 	const char *why;
 
