@@ -28,6 +28,8 @@
 #include "common/base/secret.h"
 #include "common/base/text.h"
 #include "common/data/config.h"
+#include "common/net/turns.h"
+#include "common/sys/clock.h"
 #include "common/sys/log.h"
 
 #define HEADER_LIMIT 8192
@@ -50,8 +52,9 @@ struct peer { /* one connection */
 	struct loop_timer *deadline;
 	struct exchange *exchange;
 	struct bufferevent *bev;
-	int fd;                         /* -1 until admitted */
-	bool said_hello, seen, counted; /* counted: in the crowd */
+	struct turn turn;   /* until the handshake is done */
+	int fd;		    /* -1 until admitted */
+	bool seen, counted; /* counted: in the crowd */
 	char cn[128], ou[64], key_sha256[65];
 };
 
@@ -81,15 +84,57 @@ struct http_server {
 	struct list peers;
 	struct source *sources;
 	struct exchange *exchanges;
+	struct turns turns;
+	struct loop_timer *next_turn; /* while nobody is let in */
+	bool closed;
 	uint64_t last_id;
 	unsigned connections;
 };
 
 static int peer_slot; /* index of the SSL ex_data that holds the peer */
 
+/* Who comes waits in the kernel's queue until some are through, or have lost their places. */
+static void close_door_when_full(struct http_server *server, int64_t now_ms)
+{
+	if (server->closed || !turns_full(&server->turns))
+		return;
+	turns_expire(&server->turns, now_ms);
+	if (!turns_full(&server->turns))
+		return;
+	server->closed = true;
+	evconnlistener_disable(server->listener);
+	loop_timer_start(server->next_turn, TURN_SILENT_MS);
+}
+
+static void open_door(struct http_server *server)
+{
+	if (!server->closed || !turns_free(&server->turns))
+		return;
+	server->closed = false;
+	loop_timer_stop(server->next_turn);
+	evconnlistener_enable(server->listener);
+}
+
+static void on_next_turn(void *arg)
+{
+	struct http_server *server = arg;
+
+	turns_expire(&server->turns, clock_monotonic_ms());
+	open_door(server);
+	if (server->closed)
+		loop_timer_start(server->next_turn, TURN_SILENT_MS);
+}
+
+static void end_turn(struct peer *peer)
+{
+	turns_leave(&peer->server->turns, &peer->turn);
+	open_door(peer->server);
+}
+
 static void peer_free(struct peer *peer)
 {
 	if (peer->server) {
+		end_turn(peer);
 		peer->server->connections--;
 		if (peer->counted)
 			crowd_leave(peer->server->config.crowd, peer->server->config.crowd_row,
@@ -207,12 +252,13 @@ static void on_tls_info(const SSL *ssl, int where, int result)
 
 	if (!peer || !peer->server)
 		return;
-	if (!peer->said_hello && where & SSL_CB_LOOP && SSL_get_state(ssl) != TLS_ST_BEFORE) {
-		peer->said_hello = true;
+	if (!peer->turn.spoke && where & SSL_CB_LOOP && SSL_get_state(ssl) != TLS_ST_BEFORE) {
+		peer->turn.spoke = true;
 		wake_from(SSL_get_fd(ssl), 1); /* what follows may be short */
 	}
 	if (where & SSL_CB_HANDSHAKE_DONE && !peer->seen) {
 		peer->seen = true;
+		end_turn(peer);
 		if (peer->fd < 0)
 			admit(peer);
 		read_certificate(peer, ssl);
@@ -225,6 +271,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	struct http_server *server = arg;
 	SSL *ssl = SSL_new(server->tls);
 	struct peer *peer = xnew(struct peer);
+	int64_t now_ms = clock_monotonic_ms();
 	struct bufferevent *bev;
 
 	if (!ssl)
@@ -233,6 +280,8 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	peer->fd = -1;
 	peer->deadline = loop_timer_new(server->loop, on_deadline, peer);
 	list_append(&server->peers, &peer->link);
+	turns_take(&server->turns, &peer->turn, now_ms);
+	close_door_when_full(server, now_ms);
 	server->connections++;
 	SSL_set_ex_data(ssl, peer_slot, peer);
 	bev = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
@@ -476,6 +525,8 @@ int http_server_new(struct loop *loop, const struct http_server_config *config,
 	server->handler = handler;
 	server->arg = arg;
 	list_init(&server->peers);
+	turns_init(&server->turns);
+	server->next_turn = loop_timer_new(loop, on_next_turn, server);
 	server->ca_file = xstrdup(config->ca_file ? config->ca_file : "");
 	result = config->pem ? http_server_set_pem(server, config->pem, err)
 			     : http_server_set_certificate(server, config->certificate_file,
@@ -515,6 +566,7 @@ void http_server_free(struct http_server *server)
 		loop_timer_free(peer->deadline);
 		peer->server = NULL;
 	}
+	loop_timer_free(server->next_turn);
 	if (server->http)
 		evhttp_free(server->http);
 

@@ -121,7 +121,7 @@ static void run_world(void (*story)(struct world *), unsigned per_source)
 	config = (struct http_server_config){
 		.address = "127.0.0.1:0", .certificate_file = w.certificates.server,
 		.key_file = w.certificates.server_key, .ca_file = w.certificates.ca,
-		.client_certificate = TLS_PEER_OPTIONAL, .max_connections = 50,
+		.client_certificate = TLS_PEER_OPTIONAL, .max_connections = 500,
 		.max_per_source = per_source, .max_body_bytes = 4096, .handshake_ms = 300,
 		.request_ms = 300, .idle_ms = 5000,
 	};
@@ -315,6 +315,25 @@ static void half_open_story(struct world *w)
 	http_result_done(&r);
 }
 
+/* More than are greeted at once stand at the door and say nothing. */
+static void crowd_story(struct world *w)
+{
+	OWNED(http_client_free) struct http_client *client = client_of(w, false);
+	struct http_result r;
+	struct error err;
+	int fds[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = connect_plain(w);
+	assert_int_equal(http_request(client, "GET", "/echo", NULL, 5000, &r, &err), 0);
+	assert_int_equal(r.status, 200);
+	http_result_done(&r);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		assert_true(closed_within(fds[i], 3000));
+		close(fds[i]);
+	}
+}
+
 static void garbage_story(struct world *w)
 {
 	OWNED(http_client_free) struct http_client *client = client_of(w, false);
@@ -383,6 +402,11 @@ static void half_open_connections_are_cut(void **state)
 	run_world(half_open_story, 4);
 }
 
+static void a_silent_crowd_holds_nobody_up(void **state)
+{
+	run_world(crowd_story, 500);
+}
+
 static void garbage_is_survived(void **state)
 {
 	run_world(garbage_story, 50);
@@ -395,6 +419,7 @@ int main(void)
 		cmocka_unit_test(streams), cmocka_unit_test(slow_streams),
 		cmocka_unit_test(cancels_hit_what_they_are_for),
 		cmocka_unit_test(half_open_connections_are_cut),
+		cmocka_unit_test(a_silent_crowd_holds_nobody_up),
 		cmocka_unit_test(garbage_is_survived),
 	};
 
