@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -385,10 +386,19 @@ static int create_file(const char *path, struct error *err)
 	return fd < 0 ? error_errno(err, "store %s: open", path) : 0;
 }
 
+/* Nobody asks SQLite how much memory it has; to know it costs a lock at each piece. */
+static void set_engine(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int store_open(const char *path, struct store **out, struct error *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	OWNED(store_close) struct store *store = store_new(path);
 	int rc;
+
+	pthread_once(&once, set_engine);
 
 	if ((rc = create_file(path, err)) < 0 || (rc = refuse_unfit(path, err)) < 0 ||
 	    (rc = open_db(store, SQLITE_OPEN_READWRITE, err)) < 0 ||
