@@ -6,7 +6,6 @@
  * A clone's server answers long before its guest is done, so the host does not wait to ask it: it
  * made the key itself and knows what it should see. A guest that says nothing in between, because
  * its server is not up yet or its program is older, is asked when it has said that it is done. */
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 #include "common/base/secret.h"
@@ -14,6 +13,7 @@
 #include "common/net/self_signed.h"
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
+#include "common/wire/sha256.h"
 #include "hostagent/desktop_parts.h"
 
 /* The same for the life of a desktop: it has to be told again after each restart of the agent. */
@@ -23,7 +23,7 @@ static void machine_id_of(const char *id, uint8_t out[16])
 	char text[64];
 	int len = snprintf(text, sizeof(text), "genkan machine id %s", id);
 
-	SHA256((const uint8_t *)text, (size_t)len, hash);
+	sha256(text, (size_t)len, hash);
 	memcpy(out, hash, 16);
 }
 

@@ -3,7 +3,6 @@
 #include "broker/api/handlers.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 
 #include "broker/audit/audit.h"
 #include "broker/session/exceptions.h"
@@ -12,6 +11,7 @@
 #include "common/sys/clock.h"
 #include "common/sys/log.h"
 #include "common/wire/guest_credential.h"
+#include "common/wire/sha256.h"
 #include "pool/pool_json.h"
 
 #define CREDENTIAL_MS 120000
@@ -147,7 +147,7 @@ static int read_ticket(const json_t *body, struct redeeming *d, struct error *er
 		       base64url_decode(span_text(secret), secret_bytes, sizeof(secret_bytes)) !=
 			       sizeof(secret_bytes);
 	if (!d->malformed)
-		SHA256(secret_bytes, sizeof(secret_bytes), d->ask.secret_sha256);
+		sha256(secret_bytes, sizeof(secret_bytes), d->ask.secret_sha256);
 	memory_wipe(secret_bytes, sizeof(secret_bytes));
 	memory_wipe(secret, sizeof(secret));
 	return 0;

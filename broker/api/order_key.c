@@ -2,10 +2,10 @@
 #include "broker/api/order_key.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+#include "common/wire/sha256.h"
 
 #define KEY_MAX 128
 #define ANSWER_MAX (64 * 1024)
@@ -14,7 +14,7 @@ static void hash_hex(struct span bytes, char out[STORE_SHA256_SIZE])
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 
-	SHA256(bytes.ptr, bytes.len, hash);
+	sha256(bytes.ptr, bytes.len, hash);
 	hex_encode(span_of(hash, sizeof(hash)), out);
 }
 

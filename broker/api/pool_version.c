@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/api/pool_version.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include "pool/pool_json.h"
+#include "common/wire/sha256.h"
 
 static void add(const struct pool *pool, struct buf *out)
 {
@@ -16,7 +16,7 @@ static void name_of(const struct buf *text, char out[POOL_VERSION_SIZE])
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
 
-	SHA256(text->ptr, text->len, hash);
+	sha256(text->ptr, text->len, hash);
 	for (size_t i = 0; i < (POOL_VERSION_SIZE - 1) / 2; i++)
 		snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }

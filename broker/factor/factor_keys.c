@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -11,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
+#include "common/wire/sha256.h"
 
 enum {
 	KEY_BYTES = 32,
@@ -46,7 +46,7 @@ static void put_new_key(struct buf *out)
 	char id[STORE_KEY_ID_SIZE], text[2 * KEY_BYTES + 1];
 
 	random_bytes(key, sizeof(key));
-	SHA256(key, sizeof(key), hash);
+	sha256(key, sizeof(key), hash);
 	hex_encode(span_of(hash, (STORE_KEY_ID_SIZE - 1) / 2), id);
 	hex_encode(span_of(key, sizeof(key)), text);
 	buf_printf(out, "%s %s\n", id, text);

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <liboath/oath.h>
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #include "common/base/secret.h"
 #include "common/sys/clock.h"
+#include "common/wire/sha256.h"
 
 #define RECOVERY_BYTES 10 /* sixteen letters of base32 */
 
@@ -154,6 +154,6 @@ void recovery_code_hash(const char *user_key, const char code[CODE_SIZE], uint8_
 	OWNED(buf_done) struct buf text = { 0 };
 
 	buf_printf(&text, "recovery:%s:%s", user_key, code);
-	SHA256(text.ptr, text.len, out);
+	sha256(text.ptr, text.len, out);
 	memory_wipe(text.ptr, text.len);
 }

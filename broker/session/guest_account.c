@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker/session/guest_account.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/text.h"
 #include "common/wire/guest_credential.h"
+#include "common/wire/sha256.h"
 
 #define DERIVED_FIRST 100000
 #define DERIVED_COUNT 1000000
@@ -37,7 +37,7 @@ void guest_account_name(const char *user, const char *id, char *out, size_t size
 	if (guest_account_name_valid(span_text(user)) && !is_system_account(user) &&
 	    str_copy(out, size, user) == 0)
 		return;
-	SHA256((const uint8_t *)id, strlen(id), hash);
+	sha256(id, strlen(id), hash);
 	hex_encode(span_of(hash, 6), hex);
 	snprintf(out, size, "u-%s", hex);
 }
@@ -48,7 +48,7 @@ int64_t guest_account_uid(int64_t uid_number, const char *id)
 
 	if (uid_number >= GUEST_UID_MIN && uid_number <= UID_LAST)
 		return uid_number;
-	SHA256((const uint8_t *)id, strlen(id), hash);
+	sha256(id, strlen(id), hash);
 	struct reader r = reader_of(span_of(hash, sizeof(hash)));
 	return DERIVED_FIRST + read_u32be(&r) % DERIVED_COUNT;
 }

@@ -2,10 +2,10 @@
 #include "broker/session/token.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+#include "common/wire/sha256.h"
 
 void token_new(struct token *out)
 {
@@ -13,7 +13,7 @@ void token_new(struct token *out)
 	uint8_t bytes[TOKEN_BYTES];
 
 	random_bytes(bytes, sizeof(bytes));
-	SHA256(bytes, sizeof(bytes), out->hash);
+	sha256(bytes, sizeof(bytes), out->hash);
 	base64url_encode(span_of(bytes, sizeof(bytes)), &text);
 	memcpy(out->text, buf_text(&text), TOKEN_TEXT_SIZE);
 	memory_wipe(text.ptr, text.len);
@@ -32,7 +32,7 @@ int token_hash(const char *text, uint8_t out[TOKEN_HASH_BYTES])
 	if (strlen(text) != TOKEN_TEXT_SIZE - 1 ||
 	    base64url_decode(span_text(text), bytes, sizeof(bytes)) != sizeof(bytes))
 		return -EINVAL;
-	SHA256(bytes, sizeof(bytes), out);
+	sha256(bytes, sizeof(bytes), out);
 	memory_wipe(bytes, sizeof(bytes));
 	return 0;
 }

@@ -197,18 +197,21 @@ int file_sha256(const char *path, char *out, struct error *err)
 	if (fd < 0)
 		return fd;
 	hash = EVP_MD_CTX_new();
-	EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+	bool hashed = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
 	while ((got = read(fd, block, 1 << 18)) != 0) {
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			break;
-		EVP_DigestUpdate(hash, block, (size_t)got);
+		hashed = hashed && EVP_DigestUpdate(hash, block, (size_t)got);
 	}
-	EVP_DigestFinal_ex(hash, digest, NULL);
+	int cause = errno;
+	hashed = hashed && EVP_DigestFinal_ex(hash, digest, NULL);
 	EVP_MD_CTX_free(hash);
 	if (got < 0)
-		return error_errno(err, "read %s", path);
+		return error_set(err, cause, "read %s: %s", path, strerror(cause));
+	if (!hashed)
+		return error_set(err, ENOMEM, "SHA-256 of %s", path);
 	hex_encode(span_of(digest, sizeof(digest)), out);
 	return 0;
 }

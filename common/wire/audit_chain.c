@@ -2,9 +2,9 @@
 #include "common/wire/audit_chain.h"
 
 #include <errno.h>
-#include <openssl/sha.h>
 #include "common/base/buf.h"
 #include "common/base/text.h"
+#include "common/wire/sha256.h"
 
 #define ROW_MAX (1 << 20)
 
@@ -31,7 +31,7 @@ int audit_chain_hash(const char *previous, const struct audit_link *row, char ou
 	put_field(&b, row->details);
 	if (b.failed)
 		return error_set(err, EMSGSIZE, "audit: the row is too large");
-	SHA256(b.ptr, b.len, digest);
+	sha256(b.ptr, b.len, digest);
 	hex_encode(span_of(digest, sizeof(digest)), out);
 	return 0;
 }
