@@ -25,19 +25,10 @@ int store_assignment_find(struct store *store, const char *user_key, const char 
 int store_assignments(struct store *store, const char *user_key, struct store_desktop_list *out,
 		      struct error *err)
 {
-	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
 	OWNED(query_done) struct query q = query(store, ST_DESKTOPS_OF_PERSON);
-	int rc;
 
 	query_text(&q, user_key);
-	while ((rc = query_row(&q, err)) > 0)
-		if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
-			return -EBADMSG;
-	if (rc < 0)
-		return rc;
-	*out = list;
-	list = (struct store_desktop_list){ 0 };
-	return 0;
+	return store_read_desktops(&q, out, err);
 }
 
 int store_spare_find(struct store *store, const char *pool, int64_t silent_before_ms,

@@ -80,20 +80,26 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 	return query_sound(q, err);
 }
 
-int store_desktops(struct store *store, struct store_desktop_list *out, struct error *err)
+int store_read_desktops(struct query *q, struct store_desktop_list *out, struct error *err)
 {
 	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
-	OWNED(query_done) struct query q = query(store, ST_DESKTOPS);
 	int rc;
 
-	while ((rc = query_row(&q, err)) > 0)
-		if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
+	while ((rc = query_row(q, err)) > 0)
+		if (store_read_desktop(q, STORE_APPEND(&list), NULL, err) < 0)
 			return -EBADMSG;
 	if (rc < 0)
 		return rc;
 	*out = list;
 	list = (struct store_desktop_list){ 0 };
 	return 0;
+}
+
+int store_desktops(struct store *store, struct store_desktop_list *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_DESKTOPS);
+
+	return store_read_desktops(&q, out, err);
 }
 
 int store_desktop_find(struct store *store, const char *id, struct store_desktop *out,
@@ -415,14 +421,10 @@ static int read_unused(struct store *store, int64_t now_ms, struct store_desktop
 		       struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_DESKTOPS_UNUSED);
-	int rc;
 
 	query_int(&q, now_ms);
 	query_int(&q, now_ms - CLAIM_MS);
-	while ((rc = query_row(&q, err)) > 0)
-		if (store_read_desktop(&q, STORE_APPEND(out), NULL, err) < 0)
-			return -EBADMSG;
-	return rc;
+	return store_read_desktops(&q, out, err);
 }
 
 int store_desktops_expire(struct store *store, int64_t now_ms, int64_t *count, struct error *err)

@@ -83,13 +83,9 @@ static int read_desktops(struct store *store, const char *name, struct store_des
 			 struct error *err)
 {
 	OWNED(query_done) struct query q = query(store, ST_DESKTOPS_OF_HOST);
-	int rc;
 
 	query_text(&q, name);
-	while ((rc = query_row(&q, err)) > 0)
-		if (store_read_desktop(&q, STORE_APPEND(out), NULL, err) < 0)
-			return -EBADMSG;
-	return rc;
+	return store_read_desktops(&q, out, err);
 }
 
 static int drop_desktops(struct store *store, const struct store_desktop_list *list, int64_t now_ms,

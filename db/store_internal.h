@@ -117,6 +117,9 @@ int store_read_host(struct query *q, struct store_host *out, struct error *err) 
 /* All rows of a query. */
 int store_read_sessions(struct query *q, struct store_session_list *out,
 			struct error *err) MUST_CHECK;
+/* All rows of a query of desktops; written only on success. */
+int store_read_desktops(struct query *q, struct store_desktop_list *out,
+			struct error *err) MUST_CHECK;
 int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want_generation,
 		       struct error *err) MUST_CHECK;
 int store_bump_host(struct store *store, const char *host, int64_t *generation,

@@ -26,10 +26,8 @@ static char *like_of(const char *text)
 int store_desktops_page(struct store *store, const struct store_desktop_query *wanted,
 			struct store_desktop_list *out, struct error *err)
 {
-	OWNED(store_desktop_list_done) struct store_desktop_list list = { 0 };
 	OWNED(free) char *like = like_of(wanted->text);
 	OWNED(query_done) struct query q = query(store, ST_DESKTOPS_PAGE);
-	int rc;
 
 	query_text(&q, wanted->after);
 	query_text(&q, wanted->pool);
@@ -38,14 +36,7 @@ int store_desktops_page(struct store *store, const struct store_desktop_query *w
 	query_text(&q, like);
 	query_text(&q, wanted->text);
 	query_int(&q, (int64_t)wanted->limit);
-	while ((rc = query_row(&q, err)) > 0)
-		if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
-			return -EBADMSG;
-	if (rc < 0)
-		return rc;
-	*out = list;
-	list = (struct store_desktop_list){ 0 };
-	return 0;
+	return store_read_desktops(&q, out, err);
 }
 
 int store_hosts_page(struct store *store, const char *after, const char *state, const char *text,

@@ -380,10 +380,7 @@ int store_let_spares_go(struct store *store, const char *pool, bool failed,
 		query_int(&q, failed);
 		query_int(&q, changed_before_ms);
 		query_int(&q, limit);
-		while ((rc = query_row(&q, err)) > 0)
-			if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
-				return -EBADMSG;
-		if (rc < 0)
+		if ((rc = store_read_desktops(&q, &list, err)) < 0)
 			return rc;
 	}
 	return let_all_go(store, &list, now_ms, err);
@@ -404,10 +401,7 @@ int store_let_image_go(struct store *store, const char *pool, const char *sha256
 		query_text(&q, sha256);
 		query_int(&q, ready);
 		query_int(&q, limit);
-		while ((rc = query_row(&q, err)) > 0)
-			if (store_read_desktop(&q, STORE_APPEND(&list), NULL, err) < 0)
-				return -EBADMSG;
-		if (rc < 0)
+		if ((rc = store_read_desktops(&q, &list, err)) < 0)
 			return rc;
 	}
 	return let_all_go(store, &list, now_ms, err);
