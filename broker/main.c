@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* genkan-broker: who somebody is, which desktop is theirs, and where it runs. */
 #include <argp.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -300,9 +299,11 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	broker.metrics = metrics_new();
 	broker.timings = timings_new();
 	broker.notices = notices_new(&broker);
-	rc = open_doors(&broker, &processes, &err);
-	if (rc == 0 && sandbox_drop_rights() < 0)
-		rc = error_set(&err, EPERM, "cannot give up what only the starter needs");
+	rc = directory_open(broker.directory, processes_start_directory, &processes, &err);
+	if (rc == 0)
+		rc = open_doors(&broker, &processes, &err);
+	if (rc == 0)
+		rc = processes_close_core_in(&err);
 	if (rc < 0)
 		return fail(&err);
 

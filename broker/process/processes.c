@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include "broker/directory/directory_worker.h"
 #include "broker/process/sandbox.h"
 #include "common/sys/log.h"
 
@@ -43,6 +44,12 @@ static int close_front_in(void *arg)
 	return enter(SANDBOX_FRONT);
 }
 
+static int close_directory_in(void *arg)
+{
+	(void)arg;
+	return enter(SANDBOX_DIRECTORY);
+}
+
 static int run(void *arg, enum process_kind kind, unsigned number, int link, int listener)
 {
 	struct processes *p = arg;
@@ -55,6 +62,8 @@ static int run(void *arg, enum process_kind kind, unsigned number, int link, int
 		prctl(PR_SET_NAME, "genkan-front-a");
 		return front_run(&p->agents, number, link, listener, close_front_in, p);
 	case PROCESS_DIRECTORY:
+		prctl(PR_SET_NAME, "genkan-directory");
+		return directory_worker_run(&p->config->directory, link, close_directory_in, p);
 	case PROCESS_KINDS:
 		break;
 	}
@@ -92,6 +101,21 @@ int processes_begin(struct processes *p, struct error *err)
 	p->agents.client_certificate = TLS_PEER_OPTIONAL;
 	p->agents.max_body_bytes = AGENT_BODY_MAX;
 	return starter_new(&starter, &p->starter, err);
+}
+
+int processes_start_directory(void *arg, int *link, struct error *err)
+{
+	const struct processes *p = arg;
+	pid_t pid;
+
+	return starter_start(p->starter, PROCESS_DIRECTORY, 0, -1, link, &pid, err);
+}
+
+int processes_close_core_in(struct error *err)
+{
+	if (sandbox_drop_rights() < 0)
+		return error_set(err, EPERM, "cannot give up what only the starter needs");
+	return sandbox_enter(SANDBOX_CORE, err);
 }
 
 void processes_end(struct processes *p)

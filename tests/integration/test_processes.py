@@ -55,12 +55,18 @@ def slapd(tmp_path_factory):
 
 @pytest.fixture
 def broker(slapd, tmp_path):
-    users = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon'} \
-        if os.geteuid() == 0 else {}
+    users = {}
+    folder = tempfile.mkdtemp()         # other users have no way into tmp_path
+    if os.geteuid() == 0:
+        os.chmod(folder, 0o755)
+        users = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon',
+                 'directory__ca_file': shutil.copy(slapd.ca.crt, folder)}
+        os.chmod(users['directory__ca_file'], 0o644)
     with Broker(tmp_path, slapd, broker__fronts=FRONTS, **users) as found:
         found.publish()
         found.apply(pool('sales', groups=['sales']))
         yield found
+    shutil.rmtree(folder)
 
 
 def test_fronts_may_little_and_are_nobody(broker):
@@ -120,6 +126,25 @@ def test_a_broker_that_never_was_root_gives_its_fronts_another_user(slapd):
             broker.stop()
 
 
+def test_who_asks_the_directory_has_nothing_else(broker):
+    assert broker.login('hanako').status == 200
+    worker, = processes(broker)['genkan-director']
+    status = status_of(worker)
+    assert status['NoNewPrivs'] == '1' and status['Seccomp'] == '2'
+    if os.geteuid() == 0:
+        assert status['Uid'].split() == [str(pwd.getpwnam('daemon').pw_uid)] * 4
+    links = [os.readlink(f'/proc/{worker}/fd/{fd}') for fd in os.listdir(f'/proc/{worker}/fd')]
+    assert not [link for link in links if str(broker.state) in link], 'the store is not its own'
+    assert status_of(broker.process.pid)['Seccomp'] == '2', 'the core has a list, too'
+
+    for _ in range(3):
+        old, = processes(broker)['genkan-director']
+        os.kill(old, signal.SIGKILL)
+        expect(lambda: broker.login('hanako').status == 200)
+        assert processes(broker)['genkan-director'] != [old]
+    assert broker.log().count('event=directory_worker_ended') == 3
+
+
 def test_a_front_that_dies_takes_only_its_connections(broker):
     token = broker.login('hanako').body['token']
     core = broker.process.pid
@@ -138,7 +163,7 @@ def test_all_end_with_the_core(slapd, tmp_path):
     broker = Broker(tmp_path, slapd, broker__fronts=FRONTS).start()
     for how in (signal.SIGTERM, signal.SIGKILL):
         pids = descendants(broker.process.pid)
-        assert len(pids) >= FRONTS + 2
+        assert len(pids) == FRONTS + 3      # the hosts' front, the worker, the starter
         broker.stop(how)
         expect(lambda: not [pid for pid in pids if pathlib.Path(f'/proc/{pid}').exists()])
         broker.start(init=False)
