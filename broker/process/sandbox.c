@@ -160,6 +160,7 @@ static const int directory_calls[] = {
 };
 
 static const int core_calls[] = {
+	SCMP_SYS(connect),	/* of the sockets there are: to the system's log */
 	SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64),
 	SCMP_SYS(preadv),
@@ -298,6 +299,9 @@ static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
 		break;
 	case SANDBOX_CORE:
 		rc = add_all(filter, SCMP_ACT_ALLOW, core_calls, ARRAY_LEN(core_calls));
+		if (rc == 0)	/* the system's log */
+			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+					      SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 		break;
 	}
 #ifndef GENKAN_SANITIZED

@@ -12,7 +12,7 @@
 enum sandbox_role {
 	SANDBOX_FRONT,     /* sockets it was given; no files, no sockets of its own */
 	SANDBOX_DIRECTORY, /* connects out; files read only; never listens */
-	SANDBOX_CORE,      /* files and threads; no network */
+	SANDBOX_CORE,      /* files and threads; no network but the fronts' */
 };
 
 bool sandbox_may_change_user(void);
