@@ -16,6 +16,7 @@ struct events;
 struct image_room;
 struct login_gate;
 struct notices;
+struct processes;
 struct second_factor;
 struct session_watch;
 struct throttle;
@@ -25,6 +26,7 @@ struct metrics;
 
 struct broker {
 	const struct broker_config *config;
+	const struct processes *processes;
 	struct loop *loop;
 	struct directory *directory;
 	struct state_queue *state;

@@ -7,6 +7,7 @@
 
 #include "broker/api/api.h"
 #include "broker/api/timings.h"
+#include "broker/audit/audit_loss.h"
 #include "broker/audit/audit_syslog.h"
 #include "broker/certificates.h"
 #include "broker/conductor/conductor.h"
@@ -209,6 +210,11 @@ static int open_rooms(struct broker *broker, struct error *err)
 	return rc < 0 ? rc : throttle_new(paths.store, &broker->throttle, err);
 }
 
+static void on_front_lost(void *arg, const char *why, unsigned unanswered)
+{
+	audit_loss(arg, "front", why, unanswered);
+}
+
 static int open_doors(struct broker *broker, struct processes *processes, struct error *err)
 {
 	const struct broker_config *config = broker->config;
@@ -221,6 +227,7 @@ static int open_doors(struct broker *broker, struct processes *processes, struct
 		.crowd = processes->clients.crowd,
 		.starter = processes->starter,
 		.handler = api_client_request,
+		.lost = on_front_lost,
 		.arg = broker,
 	};
 	int rc = front_room_new(broker->loop, &door, &broker->clients, err);
@@ -235,6 +242,28 @@ static int open_doors(struct broker *broker, struct processes *processes, struct
 	door.handler = api_agent_request;
 	rc = front_room_new(broker->loop, &door, &broker->agents, err);
 	return rc < 0 ? rc : certificates_open_doors(broker->certificates, err);
+}
+
+static int start_directory(void *arg, int *link, struct error *err)
+{
+	const struct broker *broker = arg;
+
+	return processes_start_directory(broker->processes, link, err);
+}
+
+static void on_directory_lost(void *arg, const struct directory_loss *loss)
+{
+	log_error("directory_worker_ended", kv_str("why", loss->why),
+		  kv_int("lived_ms", loss->lived_ms), kv_int("unanswered", loss->questions));
+	audit_loss(arg, "directory", loss->why, loss->questions);
+}
+
+static int open_directory(struct broker *broker, struct error *err)
+{
+	const struct directory_worker_config worker = { start_directory, on_directory_lost,
+							broker };
+
+	return directory_open(broker->directory, &worker, err);
 }
 
 static void on_stop(void *arg, int signum)
@@ -274,7 +303,7 @@ static void on_reload(void *arg, int signum)
 static int serve(const struct broker_config *config, struct flags *flags)
 {
 	OWNED(processes_end) struct processes processes = { .config = config };
-	OWNED(broker_close) struct broker broker = { .config = config };
+	OWNED(broker_close) struct broker broker = { .config = config, .processes = &processes };
 	struct error err = { 0 };
 	int rc = flags->check ? 0 : processes_begin(&processes, &err);
 
@@ -299,7 +328,7 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	broker.metrics = metrics_new();
 	broker.timings = timings_new();
 	broker.notices = notices_new(&broker);
-	rc = directory_open(broker.directory, processes_start_directory, &processes, &err);
+	rc = open_directory(&broker, &err);
 	if (rc == 0)
 		rc = open_doors(&broker, &processes, &err);
 	if (rc == 0)

@@ -18,6 +18,12 @@ static const struct metric events = { "genkan_session_events_total",
 				      "event" };
 static const struct metric sessions = { "genkan_sessions", "RDP sessions that relays carry now.",
 					METRIC_GAUGE, NULL };
+static const struct metric processes = { "genkan_processes_ended_total",
+					 "Processes of the broker that ended by themselves.",
+					 METRIC_COUNTER, "process" };
+static const struct metric questions = { "genkan_directory_questions",
+					 "Questions that the directory has not answered yet.",
+					 METRIC_GAUGE, NULL };
 
 static const struct metric certificate = { "genkan_certificate_days",
 					   "Days until the broker's certificate ends.",
@@ -43,6 +49,11 @@ void counters_refusal(struct broker *broker, const char *what, int64_t count)
 void counters_session(struct broker *broker, const char *event)
 {
 	metrics_add(broker->metrics, &events, event, 1);
+}
+
+void counters_process(struct broker *broker, const char *process)
+{
+	metrics_add(broker->metrics, &processes, process, 1);
 }
 
 /* ------------------------------------------------------------------------------------- scrape */
@@ -101,6 +112,7 @@ static void scrape_done(struct state_job *job, int rc, const struct error *err)
 	metrics_set(broker->metrics, &build, GENKAN_VERSION, 1);
 	metrics_set(broker->metrics, &sessions, NULL, (int64_t)json_object_size(usage));
 	metrics_set(broker->metrics, &certificate, NULL, certificate_days(broker));
+	metrics_set(broker->metrics, &questions, NULL, directory_questions(broker->directory));
 	metrics_write(broker->metrics, &text);
 	metrics_write(s->states, &text);
 	request_reply_file(s->r, "text/plain; version=0.0.4", NULL, buf_span(&text));

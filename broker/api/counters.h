@@ -11,6 +11,9 @@ void counters_refusal(struct broker *broker, const char *what, int64_t count);
 /* "session_active", "session_ended" */
 void counters_session(struct broker *broker, const char *event);
 
+/* A process of the broker that has ended by itself: "front", "directory". */
+void counters_process(struct broker *broker, const char *process);
+
 /* Needs an admin certificate. */
 void counters_get(struct request *r);
 

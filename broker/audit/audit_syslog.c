@@ -18,7 +18,8 @@ struct audit_syslog {
 	struct state_job job; /* first: jobs are cast back */
 	struct broker *broker;
 	struct loop_timer *timer;
-	int fd;    /* -1: not connected */
+	int fd; /* never connected: the core may not (sandbox.c), and the log may be started anew */
+	struct sockaddr_un address;
 	bool busy; /* the job is under way, `stopped` frees then */
 	bool stopped, refused;
 	int64_t sent, known; /* ids; `known` is what the store has of it, -1: not asked */
@@ -71,8 +72,9 @@ static int open_socket(struct audit_syslog *a, struct error *err)
 	if (str_copy(address.sun_path, sizeof(address.sun_path), path) < 0)
 		return error_set(err, ENAMETOOLONG, "%s: too long for a socket", path);
 	OWNED_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0)
 		return error_errno(err, "%s", path);
+	a->address = address;
 	a->fd = steal_fd(&fd);
 	return 0;
 }
@@ -106,14 +108,11 @@ static int send_rows(struct audit_syslog *a, struct error *err)
 		OWNED(buf_done) struct buf line = { 0 };
 
 		write_line(&a->rows.items[i], &line);
-		if (send(a->fd, line.ptr, line.len, MSG_NOSIGNAL) < 0)
+		if (sendto(a->fd, line.ptr, line.len, MSG_NOSIGNAL, (struct sockaddr *)&a->address,
+			   sizeof(a->address)) < 0)
 			rc = error_errno(err, "%s", a->broker->config->audit_syslog);
 		else
 			a->sent = a->rows.items[i].id;
-	}
-	if (rc < 0 && rc != -EAGAIN && rc != -ENOBUFS && a->fd >= 0) {
-		close(a->fd); /* the other end may have been started anew */
-		a->fd = -1;
 	}
 	return rc;
 }

@@ -2,19 +2,22 @@
 #include "broker/directory/directory.h"
 
 #include <errno.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 #include "broker/directory/directory_message.h"
-#include "broker/directory/escape.h"
-#include "broker/directory/ldap_entry.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 #include "common/sys/file.h"
 #include "common/sys/log.h"
 
-#define GRACE_MS 300 /* for a job that overran: name look-ups cannot be bounded from outside */
-#define AGAIN_MS 500 /* for a worker that did not even live a second */
+#define GRACE_MS 300    /* for a job that overran: name look-ups cannot be bounded from outside */
+#define SILENT_MS 10000 /* of a worker with questions that are overdue */
+#define AGAIN_MS 500    /* for a worker that did not even live a second */
 #define LIVED_MS 1000
+#define SHORT_LIVES_MAX 3              /* after that many in a row there is no worker to wait for */
+#define LOOK_MS 10000                  /* at the file of certificates */
 #define WAITING_MAX (16 * 1024 * 1024) /* bytes of questions the worker does not take */
 #define RETRY_LEAST_MS 500
 
@@ -26,11 +29,13 @@ struct directory {
 	size_t servers;
 	struct directory_message states; /* the worker's last word about its servers */
 
-	directory_start_fn *start; /* NULL until directory_open() */
-	void *start_arg;
+	struct directory_worker_config worker;
 	struct packet_link *link; /* NULL while there is no worker */
-	struct loop_timer *again;
-	int64_t started_ms;
+	struct loop_timer *again, *look;
+	int64_t started_ms, heard_ms;
+	unsigned short_lives; /* in a row */
+	struct stat trusted;  /* the file of certificates that was sent */
+	uint64_t trust_number;
 	struct buf out;
 
 	struct job *jobs;
@@ -44,6 +49,8 @@ struct job {
 	uint64_t id;
 	struct directory_question question;
 	struct directory_answer answer;
+	bool answered; /* but for groups to come */
+	size_t groups_in_all;
 	struct loop_timer *overrun;
 	directory_fn *fn; /* NULL once it was called */
 	void *arg;
@@ -87,81 +94,6 @@ void directory_person_done(struct directory_person *person)
 	person->group_count = 0;
 }
 
-size_t directory_split_uris(char *text, const char *out[DIRECTORY_MAX_SERVERS])
-{
-	char *rest = NULL;
-	size_t count = 0;
-
-	for (char *uri = strtok_r(text, " \t", &rest); uri; uri = strtok_r(NULL, " \t", &rest)) {
-		if (count < DIRECTORY_MAX_SERVERS)
-			out[count] = uri;
-		count++;
-	}
-	return count;
-}
-
-static int take_uris(struct directory *d, const struct directory_config *config, struct error *err)
-{
-	const char *scheme = config->start_tls ? "ldap://" : "ldaps://";
-
-	d->uris = xstrdup(config->uri);
-	d->servers = directory_split_uris(d->uris, d->uri);
-	if (d->servers > DIRECTORY_MAX_SERVERS)
-		return error_set(err, EINVAL, "directory.uri: more than %d servers",
-				 DIRECTORY_MAX_SERVERS);
-	for (size_t i = 0; i < d->servers; i++)
-		if (!str_starts(d->uri[i], scheme))
-			return error_set(err, EINVAL, "directory.uri: %s: must begin with %s%s",
-					 d->uri[i], scheme,
-					 config->start_tls ? " when start_tls is on"
-							   : " or start_tls must be on");
-	if (d->servers == 0)
-		return error_set(err, EINVAL, "directory.uri: no server is named");
-	return 0;
-}
-
-static int check_pattern(const char *key, const char *pattern, size_t names, struct error *err)
-{
-	OWNED(buf_done) struct buf trash = { 0 };
-	struct template_value values[] = { { "user", "x" }, { "dn", "x" } };
-	int rc = template_expand(pattern, values, names, filter_escape, &trash, err);
-
-	return rc < 0 ? error_prefix(err, "directory.%s", key) : 0;
-}
-
-static int check_primary(const char *pattern, struct error *err)
-{
-	OWNED(buf_done) struct buf trash = { 0 };
-	struct template_value values[] = { { "gid", "1" }, { "sid", "x" } };
-	int rc = template_expand(pattern, values, ARRAY_LEN(values), filter_escape, &trash, err);
-
-	return rc < 0 ? error_prefix(err, "directory.primary_filter") : 0;
-}
-
-static int check_config(const struct directory_config *config, struct error *err)
-{
-	int rc = check_pattern("user_filter", config->user_filter, 1, err);
-
-	if (rc == 0)
-		rc = check_pattern("user_dn", config->user_dn, 1, err);
-	if (rc == 0)
-		rc = check_pattern("group_filter", config->group_filter, 2, err);
-	if (rc == 0)
-		rc = check_primary(config->primary_filter, err);
-	if (rc == 0)
-		rc = check_pattern("parent_filter", config->parent_filter, 2, err);
-	if (rc < 0)
-		return rc;
-	if (!strstr(config->user_filter, "{user}") && !*config->user_dn)
-		return error_set(err, EINVAL, "directory.user_filter: must contain {user}");
-	if (access(config->ca_file, R_OK) < 0)
-		return error_errno(err, "directory.ca_file: %s", config->ca_file);
-	if (config->deadline_ms < 100 || config->threads < 1 || config->threads > 256)
-		return error_set(err, EINVAL,
-				 "directory: deadline_ms must be >= 100, threads 1 to 256");
-	return 0;
-}
-
 /* -------------------------------------------------------------------------------------- jobs */
 
 static void job_answer(struct job *job, const struct directory_answer *answer)
@@ -202,70 +134,106 @@ static void job_end(struct job *job)
 	job_free(job);
 }
 
-static void job_give_up(void *arg)
+static int64_t retry_ms(int64_t wait_ms)
 {
-	struct directory_answer late = { .verdict = DIRECTORY_UNREACHABLE };
+	uint16_t dice;
 
-	error_set(&late.reason, ETIMEDOUT, "no answer in time, the worker is still busy");
-	job_answer(arg, &late);
+	random_bytes(&dice, sizeof(dice)); /* not all back in one moment */
+	wait_ms += RETRY_LEAST_MS;
+	return wait_ms + wait_ms * dice / UINT16_MAX / 2;
 }
 
-/* ------------------------------------------------------------------------------------ the worker
- */
+/* ---------------------------------------------------------------------------------- the worker */
 
+/* Whoever waits may come again at once: the next worker is there before them. */
 static void lose_worker(struct directory *d, const char *why)
 {
+	int64_t lived_ms = clock_monotonic_ms() - d->started_ms;
+	struct directory_loss loss = { why, lived_ms, d->waiting };
 	struct job *job, *next;
 
-	log_error("directory_worker_ended", kv_str("why", why));
+	d->short_lives = lived_ms < LIVED_MS ? d->short_lives + 1 : 0;
 	packet_link_free(STEAL(d->link));
-	loop_timer_start(d->again, clock_monotonic_ms() - d->started_ms < LIVED_MS ? AGAIN_MS : 0);
+	loop_timer_start(d->again, d->short_lives ? AGAIN_MS : 0);
+	d->worker.lost(d->worker.arg, &loss);
 	HASH_ITER(hh, d->jobs, job, next)
 	{
-		job->answer.verdict = DIRECTORY_UNREACHABLE;
+		job->answer.verdict = DIRECTORY_BUSY;
+		job->answer.retry_after_ms = retry_ms(0);
 		error_set(&job->answer.reason, EPIPE, "the directory worker has ended");
 		job_end(job);
 	}
 }
 
-static int take_groups(struct directory *d, const struct directory_message *m)
+/* First whoever asked is told. Then, when nothing at all is heard of the worker, it is given up:
+ * one thread may be held by a name that is looked up, all of them are not. */
+static void on_overrun(void *arg)
 {
-	struct job *job = job_find(d, m->id);
+	struct job *job = arg;
+	struct directory *d = job->directory;
+	struct directory_answer late = { .verdict = DIRECTORY_UNREACHABLE };
+	int64_t silent_ms = clock_monotonic_ms() - d->heard_ms;
 
-	for (size_t i = 0; job && i < m->group_count; i++) {
-		const char *dn = *m->groups[i].dn ? m->groups[i].dn : NULL;
-
-		if (!directory_person_add_group(&job->answer.person, m->groups[i].name, dn))
-			job->answer.groups_cut = true;
-	}
-	return job ? 0 : -EPROTO;
+	error_set(&late.reason, ETIMEDOUT, "no answer in time, the worker is still busy");
+	job_answer(job, &late);
+	if (silent_ms >= SILENT_MS)
+		lose_worker(d, "it does not answer");
+	else
+		loop_timer_start(job->overrun, SILENT_MS - silent_ms);
 }
 
-static int take_answer(struct directory *d, struct span packet, const struct directory_message *m)
+/* Twice the same one does no harm here, so nobody looks for it. */
+static void take_groups(struct job *job, const struct directory_message *m)
+{
+	struct directory_person *person = &job->answer.person;
+
+	for (size_t i = 0; i < m->group_count; i++)
+		person->groups[person->group_count++] = (struct pool_group){
+			.name = xstrdup(m->groups[i].name),
+			.dn = *m->groups[i].dn ? xstrdup(m->groups[i].dn) : NULL,
+		};
+	if (person->group_count == job->groups_in_all)
+		job_end(job);
+}
+
+static int on_groups(struct directory *d, const struct directory_message *m)
 {
 	struct job *job = job_find(d, m->id);
-	struct directory_message with_trace;
 
-	if (!job)
+	if (!job || !job->answered ||
+	    m->group_count > job->groups_in_all - job->answer.person.group_count)
 		return -EPROTO;
+	take_groups(job, m);
+	return 0;
+}
 
-	struct pool_group *groups = job->answer.person.groups;
-	size_t group_count = job->answer.person.group_count;
-	bool cut = job->answer.groups_cut;
+/* Of a person who was asked for by identity nobody else is told. */
+static bool is_asked_for(const struct job *job, const struct directory_answer *a)
+{
+	return job->question.what != DIRECTORY_ASK_ID || a->verdict != DIRECTORY_OK ||
+	       strcasecmp(job->question.text, a->person.id) == 0;
+}
 
+static int on_answer(struct directory *d, struct span packet, struct directory_message *m)
+{
+	struct job *job = job_find(d, m->id);
+	struct directory_trace *trace = job ? job->question.trace : NULL;
+
+	if (!job || job->answered || !is_asked_for(job, &m->answer))
+		return -EPROTO;
+	if (trace && directory_message_parse(packet, m, trace) < 0)
+		abort(); /* it was one a moment ago */
+	job->answered = true;
 	job->answer = m->answer;
-	job->answer.person.groups = groups;
-	job->answer.person.group_count = group_count;
-	job->answer.groups_cut |= cut;
 	job->answer.server =
 		m->server >= 0 && (size_t)m->server < d->servers ? d->uri[m->server] : NULL;
-	if (job->question.trace &&
-	    directory_message_parse(packet, &with_trace, job->question.trace) < 0)
-		return -EPROTO;
-	job->answer.trace = job->question.trace;
+	job->answer.trace = trace;
+	job->groups_in_all = m->groups_in_all;
+	job->answer.person.groups =
+		xcalloc(m->groups_in_all + 1, sizeof(job->answer.person.groups[0]));
 	if (m->took_us)
 		d->usual_us += (m->took_us - d->usual_us) / 8;
-	job_end(job);
+	take_groups(job, m);
 	return 0;
 }
 
@@ -275,19 +243,21 @@ static void on_packet(void *arg, struct span packet)
 	struct directory_message m;
 	int rc = directory_message_parse(packet, &m, NULL);
 
+	d->heard_ms = clock_monotonic_ms();
 	if (rc == 0) {
 		switch (m.kind) {
-		case DIRECTORY_GROUPS:
-			rc = take_groups(d, &m);
-			break;
 		case DIRECTORY_ANSWER:
-			rc = take_answer(d, packet, &m);
+			rc = on_answer(d, packet, &m);
+			break;
+		case DIRECTORY_GROUPS:
+			rc = on_groups(d, &m);
 			break;
 		case DIRECTORY_STATES:
 			d->states = m;
 			break;
 		case DIRECTORY_HELLO:
 		case DIRECTORY_ASK:
+		case DIRECTORY_TRUST:
 			rc = -EPROTO;
 		}
 	}
@@ -324,20 +294,72 @@ static int read_password(const struct directory_config *config, struct secret *o
 		       : 0;
 }
 
+static int send_trust(struct directory *d, struct span trust)
+{
+	size_t sent = 0;
+	int rc = 0;
+
+	d->trust_number++;
+	while (sent < trust.len && rc == 0) {
+		sent += directory_trust_write(d->trust_number, trust, sent, &d->out);
+		rc = send_packet(d);
+	}
+	return rc;
+}
+
+/* The file may be one that only the core can read, and it may be another one tomorrow. */
+static int read_trust(struct directory *d, struct buf *out, struct error *err)
+{
+	struct stat file = { 0 };
+	int rc = file_read(d->config->ca_file, DIRECTORY_TRUST_MAX, out, err);
+
+	if (rc == 0 && out->len == 0)
+		rc = error_set(err, EINVAL, "%s is empty", d->config->ca_file);
+	if (rc == 0 && stat(d->config->ca_file, &file) == 0)
+		d->trusted = file;
+	return rc < 0 ? error_prefix(err, "directory.ca_file") : 0;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void look_at_trust(void *arg)
+{
+	struct directory *d = arg;
+	OWNED(buf_done) struct buf trust = BUF_LIMIT(DIRECTORY_TRUST_MAX);
+	struct error err = { 0 };
+	struct stat file;
+
+	loop_timer_start(d->look, LOOK_MS);
+	if (!d->link || stat(d->config->ca_file, &file) < 0 || is_same_file(&file, &d->trusted))
+		return;
+	if (read_trust(d, &trust, &err) < 0)
+		log_error("directory_trust_not_read", kv_error(&err));
+	else if (send_trust(d, buf_span(&trust)) == 0)
+		log_info("directory_trust_changed", kv_str("file", d->config->ca_file));
+}
+
 static int start_worker(struct directory *d, struct error *err)
 {
 	OWNED(secret_wipe) struct secret password = { 0 };
+	OWNED(buf_done) struct buf trust = BUF_LIMIT(DIRECTORY_TRUST_MAX);
 	struct packet_link_config config = { WAITING_MAX, on_packet, on_link_end, d };
 	int fd, rc = read_password(d->config, &password, err);
 
-	d->started_ms = clock_monotonic_ms();
+	d->started_ms = d->heard_ms = clock_monotonic_ms();
 	if (rc == 0)
-		rc = d->start(d->start_arg, &fd, err);
+		rc = read_trust(d, &trust, err);
+	if (rc == 0)
+		rc = d->worker.start(d->worker.arg, &fd, err);
 	if (rc < 0)
 		return rc;
 	d->link = packet_link_take_fd(d->loop, fd, &config);
+	rc = send_trust(d, buf_span(&trust));
 	directory_hello_write(&password, &d->out);
-	return send_packet(d);
+	return rc < 0 ? rc : send_packet(d);
 }
 
 static void start_again(void *arg)
@@ -348,13 +370,16 @@ static void start_again(void *arg)
 	if (start_worker(d, &err) == 0)
 		return;
 	log_error("directory_worker_not_started", kv_error(&err));
+	packet_link_free(STEAL(d->link));
+	d->short_lives++;
 	loop_timer_start(d->again, AGAIN_MS);
 }
 
-int directory_open(struct directory *d, directory_start_fn *start, void *arg, struct error *err)
+int directory_open(struct directory *d, const struct directory_worker_config *worker,
+		   struct error *err)
 {
-	d->start = start;
-	d->start_arg = arg;
+	d->worker = *worker;
+	loop_timer_start(d->look, LOOK_MS);
 	return start_worker(d, err);
 }
 
@@ -365,18 +390,21 @@ int directory_new(struct loop *loop, const struct directory_config *config, stru
 {
 	OWNED(directory_free) struct directory *d = xnew(struct directory);
 	OWNED(secret_wipe) struct secret password = { 0 };
-	int rc = check_config(config, err);
+	int rc = directory_check_config(config, err);
 
 	d->loop = loop;
 	d->config = config;
 	d->out = BUF_LIMIT(PACKET_MAX);
 	d->again = loop_timer_new(loop, start_again, d);
-	if (rc == 0)
-		rc = take_uris(d, config, err);
+	d->look = loop_timer_new(loop, look_at_trust, d);
 	if (rc == 0)
 		rc = read_password(config, &password, err);
 	if (rc < 0)
 		return rc;
+	if (!buf_reserve(&d->out, PACKET_MAX)) /* never moved: passwords are in it */
+		return error_set(err, ENOMEM, "directory");
+	d->uris = xstrdup(config->uri);
+	d->servers = directory_split_uris(d->uris, d->uri);
 	*out = STEAL(d);
 	return 0;
 }
@@ -388,7 +416,8 @@ void directory_free(struct directory *d)
 	if (!d)
 		return;
 	loop_timer_free(d->again);
-	packet_link_free(d->link);
+	loop_timer_free(d->look);
+	packet_link_free(STEAL(d->link));
 	HASH_ITER(hh, d->jobs, job, next)
 	{
 		job->answer.verdict = DIRECTORY_UNREACHABLE;
@@ -418,6 +447,11 @@ size_t directory_server_states(struct directory *d,
 
 /* ---------------------------------------------------------------------------------- questions */
 
+unsigned directory_questions(const struct directory *d)
+{
+	return d->waiting;
+}
+
 /* How long a question that comes now waits for a thread, by what those before it took. */
 static int64_t queue_ms(const struct directory *d)
 {
@@ -428,12 +462,12 @@ static int64_t queue_ms(const struct directory *d)
 
 static void turn_away(struct job *job, int64_t wait_ms)
 {
-	uint16_t dice;
+	bool none = !job->directory->link && job->directory->short_lives > SHORT_LIVES_MAX;
 
-	random_bytes(&dice, sizeof(dice)); /* not all back in one moment */
-	job->answer.verdict = DIRECTORY_BUSY;
-	job->answer.retry_after_ms = wait_ms + RETRY_LEAST_MS;
-	job->answer.retry_after_ms += job->answer.retry_after_ms * dice / UINT16_MAX / 2;
+	job->answer.verdict = none ? DIRECTORY_UNREACHABLE : DIRECTORY_BUSY;
+	job->answer.retry_after_ms = retry_ms(wait_ms);
+	if (none)
+		error_set(&job->answer.reason, EPIPE, "no directory worker stays alive");
 	job_answer(job, &job->answer);
 	job_free(job);
 }
@@ -463,8 +497,9 @@ static void submit(struct job *job)
 	secret_wipe(&job->question.password);
 	secret_wipe(&job->question.fresh);
 	HASH_ADD(hh, d->jobs, id, sizeof(job->id), job);
-	d->waiting++;
-	job->overrun = loop_timer_new(d->loop, job_give_up, job);
+	if (d->waiting++ == 0)
+		d->heard_ms = clock_monotonic_ms(); /* it had nothing to say before */
+	job->overrun = loop_timer_new(d->loop, on_overrun, job);
 	loop_timer_start(job->overrun, d->config->deadline_ms + GRACE_MS);
 }
 

@@ -4,7 +4,8 @@
  * The core's side: questions go to the directory worker (directory_worker.h), a process whose
  * threads have, each, two connections to the directory: one bound as the service account for
  * searches, one on which users are bound. The loop never waits: every question is a job in a
- * bounded queue, and its answer comes back on the loop. A worker that ends is started again.
+ * bounded queue, and its answer comes back on the loop. A worker that ends, or falls silent, is
+ * replaced, and who had asked it is told to come again.
  *
  * Servers are tried in the order of the configuration, by us and not by libldap, which stays with
  * a first server that accepts and then says nothing. One deadline covers a whole question. A
@@ -100,9 +101,20 @@ int directory_new(struct loop *loop, const struct directory_config *config, stru
 		  struct error *err) MUST_CHECK;
 void directory_free(struct directory *directory);
 DEFINE_OWNED(directory_free, struct directory);
-/* Starts a worker: its end of the link, which is taken. Asked again when one has ended. */
-typedef int directory_start_fn(void *arg, int *link, struct error *err);
-int directory_open(struct directory *directory, directory_start_fn *start, void *arg,
+
+/* The process that asks, from the core's side. */
+struct directory_loss {
+	const char *why;
+	int64_t lived_ms;
+	unsigned questions; /* that were not answered, and are turned away */
+};
+struct directory_worker_config {
+	/* Starts one: its end of the link, which is taken. Asked again when one has ended. */
+	int (*start)(void *arg, int *link, struct error *err);
+	void (*lost)(void *arg, const struct directory_loss *loss);
+	void *arg;
+};
+int directory_open(struct directory *directory, const struct directory_worker_config *worker,
 		   struct error *err) MUST_CHECK;
 
 /* `fn` is called once, on the loop, within deadline_ms and a little - with DIRECTORY_BUSY before
@@ -124,6 +136,11 @@ void directory_change_password(struct directory *directory, const char *user,
 void directory_test(struct directory *directory, const char *user, const struct secret *password,
 		    directory_fn *fn, void *arg);
 
+/* How many the worker has not answered. */
+unsigned directory_questions(const struct directory *directory);
+
+/* What is wrong with it, without asking anybody. */
+int directory_check_config(const struct directory_config *config, struct error *err) MUST_CHECK;
 /* Cuts `text` at its spaces; returns how many there were, also when not all fit. */
 size_t directory_split_uris(char *text, const char *out[DIRECTORY_MAX_SERVERS]);
 

@@ -13,7 +13,7 @@
 #define GROUP_DEPTH_MAX 16
 #define SEARCHES_AT_ONCE 32
 
-struct found {		/* entries of one search */
+struct found { /* entries of one search */
 	struct pool_group *items;
 	size_t count;
 };
@@ -44,7 +44,8 @@ static void read_found(struct directory_query *q, LDAPMessage *result, struct fo
 		char name[256];
 
 		if (ldap_entry_group(ld, e, q->config->attr_group, &dn, name) == 0)
-			out->items[out->count++] = (struct pool_group){ xstrdup(name), xstrdup(dn) };
+			out->items[out->count++] =
+				(struct pool_group){ xstrdup(name), xstrdup(dn) };
 	}
 }
 
@@ -68,7 +69,7 @@ static int await_search(struct directory_query *q, int id, struct found *out)
 	if (rc == -E2BIG)
 		q->answer->groups_cut = true;
 	else if (rc < 0)
-		return rc == -ENOENT ? -EINVAL : rc;	/* the base is wrong */
+		return rc == -ENOENT ? -EINVAL : rc; /* the base is wrong */
 	read_found(q, result, out);
 	return 0;
 }
@@ -119,8 +120,8 @@ static int find_primary(struct directory_query *q, const char *gid, const char *
 		return 0;
 	int rc = template_expand(pattern, values, ARRAY_LEN(values), filter_escape, &filter,
 				 &q->answer->reason);
-	if (rc < 0 || group_cache_parents(q->groups, buf_text(&filter), clock_monotonic_ms(),
-					  on_cached, q))
+	if (rc < 0 ||
+	    group_cache_parents(q->groups, buf_text(&filter), clock_monotonic_ms(), on_cached, q))
 		return rc;
 	rc = search(q, "primary group", &filter, &found);
 	if (rc == 0 && q->config->group_cache_ms)

@@ -5,7 +5,7 @@
 
 #include "common/base/text.h"
 
-enum { TEXT_MAX = 4096, GROUPS_ROOM = 16 * 1024 };
+enum { GROUPS_ROOM = 16 * 1024, TRUST_ROOM = 30 * 1024 };
 
 /* ------------------------------------------------------------------------------------- reading */
 
@@ -123,6 +123,10 @@ static void read_answer(struct reader *r, struct directory_message *m,
 	a->groups_cut = read_flag(r);
 	m->took_us = read_time(r);
 	read_trace(r, trace);
+	m->groups_in_all = read_u16be(r);
+	read_groups(r, m);
+	if (m->groups_in_all > DIRECTORY_MAX_GROUPS || m->groups_in_all < m->group_count)
+		r->bad = true;
 	if (m->server >= DIRECTORY_MAX_SERVERS)
 		r->bad = true;
 }
@@ -142,6 +146,16 @@ static void read_states(struct reader *r, struct directory_message *m)
 	}
 }
 
+static void read_trust(struct reader *r, struct directory_message *m)
+{
+	m->total = read_u32be(r);
+	m->offset = read_u32be(r);
+	m->bytes = read_bytes(r, read_u16be(r));
+	if (m->total > DIRECTORY_TRUST_MAX || m->offset > m->total ||
+	    m->bytes.len > m->total - m->offset)
+		r->bad = true;
+}
+
 int directory_message_parse(struct span packet, struct directory_message *out,
 			    struct directory_trace *trace)
 {
@@ -149,7 +163,7 @@ int directory_message_parse(struct span packet, struct directory_message *out,
 	uint8_t kind = read_u8(&r);
 
 	memset(out, 0, sizeof(*out));
-	if (kind < DIRECTORY_HELLO || kind > DIRECTORY_STATES)
+	if (kind < DIRECTORY_HELLO || kind > DIRECTORY_TRUST)
 		return -EBADMSG;
 	out->kind = kind;
 	out->text = "";
@@ -172,6 +186,9 @@ int directory_message_parse(struct span packet, struct directory_message *out,
 	case DIRECTORY_STATES:
 		read_states(&r, out);
 		break;
+	case DIRECTORY_TRUST:
+		read_trust(&r, out);
+		break;
 	}
 	return reader_finished(&r) ? 0 : -EBADMSG;
 }
@@ -182,7 +199,7 @@ static void put_text(struct buf *out, const char *text)
 {
 	size_t len = strlen(text);
 
-	if (len > TEXT_MAX) {
+	if (len > DIRECTORY_TEXT_MAX) {
 		out->failed = true;
 		return;
 	}
@@ -219,20 +236,25 @@ void directory_ask_write(uint64_t id, const struct directory_question *q, struct
 	put_secret(out, &q->fresh);
 }
 
-size_t directory_groups_write(uint64_t id, const struct pool_group *groups, size_t count,
-			      struct buf *out)
+static size_t put_groups(const struct pool_group *groups, size_t count, struct buf *out)
 {
-	size_t n = 0;
+	size_t n = 0, at = out->len;
 
-	put_start(out, DIRECTORY_GROUPS, id);
 	buf_put_u8(out, 0);
 	for (; n < count && n < DIRECTORY_GROUPS_A_PACKET && out->len < GROUPS_ROOM; n++) {
 		put_text(out, groups[n].name);
 		put_text(out, groups[n].dn ? groups[n].dn : ""); /* unknown */
 	}
 	if (!out->failed)
-		out->ptr[9] = (uint8_t)n;
+		out->ptr[at] = (uint8_t)n;
 	return n;
+}
+
+size_t directory_groups_write(uint64_t id, const struct pool_group *groups, size_t count,
+			      struct buf *out)
+{
+	put_start(out, DIRECTORY_GROUPS, id);
+	return put_groups(groups, count, out);
 }
 
 static void put_trace(struct buf *out, const struct directory_trace *trace)
@@ -250,8 +272,8 @@ static void put_trace(struct buf *out, const struct directory_trace *trace)
 	}
 }
 
-void directory_answer_write(uint64_t id, const struct directory_answer *a, int server,
-			    int64_t took_us, struct buf *out)
+size_t directory_answer_write(uint64_t id, const struct directory_answer *a, int server,
+			      int64_t took_us, struct buf *out)
 {
 	put_start(out, DIRECTORY_ANSWER, id);
 	buf_put_u8(out, (uint8_t)a->verdict);
@@ -268,6 +290,8 @@ void directory_answer_write(uint64_t id, const struct directory_answer *a, int s
 	buf_put_u8(out, a->groups_cut);
 	buf_put_u64be(out, (uint64_t)took_us);
 	put_trace(out, a->trace);
+	buf_put_u16be(out, (uint16_t)a->person.group_count);
+	return put_groups(a->person.groups, a->person.group_count, out);
 }
 
 void directory_states_write(const struct directory_message *states, struct buf *out)
@@ -278,4 +302,16 @@ void directory_states_write(const struct directory_message *states, struct buf *
 		buf_put_u8(out, states->servers[i].open);
 		buf_put_u64be(out, (uint64_t)states->servers[i].probe_at_ms);
 	}
+}
+
+size_t directory_trust_write(uint64_t id, struct span trust, size_t offset, struct buf *out)
+{
+	size_t left = trust.len - offset, n = left < TRUST_ROOM ? left : TRUST_ROOM;
+
+	put_start(out, DIRECTORY_TRUST, id);
+	buf_put_u32be(out, (uint32_t)trust.len);
+	buf_put_u32be(out, (uint32_t)offset);
+	buf_put_u16be(out, (uint16_t)n);
+	buf_put(out, trust.ptr + offset, n);
+	return n;
 }

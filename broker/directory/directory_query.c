@@ -248,11 +248,10 @@ static int change_password(struct directory_query *q, const struct ldap_identity
 
 	if (!own)
 		return 0;
-	int rc = q->config->is_ad
-			 ? ldap_link_change_ad_password(q->links->searcher, who->dn, old, fresh,
-							q->deadline_ms, err)
-			 : ldap_link_change_password(q->links->binder, who->dn, old, fresh,
-						     q->deadline_ms, err);
+	int rc = q->config->is_ad ? ldap_link_change_ad_password(q->links->searcher, who->dn, old,
+								 fresh, q->deadline_ms, err)
+				  : ldap_link_change_password(q->links->binder, who->dn, old, fresh,
+							      q->deadline_ms, err);
 	directory_query_step(q, "change password", &since_us, who->dn, rc < 0);
 	if (rc == -EACCES)
 		return refuse(q, DIRECTORY_REFUSED);

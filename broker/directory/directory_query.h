@@ -10,8 +10,8 @@ struct ldap_link;
 
 /* Connections of one worker to one server. */
 struct directory_links {
-	struct ldap_link *searcher;	/* bound as the service account */
-	struct ldap_link *binder;	/* bound as whoever logs in */
+	struct ldap_link *searcher; /* bound as the service account */
+	struct ldap_link *binder;   /* bound as whoever logs in */
 };
 void directory_links_close(struct directory_links *links);
 
@@ -19,16 +19,16 @@ enum directory_asked {
 	DIRECTORY_ASK_LOGIN,
 	DIRECTORY_ASK_ID,
 	DIRECTORY_ASK_NAME,
-	DIRECTORY_ASK_CHANGE,	/* of the password */
-	DIRECTORY_ASK_PROBE,	/* of the server: nothing but whether it answers */
+	DIRECTORY_ASK_CHANGE, /* of the password */
+	DIRECTORY_ASK_PROBE,  /* of the server: nothing but whether it answers */
 };
 
 struct directory_question {
 	enum directory_asked what;
-	const char *text;		/* user name or id */
-	struct secret password, fresh;	/* for a login, for a change */
-	int64_t deadline_ms;		/* monotonic */
-	struct directory_trace *trace;	/* NULL: nobody wants to know */
+	const char *text;              /* user name or id */
+	struct secret password, fresh; /* for a login, for a change */
+	int64_t deadline_ms;           /* monotonic */
+	struct directory_trace *trace; /* NULL: nobody wants to know */
 };
 
 /* A password that may be sent: not empty, not only white space, without NUL. */
@@ -42,7 +42,7 @@ struct directory_query {
 	struct directory_links *links;
 	const struct directory_question *question;
 	int64_t deadline_ms;
-	struct directory_answer *answer;	/* zeroed before */
+	struct directory_answer *answer; /* zeroed before */
 };
 
 /* 0: this server has answered, and the answer has a verdict. Else it could not: ask another. */

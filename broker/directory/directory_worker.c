@@ -4,9 +4,14 @@
 #include "broker/directory/directory_worker.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "broker/directory/directory_message.h"
 #include "broker/directory/servers.h"
@@ -16,27 +21,39 @@
 #define PROBE_EVERY_MS 250 /* looks whether a probe is due */
 #define PROBE_MS 1000      /* for its answer */
 
+struct connections { /* to each server; more are made the more is asked at once */
+	atomic_bool taken;
+	struct directory_links links[DIRECTORY_MAX_SERVERS];
+};
+
 struct worker {
-	const struct directory_config *config;
+	struct directory_config config; /* the core's; ca_file is what the core sent */
 	int link;
 	char *uris; /* cut into servers.uri */
 	struct secret service_password;
 	struct directory_servers servers;
 	struct group_cache *groups;
-	pthread_mutex_t lock;          /* guards told */
-	struct directory_message told; /* the last STATES */
+	struct connections *connections; /* as many as threads, so one is always free */
+	pthread_mutex_t lock;            /* guards told and trust */
+	struct directory_message told;   /* the last STATES */
+	struct {
+		uint64_t id;
+		uint8_t *bytes;
+		size_t have, total;
+		int fd; /* memory that libldap reads by the name in config.ca_file; -1: none */
+		char name[32];
+	} trust;
 };
 
 struct thread {
 	struct worker *worker;
-	struct directory_links links[DIRECTORY_MAX_SERVERS];
 	struct buf out;
 	uint8_t packet[PACKET_MAX];
 };
 
 static struct directory_asker asker_of(struct worker *w)
 {
-	return (struct directory_asker){ w->config, &w->service_password, w->groups, &w->servers };
+	return (struct directory_asker){ &w->config, &w->service_password, w->groups, &w->servers };
 }
 
 static void send_packet(struct worker *w, struct buf *out)
@@ -46,8 +63,7 @@ static void send_packet(struct worker *w, struct buf *out)
 	buf_reset(out);
 }
 
-/* --------------------------------------------------------------------------- state of the servers
- */
+/* ----------------------------------------------------------------------- state of the servers */
 
 static bool read_states(struct worker *w, struct directory_message *out)
 {
@@ -93,8 +109,67 @@ static void send_probes(struct worker *w, struct buf *out)
 	}
 }
 
+/* ----------------------------------------------------------------------------------- whom to trust
+ */
+
+/* libldap takes certificates by the name of a file only, and reads it for each connection. */
+static int show_trust(struct worker *w)
+{
+	OWNED_FD int fresh = memfd_create("directory-ca", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fresh >= 0 && done < w->trust.total) {
+		ssize_t n = write(fresh, w->trust.bytes + done, w->trust.total - done);
+
+		if (n <= 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	if (fresh < 0 || fchmod(fresh, 0400) < 0)
+		return -errno;
+	if (w->trust.fd >= 0) /* the name stays, and whoever reads the old one still has it */
+		return dup3(fresh, w->trust.fd, O_CLOEXEC) < 0 ? -errno : 0;
+	w->trust.fd = steal_fd(&fresh);
+	snprintf(w->trust.name, sizeof(w->trust.name), "/proc/self/fd/%d", w->trust.fd);
+	w->config.ca_file = w->trust.name;
+	return 0;
+}
+
+/* Parts may be taken by different threads, and so in any order. */
+static int take_trust(struct worker *w, const struct directory_message *m)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&w->lock);
+	if (m->id > w->trust.id) {
+		free(w->trust.bytes);
+		w->trust.bytes = xcalloc(1, m->total + 1);
+		w->trust.id = m->id;
+		w->trust.total = m->total;
+		w->trust.have = 0;
+	}
+	if (m->id == w->trust.id && m->total != w->trust.total)
+		rc = -EPROTO;
+	else if (m->id == w->trust.id) {
+		memcpy(w->trust.bytes + m->offset, m->bytes.ptr, m->bytes.len);
+		w->trust.have += m->bytes.len;
+		rc = w->trust.have == w->trust.total ? show_trust(w) : 0;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
 /* -------------------------------------------------------------------------------------- questions
  */
+
+/* The first that is free: what has been used last is what is still open. */
+static struct connections *take_connections(struct worker *w)
+{
+	for (int64_t i = 0; i < w->config.threads; i++)
+		if (!atomic_exchange(&w->connections[i].taken, true))
+			return &w->connections[i];
+	abort();
+}
 
 static int server_index(const struct worker *w, const char *uri)
 {
@@ -104,21 +179,40 @@ static int server_index(const struct worker *w, const char *uri)
 	return -1;
 }
 
+/* What is too long for a message is no group of ours. */
+static void drop_long_names(struct directory_answer *a)
+{
+	struct directory_person *person = &a->person;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < person->group_count; i++) {
+		struct pool_group *g = &person->groups[i];
+
+		if (strlen(g->name) <= DIRECTORY_TEXT_MAX && strlen(g->dn) <= DIRECTORY_TEXT_MAX) {
+			person->groups[kept++] = *g;
+			continue;
+		}
+		free((char *)(uintptr_t)g->name);
+		free((char *)(uintptr_t)g->dn);
+		a->groups_cut = true;
+	}
+	person->group_count = kept;
+}
+
 static void send_answer(struct thread *t, uint64_t id, struct directory_answer *a, int64_t took_us)
 {
 	struct worker *w = t->worker;
 	const struct directory_person *person = &a->person;
+	size_t sent;
 
-	for (size_t sent = 0; sent < person->group_count;) {
-		size_t n = directory_groups_write(id, person->groups + sent,
-						  person->group_count - sent, &t->out);
-
-		a->groups_cut |= t->out.failed; /* a name beyond all bounds */
-		sent += n;
+	drop_long_names(a);
+	sent = directory_answer_write(id, a, server_index(w, a->server), took_us, &t->out);
+	send_packet(w, &t->out);
+	while (sent < person->group_count) {
+		sent += directory_groups_write(id, person->groups + sent,
+					       person->group_count - sent, &t->out);
 		send_packet(w, &t->out);
 	}
-	directory_answer_write(id, a, server_index(w, a->server), took_us, &t->out);
-	send_packet(w, &t->out);
 }
 
 static int take_question(const struct directory_message *m, struct directory_question *q,
@@ -135,43 +229,59 @@ static int take_question(const struct directory_message *m, struct directory_que
 		       : 0;
 }
 
-static void answer_question(struct thread *t, const struct directory_message *m,
-			    struct directory_question *question)
+static void ask(struct worker *w, const struct directory_question *question,
+		struct directory_answer *answer)
 {
-	struct directory_asker asker = asker_of(t->worker);
-	struct directory_answer answer = { .verdict = DIRECTORY_UNREACHABLE };
+	struct directory_asker asker = asker_of(w);
+	struct connections *connections = take_connections(w);
+
+	directory_ask(&asker, connections->links, question, answer);
+	atomic_store(&connections->taken, false);
+}
+
+static void answer_question(struct thread *t, uint64_t id,
+			    const struct directory_question *question)
+{
+	struct directory_answer answer = { 0 };
 	int64_t began_us = clock_monotonic_us(), took_us = 0;
 
-	if (clock_monotonic_ms() > question->deadline_ms) {
-		error_set(&answer.reason, ETIMEDOUT, "all workers were busy until the deadline");
+	if (began_us / 1000 > question->deadline_ms) {
+		answer.verdict = DIRECTORY_UNREACHABLE;
+		error_set(&answer.reason, ETIMEDOUT, "all threads were busy until the deadline");
 	} else {
-		answer = (struct directory_answer){ 0 };
-		directory_ask(&asker, t->links, question, &answer);
+		ask(t->worker, question, &answer);
 		took_us = clock_monotonic_us() - began_us;
 	}
 	answer.trace = question->trace;
 	tell_states(t->worker, &t->out);
-	send_answer(t, m->id, &answer, took_us ? took_us : 0);
+	send_answer(t, id, &answer, took_us);
 	directory_person_done(&answer.person);
+}
+
+static int handle_question(struct thread *t, const struct directory_message *m)
+{
+	OWNED(free) struct directory_trace *trace = NULL;
+	struct directory_question question;
+
+	if (m->wants_trace)
+		trace = xnew(struct directory_trace);
+	int rc = take_question(m, &question, trace);
+	if (rc == 0)
+		answer_question(t, m->id, &question);
+	secret_wipe(&question.password);
+	secret_wipe(&question.fresh);
+	return rc;
 }
 
 static int handle(struct thread *t, size_t len)
 {
-	OWNED(free) struct directory_trace *trace = NULL;
 	struct directory_message m;
-	struct directory_question question = { 0 };
 	int rc = directory_message_parse(span_of(t->packet, len), &m, NULL);
 
-	if (rc == 0 && m.kind != DIRECTORY_ASK)
-		rc = -EPROTO;
-	if (rc == 0 && m.wants_trace)
-		trace = xnew(struct directory_trace);
-	if (rc == 0)
-		rc = take_question(&m, &question, trace);
-	if (rc == 0)
-		answer_question(t, &m, &question);
-	secret_wipe(&question.password);
-	secret_wipe(&question.fresh);
+	if (rc == 0 && m.kind == DIRECTORY_ASK)
+		rc = handle_question(t, &m);
+	else if (rc == 0)
+		rc = m.kind == DIRECTORY_TRUST ? take_trust(t->worker, &m) : -EPROTO;
 	memory_wipe(t->packet, len);
 	return rc;
 }
@@ -197,24 +307,32 @@ static void *serve(void *arg)
 
 /* ------------------------------------------------------------------------------------ its life */
 
+/* Whom to trust comes first, then the password, then questions. */
 static int hear_hello(struct worker *w)
 {
 	static uint8_t packet[PACKET_MAX];
-	struct directory_message m;
-	ssize_t len = recv(w->link, packet, sizeof(packet), 0);
-	int rc =
-		len <= 0 ? -EPIPE : directory_message_parse(span_of(packet, (size_t)len), &m, NULL);
+	struct directory_message m = { 0 };
+	int rc = 0;
 
-	if (rc == 0)
-		rc = m.kind == DIRECTORY_HELLO ? secret_set(&w->service_password, m.password)
-					       : -EPROTO;
+	while (rc == 0 && m.kind != DIRECTORY_HELLO) {
+		ssize_t len = recv(w->link, packet, sizeof(packet), 0);
+
+		rc = len <= 0 ? -EPIPE
+			      : directory_message_parse(span_of(packet, (size_t)len), &m, NULL);
+		if (rc == 0 && m.kind == DIRECTORY_TRUST)
+			rc = take_trust(w, &m);
+		else if (rc == 0)
+			rc = m.kind == DIRECTORY_HELLO
+				     ? secret_set(&w->service_password, m.password)
+				     : -EPROTO;
+	}
 	memory_wipe(packet, sizeof(packet));
-	return rc;
+	return rc == 0 && w->trust.fd < 0 ? -EPROTO : rc;
 }
 
 static void start_threads(struct worker *w)
 {
-	for (int64_t i = 0; i < w->config->threads; i++) {
+	for (int64_t i = 0; i < w->config.threads; i++) {
 		struct thread *t = xnew(struct thread);
 		pthread_t id;
 
@@ -227,24 +345,34 @@ static void start_threads(struct worker *w)
 	}
 }
 
+/* Until the core has closed the link: also when each thread is held by a server. */
+static bool core_is_there(int link, int timeout_ms)
+{
+	struct pollfd end = { .fd = link, .events = 0 };
+
+	return poll(&end, 1, timeout_ms) <= 0;
+}
+
 int directory_worker_run(const struct directory_config *config, int link,
 			 int (*close_in)(void *arg), void *arg)
 {
 	OWNED(buf_done) struct buf out = BUF_LIMIT(PACKET_MAX);
 	static struct worker w;
 
-	w.config = config;
+	signal(SIGPIPE, SIG_IGN); /* a server that has closed is an answer like another */
+	w.config = *config;
 	w.link = link;
 	w.uris = xstrdup(config->uri);
 	w.servers.count = directory_split_uris(w.uris, w.servers.uri);
 	w.groups = group_cache_new(config->group_cache_ms);
+	w.connections = xcalloc((size_t)config->threads, sizeof(w.connections[0]));
+	w.trust.fd = -1;
 	pthread_mutex_init(&w.servers.lock, NULL);
 	pthread_mutex_init(&w.lock, NULL);
 	if (hear_hello(&w) < 0 || close_in(arg) < 0)
 		return 1;
 	start_threads(&w);
-	for (;;) {
-		poll(NULL, 0, PROBE_EVERY_MS);
+	while (core_is_there(link, PROBE_EVERY_MS))
 		send_probes(&w, &out);
-	}
+	return 0;
 }

@@ -23,6 +23,8 @@ struct front_room_config {
 	struct crowd *crowd; /* of the fronts; NULL with one */
 	struct starter *starter;
 	http_handler_fn *handler;
+	void (*lost)(void *arg, const char *why,
+		     unsigned unanswered); /* a front; arg as for handler */
 	void *arg;
 };
 

@@ -62,7 +62,8 @@ static int run(void *arg, enum process_kind kind, unsigned number, int link, int
 		prctl(PR_SET_NAME, "genkan-front-a");
 		return front_run(&p->agents, number, link, listener, close_front_in, p);
 	case PROCESS_DIRECTORY:
-		prctl(PR_SET_NAME, "genkan-directory");
+		prctl(PR_SET_NAME, "genkan-ldap");
+		crowd_free(STEAL(p->clients.crowd)); /* the fronts' */
 		return directory_worker_run(&p->config->directory, link, close_directory_in, p);
 	case PROCESS_KINDS:
 		break;
@@ -103,9 +104,8 @@ int processes_begin(struct processes *p, struct error *err)
 	return starter_new(&starter, &p->starter, err);
 }
 
-int processes_start_directory(void *arg, int *link, struct error *err)
+int processes_start_directory(const struct processes *p, int *link, struct error *err)
 {
-	const struct processes *p = arg;
 	pid_t pid;
 
 	return starter_start(p->starter, PROCESS_DIRECTORY, 0, -1, link, &pid, err);

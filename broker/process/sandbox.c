@@ -65,12 +65,9 @@ static const int all_roles[] = {
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
 	SCMP_SYS(close),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(recvmmsg),
-	SCMP_SYS(shutdown),
 	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait),
@@ -149,24 +146,37 @@ static const int all_roles[] = {
 };
 
 static const int front_calls[] = {
-	SCMP_SYS(accept4),
+	SCMP_SYS(accept4),                   /* whoever comes to the door it was given */
+	SCMP_SYS(sendto), SCMP_SYS(sendmsg), /* to them, and to the core */
+	SCMP_SYS(shutdown),                  /* a connection that is over */
 };
 
 static const int directory_calls[] = {
-	SCMP_SYS(connect),    SCMP_SYS(sendmmsg), /* the resolver asks for both families at once */
-	SCMP_SYS(bind), /* glibc's resolver: getaddrinfo() asks the kernel by netlink */
-	SCMP_SYS(stat),       SCMP_SYS(access),   SCMP_SYS(faccessat),
-	SCMP_SYS(faccessat2), SCMP_SYS(pread64),  SCMP_SYS(getdents64),
+	SCMP_SYS(connect),      /* to the directory, and to name servers */
+	SCMP_SYS(sendto),       /* answers to the core; the resolver */
+	SCMP_SYS(sendmsg),      /* TLS records */
+	SCMP_SYS(sendmmsg),     /* the resolver asks for both families at once */
+	SCMP_SYS(bind),         /* getaddrinfo() asks the kernel for its addresses, by netlink */
+	SCMP_SYS(shutdown),     /* libldap, before it closes */
+	SCMP_SYS(stat),         /* the resolver: has resolv.conf changed? */
+	SCMP_SYS(access),       /* ld.so, when a module of nsswitch.conf is loaded */
+	SCMP_SYS(faccessat),    /* the same */
+	SCMP_SYS(faccessat2),   /* the same, newer glibc */
+	SCMP_SYS(pread64),      /* headers of that module */
+	SCMP_SYS(getdents64),   /* modules that look for configuration */
+	SCMP_SYS(memfd_create), /* the certificates of the directory, when the core sends others */
+	SCMP_SYS(dup3),         /* in place of those before */
+	SCMP_SYS(fchmod),       /* read only */
 };
 
 static const int core_calls[] = {
-	SCMP_SYS(connect),	/* of the sockets there are: to the system's log */
+	/* The store, keys, images and backups: what SQLite and file.c do. */
+	SCMP_SYS(openat),
+	SCMP_SYS(open),
 	SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64),
 	SCMP_SYS(preadv),
 	SCMP_SYS(pwritev),
-	SCMP_SYS(openat),
-	SCMP_SYS(open),
 	SCMP_SYS(stat),
 	SCMP_SYS(lstat),
 	SCMP_SYS(statx),
@@ -200,13 +210,14 @@ static const int core_calls[] = {
 	SCMP_SYS(flock),
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fchmodat),
-	SCMP_SYS(fchown), /* SQLite as root: its files belong to whoever has the store's */
 	SCMP_SYS(chmod),
 	SCMP_SYS(umask),
+	SCMP_SYS(fchown), /* SQLite as root: its files belong to whoever has the store's */
 	SCMP_SYS(utimensat),
-	SCMP_SYS(dup),
-	SCMP_SYS(wait4), /* the starter's end */
-	SCMP_SYS(waitid),
+	/* Its processes. */
+	SCMP_SYS(wait4),
+	SCMP_SYS(waitid), /* the starter's end */
+	/* glibc: limits of a new thread's stack, and how many processors there are. */
 	SCMP_SYS(prlimit64),
 	SCMP_SYS(sched_getaffinity),
 	SCMP_SYS(getppid),
@@ -241,6 +252,35 @@ static int add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, si
 
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = seccomp_rule_add(filter, action, calls[i], 0);
+	return rc;
+}
+
+/* Nothing is sent anywhere but through what is connected already, or to the system's log: the
+ * doors are sockets of the core, too, and one that is let go of could be connected with by these.
+ */
+static int allow_core_sockets(scmp_filter_ctx filter)
+{
+	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				  SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+
+	if (rc == 0)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+				      SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+	return rc;
+}
+
+/* LDAP and DNS; services of this machine that know names; the kernel's list of addresses. */
+static int allow_directory_sockets(scmp_filter_ctx filter)
+{
+	static const int families[] = { AF_INET, AF_INET6, AF_UNIX, AF_NETLINK };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
 	return rc;
 }
 
@@ -291,7 +331,7 @@ static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
 	case SANDBOX_DIRECTORY:
 		rc = add_all(filter, SCMP_ACT_ALLOW, directory_calls, ARRAY_LEN(directory_calls));
 		if (rc == 0)
-			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 0);
+			rc = allow_directory_sockets(filter);
 #ifndef GENKAN_SANITIZED
 		if (rc == 0)
 			rc = allow_reading(filter);
@@ -299,9 +339,8 @@ static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
 		break;
 	case SANDBOX_CORE:
 		rc = add_all(filter, SCMP_ACT_ALLOW, core_calls, ARRAY_LEN(core_calls));
-		if (rc == 0)	/* the system's log */
-			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-					      SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
+		if (rc == 0)
+			rc = allow_core_sockets(filter);
 		break;
 	}
 #ifndef GENKAN_SANITIZED

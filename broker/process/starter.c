@@ -14,6 +14,7 @@
 
 #include "broker/process/sandbox.h"
 #include "common/net/packet_link.h"
+#include "common/sys/log.h"
 
 #define START_MS 10000
 #define LAST_WAIT_S 5
@@ -125,14 +126,25 @@ static int begin(const struct starter *s, enum process_kind kind, unsigned numbe
 	return s->config.run(s->config.arg, kind, number, ends[0], steal_fd(&socket_of_listener));
 }
 
+/* The core sees only that a link has closed. */
+static void bury(void)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		log_info("process_ended", kv_int("pid", pid),
+			 kv_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
+			 kv_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+}
+
 static void start_one(struct starter *s, int word, int listener)
 {
 	int kind = word & 0xff;
 	unsigned number = (unsigned)word >> 8;
 	pid_t parent = getpid(), pid;
 
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
+	bury();
 	if (kind >= PROCESS_KINDS) {
 		(void)send_word(s->fd, -EINVAL, -1);
 		return;

@@ -34,6 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(strlen(m.groups[i].name) < size && strlen(m.groups[i].dn) < size);
 	if (m.kind == DIRECTORY_ASK)
 		MUST(m.what < DIRECTORY_ASK_PROBE && strlen(m.text) < size);
+	if (m.kind == DIRECTORY_TRUST)
+		MUST(m.total <= DIRECTORY_TRUST_MAX && m.offset + m.bytes.len <= m.total);
+	MUST(m.kind != DIRECTORY_ANSWER || m.group_count <= m.groups_in_all);
 	if (m.kind == DIRECTORY_ANSWER)
 		check_answer(&m, &trace);
 	return 0;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The broker's processes: what each may do, and what is left when one of them dies."""
+import concurrent.futures
 import os
 import pathlib
 import pwd
@@ -17,6 +18,7 @@ from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, Broker, pool
 from slapd import Slapd
 
 FRONTS = 3
+DEADLINE_S = 20      # of a question: longer than all that has to happen before
 
 
 def descendants(pid):
@@ -55,18 +57,13 @@ def slapd(tmp_path_factory):
 
 @pytest.fixture
 def broker(slapd, tmp_path):
-    users = {}
-    folder = tempfile.mkdtemp()         # other users have no way into tmp_path
-    if os.geteuid() == 0:
-        os.chmod(folder, 0o755)
-        users = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon',
-                 'directory__ca_file': shutil.copy(slapd.ca.crt, folder)}
-        os.chmod(users['directory__ca_file'], 0o644)
-    with Broker(tmp_path, slapd, broker__fronts=FRONTS, **users) as found:
+    users = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon'} \
+        if os.geteuid() == 0 else {}
+    with Broker(tmp_path, slapd, broker__fronts=FRONTS,
+                directory__deadline_ms=DEADLINE_S * 1000, **users) as found:
         found.publish()
         found.apply(pool('sales', groups=['sales']))
         yield found
-    shutil.rmtree(folder)
 
 
 def test_fronts_may_little_and_are_nobody(broker):
@@ -102,11 +99,12 @@ def test_a_broker_that_never_was_root_gives_its_fronts_another_user(slapd):
     with tempfile.TemporaryDirectory(prefix='gk-', dir='/var/tmp') as folder:
         os.chmod(folder, 0o755)
         ca, secret = shutil.copy(slapd.ca.crt, folder), shutil.copy(slapd.password_file, folder)
-        broker = Broker(folder, slapd, broker__fronts=1, broker__front_user='nobody',
+        broker = Broker(folder, slapd, broker__fronts=1, broker__front_user='nobody', broker__directory_user='bin',
                         directory__ca_file=ca, directory__bind_password_file=secret)
         assert broker.run('--init')[0] == 0
         daemon = pwd.getpwnam('daemon')
-        for path in (secret, broker.folder, *broker.folder.rglob('*')):
+        os.chmod(ca, 0o600)
+        for path in (ca, secret, broker.folder, *broker.folder.rglob('*')):
             os.chown(path, daemon.pw_uid, daemon.pw_gid)
         # The program may lie where only root may look; the core gives that right up with the others.
         rights = '+setuid,+setgid,+dac_read_search'
@@ -118,7 +116,8 @@ def test_a_broker_that_never_was_root_gives_its_fronts_another_user(slapd):
             fronts = processes(broker)
             for pid in (fronts['genkan-front'] + fronts['genkan-front-a']):
                 assert status_of(pid)['Uid'].split() == [str(pwd.getpwnam('nobody').pw_uid)] * 4
-            for pid in (broker.process.pid, *fronts['genkan-front'], *fronts['genkan-front-a']):
+            assert status_of(worker_of(broker))['Uid'].split() == [str(pwd.getpwnam('bin').pw_uid)] * 4
+            for pid in (broker.process.pid, *fronts['genkan-front'], *fronts['genkan-front-a'], worker_of(broker)):
                 status = status_of(pid)
                 assert int(status['CapEff'], 16) == int(status['CapPrm'], 16) == 0, status
                 assert int(status['CapAmb'], 16) == 0, status
@@ -126,23 +125,58 @@ def test_a_broker_that_never_was_root_gives_its_fronts_another_user(slapd):
             broker.stop()
 
 
+def worker_of(broker):
+    pid, = processes(broker)['genkan-ldap']
+    return pid
+
+
 def test_who_asks_the_directory_has_nothing_else(broker):
     assert broker.login('hanako').status == 200
-    worker, = processes(broker)['genkan-director']
+    worker = worker_of(broker)
     status = status_of(worker)
     assert status['NoNewPrivs'] == '1' and status['Seccomp'] == '2'
     if os.geteuid() == 0:
         assert status['Uid'].split() == [str(pwd.getpwnam('daemon').pw_uid)] * 4
+        assert status['Groups'] == ''
     links = [os.readlink(f'/proc/{worker}/fd/{fd}') for fd in os.listdir(f'/proc/{worker}/fd')]
     assert not [link for link in links if str(broker.state) in link], 'the store is not its own'
     assert status_of(broker.process.pid)['Seccomp'] == '2', 'the core has a list, too'
 
+
+def audit_of_losses(broker):
+    return [(row['subject'], row['details']['unanswered']) for row in broker.audit() if row['what'] == 'process_ended']
+
+
+def test_a_directory_worker_that_dies_is_replaced(broker):
+    core, front = broker.process.pid, processes(broker)['genkan-front']
     for _ in range(3):
-        old, = processes(broker)['genkan-director']
+        assert broker.login('hanako').status == 200
+        old = worker_of(broker)
         os.kill(old, signal.SIGKILL)
+        expect(lambda: processes(broker).get('genkan-ldap', [old]) != [old])
         expect(lambda: broker.login('hanako').status == 200)
-        assert processes(broker)['genkan-director'] != [old]
+    assert (broker.process.pid, processes(broker)['genkan-front']) == (core, front)
     assert broker.log().count('event=directory_worker_ended') == 3
+    assert audit_of_losses(broker) == [('directory', 0)] * 3
+    assert broker.metrics()['genkan_processes_ended_total{process="directory"}'] == 3
+
+
+def test_questions_a_worker_dies_with_may_come_again_at_once(broker, slapd):
+    token = broker.login('hanako').body['token']
+    slapd.pause()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(2) as people:
+            asked = [people.submit(broker.login, 'hanako'), people.submit(broker.http, 'GET', '/v1/desktops', token=token)]
+            expect(lambda: broker.metrics()['genkan_directory_questions'] == 2)
+            os.kill(worker_of(broker), signal.SIGKILL)
+            for answer in (each.result() for each in asked):
+                assert (answer.status, answer.code) == (503, 'busy'), answer
+                assert 500 <= answer.body['retry_after_ms'] <= 1000
+                assert answer.seconds < DEADLINE_S, 'nobody waits for what will not come'
+    finally:
+        slapd.resume()
+    expect(lambda: broker.login('hanako').status == 200)
+    assert audit_of_losses(broker) == [('directory', 2)]
 
 
 def test_a_front_that_dies_takes_only_its_connections(broker):

@@ -201,6 +201,17 @@ class Broker:
                              'in_place': True})
         assert answer.status == 200, answer
 
+    def metrics(self):
+        """{'name' or 'name{label="value"}': number}"""
+        link = http.client.HTTPSConnection('127.0.0.1', self.port, context=self.context(self.admin_certificate))
+        link.request('GET', '/metrics')
+        answer = link.getresponse()
+        text = answer.read().decode()
+        link.close()
+        assert answer.status == 200, text
+        return {name: float(value) for name, value in (line.rsplit(' ', 1) for line in text.splitlines()
+                                                       if line and not line.startswith('#'))}
+
     def audit(self, denied=False):
         answer = self.admin('GET', f'/v1/admin/audit?limit=1000&denied={int(denied)}')
         assert answer.status == 200, answer

@@ -76,24 +76,102 @@ static void answers(void **state)
 
 static void groups_come_in_parts(void **state)
 {
+	OWNED(buf_done) struct buf answer = BUF_LIMIT(PACKET_MAX);
 	struct pool_group groups[150];
+	struct directory_answer a = { .person = { .groups = groups, .group_count = 150 } };
 	struct directory_message m;
-	size_t sent = 0, packets = 0;
+	size_t sent, packets = 1;
 
 	(void)state;
 	for (size_t i = 0; i < 150; i++)
 		groups[i] = (struct pool_group){ "sales", i % 2 ? "cn=sales,dc=example" : NULL };
+	sent = directory_answer_write(1, &a, 0, 0, &answer);
+	assert_int_equal(directory_message_parse(buf_span(&answer), &m, NULL), 0);
+	assert_int_equal(m.groups_in_all, 150);
+	assert_int_equal(m.group_count, sent);
+	assert_string_equal(m.groups[1].dn, "cn=sales,dc=example");
 	for (; sent < 150; packets++) {
 		OWNED(buf_done) struct buf packet = BUF_LIMIT(PACKET_MAX);
 		size_t n = directory_groups_write(1, groups + sent, 150 - sent, &packet);
 
 		assert_int_equal(directory_message_parse(buf_span(&packet), &m, NULL), 0);
+		assert_int_equal(m.kind, DIRECTORY_GROUPS);
 		assert_int_equal(m.group_count, n);
 		assert_string_equal(m.groups[0].name, "sales");
-		assert_string_equal(m.groups[1].dn, "cn=sales,dc=example");
+		assert_string_equal(m.groups[0].dn, "");
 		sent += n;
 	}
 	assert_int_equal(packets, 3);
+}
+
+/* Names as long as they may be: fewer a packet, and none is lost. */
+static void long_names_fit(void **state)
+{
+	static char name[DIRECTORY_TEXT_MAX + 1];
+	struct pool_group groups[20];
+	struct directory_answer a = { .person = { .groups = groups, .group_count = 20 } };
+	struct directory_message m;
+	size_t sent = 0;
+
+	(void)state;
+	memset(name, 'x', sizeof(name) - 1);
+	for (size_t i = 0; i < 20; i++)
+		groups[i] = (struct pool_group){ name, name };
+	do {
+		OWNED(buf_done) struct buf packet = BUF_LIMIT(PACKET_MAX);
+
+		sent += sent ? directory_groups_write(1, groups + sent, 20 - sent, &packet)
+			     : directory_answer_write(1, &a, 0, 0, &packet);
+		assert_false(packet.failed);
+		assert_int_equal(directory_message_parse(buf_span(&packet), &m, NULL), 0);
+		assert_int_equal(strlen(m.groups[0].dn), DIRECTORY_TEXT_MAX);
+	} while (sent < 20);
+	assert_int_equal(sent, 20);
+}
+
+static void no_more_groups_than_were_told(void **state)
+{
+	OWNED(buf_done) struct buf packet = BUF_LIMIT(PACKET_MAX);
+	struct pool_group group = { "sales", NULL };
+	struct directory_answer a = { .person = { .groups = &group, .group_count = 1 } };
+	struct directory_message m;
+	size_t count_at;
+
+	(void)state;
+	directory_answer_write(1, &a, 0, 0, &packet);
+	count_at = packet.len - (1 + 2 + 6 + 2 + 1) - 2;
+	assert_int_equal(packet.ptr[count_at + 1], 1);
+	packet.ptr[count_at + 1] = 0;
+	assert_int_equal(directory_message_parse(buf_span(&packet), &m, NULL), -EBADMSG);
+	packet.ptr[count_at] = (DIRECTORY_MAX_GROUPS + 1) >> 8;
+	packet.ptr[count_at + 1] = (DIRECTORY_MAX_GROUPS + 1) & 0xff;
+	assert_int_equal(directory_message_parse(buf_span(&packet), &m, NULL), -EBADMSG);
+}
+
+static void trust_comes_in_parts(void **state)
+{
+	static uint8_t certificates[100000], back[100000];
+	struct span trust = span_of(certificates, sizeof(certificates));
+	struct directory_message m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(certificates); i++)
+		certificates[i] = (uint8_t)(i * 7);
+	for (size_t sent = 0; sent < trust.len;) {
+		OWNED(buf_done) struct buf packet = BUF_LIMIT(PACKET_MAX);
+		size_t n = directory_trust_write(3, trust, sent, &packet);
+
+		assert_int_equal(directory_message_parse(buf_span(&packet), &m, NULL), 0);
+		assert_int_equal(m.kind, DIRECTORY_TRUST);
+		assert_int_equal(m.id, 3);
+		assert_int_equal(m.total, trust.len);
+		assert_int_equal(m.offset, sent);
+		memcpy(back + m.offset, m.bytes.ptr, m.bytes.len);
+		sent += n;
+		packet.ptr[13] = 0xff; /* an offset behind the end */
+		assert_int_equal(directory_message_parse(buf_span(&packet), &m, NULL), -EBADMSG);
+	}
+	assert_memory_equal(back, certificates, sizeof(back));
 }
 
 static void states_and_hello(void **state)
@@ -123,6 +201,9 @@ int main(void)
 		cmocka_unit_test(questions),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(groups_come_in_parts),
+		cmocka_unit_test(long_names_fit),
+		cmocka_unit_test(no_more_groups_than_were_told),
+		cmocka_unit_test(trust_comes_in_parts),
 		cmocka_unit_test(states_and_hello),
 	};
 
