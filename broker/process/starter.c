@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -27,6 +28,7 @@ struct identity {
 
 struct starter {
 	int fd;
+	int ended; /* in the starter: SIGCHLD */
 	pid_t pid;
 	struct identity identities[PROCESS_KINDS];
 	struct starter_config config;
@@ -102,11 +104,26 @@ static int no_way_back(const struct identity *who)
 }
 
 /* The core ends us by closing the link; signals meant for the broker go to the core alone. */
-static void set_signals(void)
+static void set_signals(struct starter *s)
 {
+	sigset_t ended;
+
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&ended);
+	sigaddset(&ended, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ended, NULL);
+	s->ended = signalfd(-1, &ended, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void forget_signals(const struct starter *s)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	close(s->ended);
 }
 
 static int begin(const struct starter *s, enum process_kind kind, unsigned number, pid_t parent,
@@ -115,6 +132,7 @@ static int begin(const struct starter *s, enum process_kind kind, unsigned numbe
 	OWNED_FD int socket_of_listener = listener;
 	int ends[2];
 
+	forget_signals(s);
 	if (become(&s->identities[kind]) < 0 || sandbox_drop_rights() < 0 ||
 	    no_way_back(&s->identities[kind]) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    getppid() != parent)
@@ -127,11 +145,13 @@ static int begin(const struct starter *s, enum process_kind kind, unsigned numbe
 }
 
 /* The core sees only that a link has closed. */
-static void bury(void)
+static void bury(const struct starter *s)
 {
+	struct signalfd_siginfo ignored;
 	int status;
 	pid_t pid;
 
+	(void)!read(s->ended, &ignored, sizeof(ignored));
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		log_info("process_ended", kv_int("pid", pid),
 			 kv_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : -1),
@@ -144,7 +164,6 @@ static void start_one(struct starter *s, int word, int listener)
 	unsigned number = (unsigned)word >> 8;
 	pid_t parent = getpid(), pid;
 
-	bury();
 	if (kind >= PROCESS_KINDS) {
 		(void)send_word(s->fd, -EINVAL, -1);
 		return;
@@ -169,11 +188,20 @@ static void starter_main(struct starter *s, pid_t parent)
 {
 	int word, listener;
 
-	set_signals();
+	set_signals(s);
+	struct pollfd wait[] = { { s->fd, POLLIN, 0 }, { s->ended, POLLIN, 0 } };
 	prctl(PR_SET_NAME, "genkan-starter");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return;
-	while (receive_word(s->fd, &word, &listener) > 0) {
+	for (;;) {
+		if (poll(wait, ARRAY_LEN(wait), -1) < 0)
+			continue;
+		if (wait[1].revents)
+			bury(s);
+		if (!wait[0].revents)
+			continue;
+		if (receive_word(s->fd, &word, &listener) <= 0)
+			break;
 		start_one(s, word, listener);
 		if (listener >= 0)
 			close(listener);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The broker's processes: what each may do, and what is left when one of them dies."""
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import pwd
@@ -23,9 +24,10 @@ DEADLINE_S = 20      # of a question: longer than all that has to happen before
 
 def descendants(pid):
     found = []
-    for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
-        for child in map(int, (task / 'children').read_text().split()):
-            found += [child, *descendants(child)]
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for task in pathlib.Path(f'/proc/{pid}/task').iterdir():
+            for child in map(int, (task / 'children').read_text().split()):
+                found += [child, *descendants(child)]
     return found
 
 
@@ -38,7 +40,10 @@ def processes(broker):
     """{name: [pid, ...]} of what the broker has started."""
     found = {}
     for pid in descendants(broker.process.pid):
-        found.setdefault(status_of(pid)['Name'], []).append(pid)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):    # gone meanwhile
+            status = status_of(pid)
+            if status['State'][0] not in 'ZX':
+                found.setdefault(status['Name'], []).append(pid)
     return found
 
 
