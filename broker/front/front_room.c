@@ -366,7 +366,8 @@ static void front_lost(struct front *f, const char *why)
 {
 	log_error("front_ended", kv_int("front", f->number), kv_int("pid", f->pid),
 		  kv_str("why", why));
-	f->room->config.lost(f->room->config.arg, why, f->exchanges);
+	if (f->room->config.lost)
+		f->room->config.lost(f->room->config.arg, why, f->exchanges);
 	drop_exchanges(f);
 	packet_link_free(STEAL(f->link));
 	loop_timer_start(f->again, clock_monotonic_ms() - f->started_ms < LIVED_MS ? AGAIN_MS : 0);

@@ -24,7 +24,7 @@ struct front_room_config {
 	struct starter *starter;
 	http_handler_fn *handler;
 	void (*lost)(void *arg, const char *why,
-		     unsigned unanswered); /* a front; arg as for handler */
+		     unsigned unanswered); /* a front; arg as for handler; may be NULL */
 	void *arg;
 };
 
