@@ -261,7 +261,7 @@ static int add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, si
 static int allow_core_sockets(scmp_filter_ctx filter)
 {
 	int rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				  SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+				  SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
 
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
@@ -280,7 +280,7 @@ static int allow_directory_sockets(scmp_filter_ctx filter)
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	return rc;
 }
 
