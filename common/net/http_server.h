@@ -4,7 +4,7 @@
  * Requests reach one handler, which answers by http_exchange.h. Loop thread only.
  * Limits: header 8 KiB, body `max_body_bytes`, connections in total and per source address, an
  * absolute deadline for the TLS handshake and for receiving a request; a peer that reads a streamed
- * answer too slowly is cut off. */
+ * answer too slowly is cut off. Of those who come at one moment some are greeted first (turns.h). */
 #ifndef GENKAN_NET_HTTP_SERVER_H
 #define GENKAN_NET_HTTP_SERVER_H
 
