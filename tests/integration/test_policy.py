@@ -2,6 +2,7 @@
 """What an auditor runs, and the one way to a drive: policy verify and exceptions in a whole site."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -88,6 +89,11 @@ def admin(site, name):
         state / 'admins' / f'{name}.crt', '--key', state / 'admins' / f'{name}.key', *words), check=check)
 
 
+@pytest.fixture(scope='module')
+def admins(site):
+    return admin(site, 'alice'), admin(site, 'boris')
+
+
 def make_guest_eager(site, desktop):
     """The image refuses drives by itself; here its second lock is opened."""
     site.in_guest(desktop, '/bin/sed', '-i', '-e', 's/^EnableFuseMount=.*/EnableFuseMount=true/',
@@ -112,8 +118,8 @@ def drives_seen(site, desktop):
 
 
 @pytest.mark.skipif(not shutil.which('rdesktop'), reason='rdesktop is not installed')
-def test_drive_by_exception_only_and_no_longer(site):
-    alice, boris = admin(site, 'alice'), admin(site, 'boris')
+def test_drive_by_exception_only_and_no_longer(site, admins):
+    alice, boris = admins
     path = site.root / 'pools' / 'sales.yaml'
     path.write_text(path.read_text() + '\nstandard_clients: allow\n')
     site.ctl('apply', site.root / 'pools')
@@ -157,6 +163,60 @@ def test_drive_by_exception_only_and_no_longer(site):
         wait_until('a session', active, 90, 0.3)
         wait_until('the drive is refused again', lambda: len(refused()) > 1, 30, 0.3)
         assert len(drives_seen(site, desktop)) == seen
-    told = [row['what'] for row in reversed(site.audit('--limit', '1000')) if row['subject'] == asked['id']]
-    assert told == ['exception_requested', 'exception_approved', 'exception_approved', 'exception_used',
-                    'exception_revoked']
+    assert told_of(site, asked) == ['exception_requested', 'exception_approved', 'exception_approved',
+                                    'exception_used', 'exception_revoked']
+
+
+def told_of(site, exception):
+    return [row['what'] for row in reversed(site.audit('--limit', '1000')) if row['subject'] == exception['id']]
+
+
+class Seat(standard_clients.Display):
+    """genkan-client in a window of its own."""
+
+    def __init__(self, site):
+        super().__init__(site.root / 'client', site.client_ns,
+                         lambda _: ([genkan_site.program('genkan-client'), '--config', '/dev/null', '--broker',
+                                     f'{BROKER}:8443', '--ca', site.dirs['broker'] / 'ca.crt', '--user', USER], b''),
+                         {'SDL_RENDER_DRIVER': 'software', 'SDL_AUDIODRIVER': 'dummy'})
+
+    def run(self, *command):
+        return subprocess.run(command, env=self.env, capture_output=True, text=True).stdout
+
+    def title(self):
+        found = re.search('"(Genkan[^"]*)"', self.run('xwininfo', '-root', '-tree'))
+        return found.group(1) if found else ''
+
+    def sign_in(self, password):
+        wait_until('the form', lambda: self.title() == 'Genkan: sign in', 30, 0.1)
+        self.run('xdotool', 'type', '--delay', '20', password)
+        self.run('xdotool', 'key', 'Return')
+
+    def badge(self):
+        """How much there is on the screen of the paint of "Removable storage is allowed until"."""
+        self.picture()
+        return int(self.run('convert', self.folder / 'screen.png', '-fill', 'black', '+opaque', '#8A5A00', '-fill',
+                            'white', '-opaque', '#8A5A00', '-format', '%[fx:int(w*h*mean)]', 'info:') or 0)
+
+
+@pytest.mark.skipif(not shutil.which('xdotool'), reason='xdotool is not installed')
+def test_exception_is_on_the_screen_and_ends_by_itself(site, admins):
+    alice, boris = admins
+    with site.session(USER):
+        pass    # the desktop is there, and she is logged on
+    asked = json.loads(alice('--json', 'exception', 'grant', '--user', USER, '--pool', 'sales', '--hours', '0.0167',
+                             '--reason', '展示会'))['exception']
+    with Seat(site) as seat:
+        boris('exception', 'approve', asked['id'])      # now its minute begins
+        seat.sign_in(site.passwords[USER])
+        session = wait_until('a session', lambda: site.session_of(USER), 40, 0.3)
+        wait_until('the badge', lambda: seat.badge() > 1000, 10, 0.2)
+        wait_until('the exception ends the session', lambda: not any(
+            s['id'] == session['id'] for s in site.sessions()), 60, 0.3)
+        # The client comes back by itself, to a session without it.
+        wait_until('another session', lambda: (site.session_of(USER) or session)['id'] != session['id'], 60, 0.3)
+        wait_until('the badge is gone', lambda: seat.badge() < 100, 30, 0.2)
+    # The broker looks once a minute; the relay has its own clock.
+    wait_until('the row of its end', lambda: told_of(site, asked) == [
+        'exception_requested', 'exception_approved', 'exception_used', 'exception_expired'], 90, 0.5)
+    assert json.loads(alice('--json', 'exception', 'show', asked['id']))['exception']['state'] == 'expired'
