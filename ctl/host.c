@@ -61,6 +61,14 @@ static json_t *those_of(const json_t *answer, const char *list, const char *key,
 	return found;
 }
 
+static void show_starts(const json_t *starts)
+{
+	if (ctl_int(starts, "max"))
+		printf("\n%lld of at most %lld starts under way, %lld waiting for their turn.\n",
+		       (long long)ctl_int(starts, "under_way"), (long long)ctl_int(starts, "max"),
+		       (long long)ctl_int(starts, "waiting"));
+}
+
 static void show(const json_t *answer)
 {
 	OWNED(table_free) struct table *host = table_new(titles);
@@ -70,6 +78,7 @@ static void show(const json_t *answer)
 
 	row(host, json_object_get(answer, "host"));
 	ctl_print_table(host);
+	show_starts(json_object_get(json_object_get(answer, "host"), "starts"));
 	json_array_foreach(list, i, item)
 		template_row(templates, item);
 	putchar('\n');

@@ -14,7 +14,7 @@
 	"COALESCE(k.state, ''), COALESCE(k.epoch, 0), COALESCE(k.size_bytes, 0), "                 \
 	"COALESCE(k.used_bytes, 0), COALESCE(k.attached, 'none'), COALESCE(k.reason, ''), "        \
 	"COALESCE(u.account, ''), COALESCE(u.uid, 0), d.pss_bytes, d.overlay_bytes, "              \
-	"p.overlay_bytes, d.request, d.want_generation "                                                    \
+	"p.overlay_bytes, d.request, d.turn, d.want_generation "                                   \
 	"FROM desktop d JOIN pool p ON p.name = d.pool "                                           \
 	"LEFT JOIN assignment a ON a.desktop = d.id LEFT JOIN person u ON u.key = a.person "       \
 	"LEFT JOIN user_disk k ON k.id = d.user_disk "
@@ -31,7 +31,8 @@
 	"h.last_seen_ms, (SELECT COUNT(*) FROM desktop d WHERE d.host = h.name), h.disk_bytes, "   \
 	"h.disk_free_bytes, h.templates_bytes, "                                                   \
 	"(SELECT COALESCE(SUM(d.pss_bytes), 0) FROM desktop d WHERE d.host = h.name), "            \
-	"(SELECT COALESCE(SUM(d.overlay_bytes), 0) FROM desktop d WHERE d.host = h.name) "         \
+	"(SELECT COALESCE(SUM(d.overlay_bytes), 0) FROM desktop d WHERE d.host = h.name), "        \
+	"h.starts_max, h.starts_under_way, h.starts_waiting "                                      \
 	"FROM host h "
 
 #define POOL_SELECT                                                                                \
@@ -141,6 +142,11 @@
 	  "WHERE pool = $1 ORDER BY until_ms LIMIT 1)")                                            \
 	X(KEPT_PURGE, "DELETE FROM kept_place WHERE until_ms <= $1")                               \
 	X(POOL_PACE, "SELECT start_ms FROM pool WHERE name = $1")                                  \
+	/* how many desktops of the pool its hosts start side by side; 0: one has not told */      \
+	X(POOL_STARTS, "SELECT COALESCE(CASE WHEN MIN(h.starts_max) = 0 THEN 0 "                   \
+	  "ELSE SUM(h.starts_max) END, 0) FROM host h WHERE h.state = 'active' "                   \
+	  "AND h.name IN (SELECT host FROM desktop WHERE pool = $1 AND want = 'running' "          \
+	  "AND state NOT IN ('ready', 'error'))")                                                  \
 	X(POOL_PACE_PUT, "UPDATE pool SET start_ms = CASE WHEN start_ms = 0 THEN $1 "              \
 	  "ELSE (start_ms * 3 + $1) / 4 END WHERE name = $2")                                      \
 	/* the line of a pool */                                                                   \
@@ -239,7 +245,8 @@
 	/* without the count: it is asked for at every login */                                    \
 	X(HOST_FIND, "SELECT name, state, accel, cpus, memory_bytes, memory_free_bytes, "           \
 	  "relay_host, relay_port, relay_certificate_sha256, seq, generation, last_seen_ms, -1, "   \
-	  "disk_bytes, disk_free_bytes, templates_bytes, 0, 0 FROM host WHERE name = $1")                                              \
+	  "disk_bytes, disk_free_bytes, templates_bytes, 0, 0, starts_max, starts_under_way, "     \
+	  "starts_waiting FROM host WHERE name = $1")                                              \
 	X(HOST_GENERATION, "SELECT generation FROM host WHERE name = $1")                          \
 	X(HOST_BUMP, "UPDATE host SET generation = generation + 1 WHERE name = $1 "                \
 	  "RETURNING generation")                                                                  \
@@ -271,7 +278,8 @@
 	X(HOST_REPORT, "UPDATE host SET state = $1, accel = $2, cpus = $3, memory_bytes = $4, "    \
 	  "memory_free_bytes = $5, relay_host = $6, relay_port = $7, "                             \
 	  "relay_certificate_sha256 = $8, seq = $9, last_seen_ms = $10, disk_bytes = $11, "        \
-	  "disk_free_bytes = $12, templates_bytes = $13 WHERE name = $14")                         \
+	  "disk_free_bytes = $12, templates_bytes = $13, starts_max = $14, "                       \
+	  "starts_under_way = $15, starts_waiting = $16 WHERE name = $17")                         \
 	X(HOST_TEMPLATES_PUT, "UPDATE host SET templates = $1 WHERE name = $2 "                    \
 	  "AND templates <> $1")                                                                   \
 	X(HOST_TEMPLATES, "SELECT name, templates FROM host ORDER BY name")                        \
@@ -357,8 +365,8 @@
 	X(DESKTOP_REPORT, "UPDATE desktop SET state = $1, stage = $2, percent = $3, "              \
 	  "reason = $4, address = $5, rdp_certificate_sha256 = $6, changed_at_ms = $7, "           \
 	  "ready_at_ms = CASE WHEN ready_at_ms = 0 AND $1 = 'ready' THEN $7 ELSE ready_at_ms END, " \
-	  "logged_on = $8, logoffs = $9, resets = $10, pss_bytes = $11, overlay_bytes = $12 "      \
-	  "WHERE id = $13")                                                                        \
+	  "logged_on = $8, logoffs = $9, resets = $10, pss_bytes = $11, overlay_bytes = $12, "     \
+	  "turn = $13 WHERE id = $14")                                                             \
 	X(DESKTOP_RESTART, "UPDATE desktop SET incarnation = incarnation + 1, "                    \
 	  "want_generation = $1, changed_at_ms = $2, request = $3 WHERE id = $4")                  \
 	X(DESKTOP_LET_GO, "UPDATE desktop SET want = 'absent', user_state = 'logged_off', "        \

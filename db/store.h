@@ -360,6 +360,8 @@ struct store_host {
 	int64_t disk_bytes, disk_free_bytes;	/* where overlays are; 0: not told */
 	int64_t templates_bytes;		/* memory of its templates */
 	int64_t pss_bytes, overlay_bytes;	/* of all its desktops, as measured */
+	int64_t starts_max;		/* at a time; 0: not told */
+	int64_t starts_under_way, starts_waiting;
 };
 struct store_host_list {
 	struct store_host *items;	/* by name */
@@ -452,6 +454,7 @@ struct store_desktop {
 	int64_t pss_bytes, overlay_bytes;	/* as measured; 0: not yet */
 	int64_t overlay_max_bytes;		/* of the pool; 0: no limit */
 	char request[STORE_REQUEST_SIZE];	/* of who gave the last order; "" the broker itself */
+	int64_t turn;			/* 1: the next that its host starts; 0: it does not wait */
 };
 /* What a new desktop of the pool meets on each host: the same numbers as when one is ordered. */
 struct store_room {
@@ -573,6 +576,8 @@ struct store_report_desktop {
 	int64_t logoffs, resets;	/* so many since the desktop was made */
 	struct store_report_disk disk;
 	int64_t pss_bytes, overlay_bytes;
+	int64_t turn;			/* 1: its start is next; 0: it does not wait */
+	int64_t start_ms;		/* what its newest start took from there; 0: not told */
 };
 struct store_report {
 	const char *host;
@@ -582,6 +587,7 @@ struct store_report {
 	const char *accel;
 	int64_t cpus, memory_bytes, memory_free_bytes;
 	int64_t disk_bytes, disk_free_bytes, templates_bytes;
+	int64_t starts_max, starts_under_way, starts_waiting;
 	const char *relay_host;
 	int64_t relay_port;
 	const char *relay_certificate_sha256;

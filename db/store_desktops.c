@@ -74,6 +74,7 @@ int store_read_desktop(struct query *q, struct store_desktop *out, int64_t *want
 	out->start_ms = get_int(q);
 	read_home(q, out);
 	get_text(q, out->request, sizeof(out->request));
+	out->turn = get_int(q);
 	int64_t generation = get_int(q);
 	if (want_generation)
 		*want_generation = generation;

@@ -55,6 +55,9 @@ int store_read_host(struct query *q, struct store_host *out, struct error *err)
 	out->templates_bytes = get_int(q);
 	out->pss_bytes = get_int(q);
 	out->overlay_bytes = get_int(q);
+	out->starts_max = get_int(q);
+	out->starts_under_way = get_int(q);
+	out->starts_waiting = get_int(q);
 	return query_sound(q, err);
 }
 

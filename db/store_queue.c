@@ -140,14 +140,28 @@ static int pace_of(struct store *store, const char *pool, int64_t *start_ms, str
 	return query_sound(&q, err);
 }
 
+static int starts_of_hosts(struct store *store, const char *pool, int64_t *out, struct error *err)
+{
+	OWNED(query_done) struct query q = query(store, ST_POOL_STARTS);
+	int rc;
+
+	query_text(&q, pool);
+	if ((rc = query_row(&q, err)) < 0)
+		return rc;
+	*out = get_int(&q);
+	return query_sound(&q, err);
+}
+
 /* How many desktops become ready side by side. Nobody knows when users log off, so a pool in which
  * nothing is on its way gives no estimate. */
 static int64_t parallel_starts(const struct pool *pool, const struct store_pool_count *count,
-			       bool full)
+			       int64_t by_hosts, bool full)
 {
+	int64_t parallel = pool->size_grow && count->starting ? pool->size_grow : count->starting;
+
 	if (full)
-		return count->spare_coming + count->leaving;
-	return pool->size_grow && count->starting ? pool->size_grow : count->starting;
+		parallel = count->spare_coming + count->leaving;
+	return by_hosts && by_hosts < parallel ? by_hosts : parallel;
 }
 
 static enum reason why_waiting(const struct pool *pool, const struct store_pool_count *count,
@@ -185,7 +199,7 @@ int store_place_find(struct store *store, const char *user_key, const char *pool
 {
 	OWNED(free) struct pool *pool = xnew(struct pool);
 	struct store_pool_count count;
-	int64_t ahead = 0, place = 0, start_ms = 0, percent = -1;
+	int64_t ahead = 0, place = 0, start_ms = 0, percent = -1, by_hosts = 0;
 	int rc;
 
 	if ((rc = place_of(store, user_key, pool_name, &place, err)) < 0 ||
@@ -193,14 +207,15 @@ int store_place_find(struct store *store, const char *user_key, const char *pool
 	    (rc = store_line_ahead(store, user_key, pool_name, &ahead, err)) < 0 ||
 	    (rc = store_count_pool(store, pool_name, &count, err)) < 0 ||
 	    (rc = pace_of(store, pool_name, &start_ms, err)) < 0 ||
+	    (rc = starts_of_hosts(store, pool_name, &by_hosts, err)) < 0 ||
 	    (rc = arriving(store, pool_name, &percent, err)) < 0)
 		return rc;
 
 	bool full = is_full(pool, &count);
 	out->joined = false;
 	out->position = ahead + 1;
-	out->estimate_ms = planner_estimate_ms(out->position, parallel_starts(pool, &count, full),
-					       start_ms);
+	out->estimate_ms = planner_estimate_ms(
+		out->position, parallel_starts(pool, &count, by_hosts, full), start_ms);
 	out->why = why_waiting(pool, &count, full);
 	out->percent = percent < 0 ? 0 : percent;
 	if (out->why == REASON_HOSTS_FULL && percent >= 0)

@@ -68,7 +68,7 @@ static bool weighs_the_same(int64_t known, int64_t told)
 
 static bool same(const struct store_desktop *d, const struct store_report_desktop *r)
 {
-	return d->state == r->state && d->stage == r->stage && d->percent == r->percent &&
+	return d->turn == r->turn && d->state == r->state && d->stage == r->stage && d->percent == r->percent &&
 	       d->logoffs == r->logoffs && d->resets == r->resets &&
 	       !strcmp(d->logged_on, text_of(r->logged_on)) &&
 	       store_user_disk_same(&d->home, &r->disk) &&
@@ -105,6 +105,7 @@ static int put_state(struct store *store, const char *id, const struct store_rep
 	query_int(&q, r->resets);
 	query_int(&q, r->pss_bytes);
 	query_int(&q, r->overlay_bytes);
+	query_int(&q, r->turn);
 	query_text(&q, id);
 	return query_run(&q, err);
 }
@@ -127,10 +128,12 @@ static int note_start(struct store *store, const struct store_desktop *d,
 						      text_of(r->reason), err);
 	}
 	if (r->state == DESKTOP_READY && d->ready_at_ms == 0) {
+		/* Waiting for its turn says nothing of the image. */
+		int64_t took_ms = r->start_ms ? r->start_ms : now_ms - d->created_at_ms;
+
 		seen = (struct rollout_health){ .ready = 1, .ready_since_ms = now_ms,
-						.first_start_ms = now_ms - d->created_at_ms };
-		rc = store_start_succeeded(store, d->host, d->image_sha256, d->pool,
-					   now_ms - d->created_at_ms, err);
+						.first_start_ms = took_ms };
+		rc = store_start_succeeded(store, d->host, d->image_sha256, d->pool, took_ms, err);
 		return rc < 0 ? rc : store_health_add(store, d->pool, d->image_sha256, &seen, "",
 						      err);
 	}
@@ -331,6 +334,9 @@ static int put_host(struct store *store, const struct store_report *r, enum stor
 	query_int(&q, r->disk_bytes);
 	query_int(&q, r->disk_free_bytes);
 	query_int(&q, r->templates_bytes);
+	query_int(&q, r->starts_max);
+	query_int(&q, r->starts_under_way);
+	query_int(&q, r->starts_waiting);
 	query_text(&q, r->host);
 	int rc = query_run(&q, err);
 

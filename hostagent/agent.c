@@ -16,6 +16,7 @@
 #include "hostagent/sync.h"
 #include "hostagent/sync_message.h"
 #include "hostagent/templates.h"
+#include "hostagent/vm/turn.h"
 #include "hostagent/weigh.h"
 
 enum { JOBS_MAX = 8192, CHECK_THREADS = 8, HOST_SIZE = 256 };
@@ -37,13 +38,17 @@ struct agent {
 
 /* --- what is told to the broker --- */
 
-static json_t *host_report(const struct agent *agent)
+static json_t *host_report(struct agent *agent)
 {
 	struct disk_room room = disk_room(agent->host.config);
 	struct sysinfo info = { 0 };
+	int starting, waiting;
 
 	sysinfo(&info);
-	return json_pack("{s:I, s:I, s:I, s:s, s:i, s:I, s:I, s:{s:s, s:i, s:s}}", "disk_bytes",
+	desktop_turns_count(&agent->host, &starting, &waiting);
+	return json_pack("{s:{s:i, s:i, s:i}, s:I, s:I, s:I, s:s, s:i, s:I, s:I, "
+			 "s:{s:s, s:i, s:s}}", "starts", "max", (int)agent->host.starts_max,
+			 "under_way", starting, "waiting", waiting, "disk_bytes",
 			 (json_int_t)room.bytes, "disk_free_bytes", (json_int_t)room.free_bytes,
 			 "templates_bytes", (json_int_t)(weigher_templates_bytes(agent->weigher) +
 				      templates_standby_bytes(agent->host.templates)), "accel",
@@ -98,6 +103,7 @@ static void act(struct agent *agent, const struct vm_action *action)
 		desktop = desktop_create(&agent->host, &action->desired->spec);
 		desktop_on_behalf(desktop, action->desired->request);
 		desktop_keep_deed(desktop, action->desired->deed);
+		desktop_want_user(desktop, action->desired->for_user);
 		desktop_event(desktop, VM_EV_WANTED);
 		break;
 	case VM_UPDATE:
@@ -119,7 +125,7 @@ static void act(struct agent *agent, const struct vm_action *action)
 	}
 }
 
-static void give_disks(struct agent *agent)
+static void give_details(struct agent *agent)
 {
 	for (size_t i = 0; i < agent->wanted.desktop_count; i++) {
 		const struct vm_desired *want = &agent->wanted.desktops[i];
@@ -128,6 +134,7 @@ static void give_disks(struct agent *agent)
 		if (!desktop || !want->running)
 			continue;
 		desktop_want_overlay(desktop, want->overlay_max_bytes);
+		desktop_want_user(desktop, want->for_user);
 		if (want->home.id[0])
 			desktop_home_want(desktop, &want->home);
 	}
@@ -148,7 +155,7 @@ static void reconcile(void *arg)
 
 	for (size_t i = 0; i < count; i++)
 		act(agent, &actions[i]);
-	give_disks(agent);
+	give_details(agent);
 	free(actions);
 	free(present);
 }
@@ -393,6 +400,8 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 					     .arg = agent };
 	desktop_host_init(&agent->host);
 	agent->accel = accel;
+	agent->host.starts_max = config->starts ? (unsigned)config->starts :
+						  vm_starts_default((unsigned)get_nprocs(), accel);
 	agent->host.jobs = work_new(loop, "host", 1, JOBS_MAX);
 	agent->host.image_jobs = work_new(loop, "images", 1, JOBS_MAX);
 	agent->host.checks = work_new(loop, "checks", CHECK_THREADS, JOBS_MAX);

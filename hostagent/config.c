@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/sys/log.h"
 #include "hostagent/config.h"
+#include "hostagent/vm/turn.h"
 
 #define KEY(name, type, fallback, help)                                                            \
 	{ "hostagent", #name, type, offsetof(struct hostagent_config, name), fallback, help, false }
@@ -36,6 +37,10 @@ static const struct config_key keys[] = {
 	  "longest wait for a guest to come up", false },
 	KEY(templates, CONFIG_BOOL, "yes", "freeze a running desktop of each kind and fork others from it"),
 	KEY(standby, CONFIG_BOOL, "yes", "keep one machine per template started for the next desktop"),
+	KEY(starts, CONFIG_COUNT, "0", "most desktops that start at a time; 0: as suits the processors"),
+	{ "hostagent", "start_turn", CONFIG_DURATION_MS,
+	  offsetof(struct hostagent_config, start_turn_ms), "30s",
+	  "how long a start may hold others up", false },
 	KEY(template_dir, CONFIG_TEXT, "", "RAM disk for the memory of templates; empty: run_dir/templates"),
 	{ "hostagent", "template_keep", CONFIG_DURATION_MS,
 	  offsetof(struct hostagent_config, template_keep_ms), "10m",
@@ -126,6 +131,10 @@ static void check(const char *path, struct hostagent_config *config, struct buf 
 		problem(problems, path, "vm_uid_first", "leaves no room for 65536 uids");
 	if (config->boot_deadline_ms < 1000)
 		problem(problems, path, "boot_deadline", "must be at least 1s");
+	if (config->starts < 0 || config->starts > VM_STARTS_MAX)
+		problem(problems, path, "starts", "at most 256");
+	if (config->start_turn_ms < 1000)
+		problem(problems, path, "start_turn", "must be at least 1s");
 	if (log_level_parse(config->log_level, &level) < 0)
 		problem(problems, path, "log_level", "must be debug, info, warn or error");
 }

@@ -23,6 +23,8 @@ struct hostagent_config {
 	int64_t memory_reserve_bytes;
 	int64_t disk_reserve_bytes;
 	int64_t vm_uid_first;
+	int64_t starts;			/* at a time; 0: as suits the processors */
+	int64_t start_turn_ms;
 	int64_t boot_deadline_ms;
 	struct vm_subnet subnet;	/* of bridge_address */
 };

@@ -21,6 +21,7 @@ void desktop_host_init(struct desktop_host *host)
 {
 	list_init(&host->desktops);
 	host->expected_boot_ms = FIRST_BOOT_MS;
+	desktop_turns_init(host);
 }
 
 struct desktop *desktop_of(struct list *node)
@@ -49,6 +50,8 @@ void desktop_host_done(struct desktop_host *host)
 {
 	LIST_EACH_SAFE(it, &host->desktops)
 		desktop_free(desktop_of(it));
+	loop_timer_free(host->turns);
+	host->turns = NULL;
 }
 
 void desktop_host_set_guest_key(struct desktop_host *host, const uint8_t key[GUEST_KEY_LEN])
@@ -285,7 +288,8 @@ static void log_ready(const struct desktop *desktop, int64_t now_ms)
 		 kv_str("request", desktop->request),
 		 kv_str("way", desktop->resumed ? "clone" : "boot"),
 		 kv_str("machine", desktop->stood_by ? "standby" : "new"),
-		 kv_int("overlay_ms", between(t->wanted_ms, t->cloned_ms)),
+		 kv_int("turn_ms", between(t->wanted_ms, t->turn_ms)),
+		 kv_int("overlay_ms", between(t->turn_ms, t->cloned_ms)),
 		 kv_int("spawn_ms", between(t->cloned_ms, t->spawned_ms)),
 		 kv_int("qemu_ms", between(t->spawned_ms, t->qmp_ms)),
 		 kv_int("restore_ms", desktop->resumed ? between(t->qmp_ms, t->resumed_ms) : 0),
@@ -307,6 +311,7 @@ static void entered_ready(struct desktop *desktop, int64_t now_ms)
 	if (!desktop->resumed)
 		desktop->host->expected_boot_ms = now_ms - desktop->started_ms;
 	log_ready(desktop, now_ms);
+	desktop->start_ms = between(desktop->times.turn_ms, now_ms);
 	desktop->started_ms = 0;
 }
 
@@ -326,6 +331,8 @@ static void enter(struct desktop *desktop, enum vm_state before)
 		entered_ready(desktop, now_ms);
 	if (desktop->state == VM_QUEUED)
 		desktop->times = (struct desktop_times){ .wanted_ms = now_ms };
+	if (desktop->state == VM_CLONING)
+		desktop->times.turn_ms = now_ms;
 	if (desktop->state == VM_STARTING)
 		desktop->times.cloned_ms = now_ms;
 	if (desktop->state == VM_BOOTING)
@@ -333,6 +340,7 @@ static void enter(struct desktop *desktop, enum vm_state before)
 	desktop->since_ms = now_ms;
 	desktop->refused = false;
 	desktop_hold_end(desktop);
+	desktop_turn_entered(desktop, before);
 	loop_timer_stop(desktop->retry);
 	loop_timer_stop(desktop->deadline);
 	if (limit_ms)
@@ -414,6 +422,7 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 {
 	struct vm_view view = view_of(desktop, now_ms);
 	char address[VM_ADDRESS_SIZE] = "", waits[128];
+	int place = desktop_turn_place(desktop);
 	bool ready = desktop->state == VM_READY;
 	bool paused = ready && desktop->pause.kind != PAUSE_NONE;
 	char words[160];
@@ -421,6 +430,7 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 	if (desktop->spec.address)
 		vm_address_text(desktop->spec.address, address);
 	desktop_hold_text(desktop, waits, sizeof(waits));
+	desktop_turn_text(place, waits, sizeof(waits));
 	json_t *report = json_pack(
 			 "{s:s, s:I, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I}", "id", desktop->spec.id,
 			 "epoch", (json_int_t)desktop->spec.epoch, "state",
@@ -437,6 +447,9 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 		describe(desktop, report);
 	if (desktop->blameless)
 		json_object_set_new(report, "blameless", json_true());
+	json_object_set_new(report, "turn", json_integer(place));
+	if (ready && desktop->start_ms)
+		json_object_set_new(report, "start_ms", json_integer(desktop->start_ms));
 	json_object_set_new(report, "pss_bytes", json_integer(desktop->pss_bytes));
 	json_object_set_new(report, "overlay_bytes", json_integer(desktop->overlay_bytes));
 	if (desktop->home.want.id[0])

@@ -32,6 +32,9 @@ struct desktop_host {
 	bool describes;			/* reports tell all there is to know of desktops */
 	bool synced;			/* the broker has said what it wants since our start */
 	int64_t expected_boot_ms;
+	unsigned starts_max;		/* at the same time */
+	int64_t arrivals;		/* so many have asked for a turn */
+	struct loop_timer *turns;
 	void (*changed)(void *arg);	/* something the broker should know */
 	void (*forgotten)(void *arg);	/* a desktop is gone: there may be room for another */
 	void *arg;
@@ -63,6 +66,11 @@ void desktop_keep_deed(struct desktop *desktop, const char *deed);
 void desktop_restart(struct desktop *desktop, int64_t incarnation);
 /* The most its overlay may take; 0: no limit. */
 void desktop_want_overlay(struct desktop *desktop, int64_t max_bytes);
+/* Whether somebody waits for it: its start comes before those of spares. */
+void desktop_want_user(struct desktop *desktop, bool for_user);
+/* Starts that are under way, and that wait. */
+void desktop_turns_count(struct desktop_host *host, int *under_way, int *waiting);
+void desktop_turns_init(struct desktop_host *host);
 /* The disk of its user, as the broker orders it. */
 void desktop_home_want(struct desktop *desktop, const struct vm_home *home);
 /* Before the desktop ends: closes the user's disk cleanly. True while that is under way; forgotten()

@@ -3,8 +3,8 @@
  *
  * Theory. Booting takes whole processors, and the template that is being made boots on the same
  * ones. A desktop that is wanted meanwhile is ready sooner, and so is every other, when it waits
- * and is forked. It goes on as soon as the template is ready or has failed, and in any case after
- * the longest that a boot may take. */
+ * and is forked. It goes on, and asks for its turn again, as soon as the template is ready or has
+ * failed, and in any case after the longest that a boot may take. */
 #include <stdio.h>
 #include <sys/sysinfo.h>
 #include "common/sys/log.h"
@@ -14,8 +14,10 @@
 
 static void go_on(struct desktop *desktop)
 {
-	if (desktop->held)
-		desktop_event(desktop, VM_EV_IMAGE_READY);
+	if (!desktop->held)
+		return;
+	desktop_hold_end(desktop);
+	desktop_turn_ask(desktop);
 }
 
 static void on_hold_over(void *arg)
@@ -23,6 +25,7 @@ static void on_hold_over(void *arg)
 	struct desktop *desktop = arg;
 
 	log_info("desktop_waited_in_vain", kv_str("desktop", desktop->spec.id));
+	desktop->waited_in_vain = true;
 	go_on(desktop);
 }
 
@@ -45,7 +48,8 @@ static unsigned others(const struct desktop *desktop)
 	LIST_EACH(it, &desktop->host->desktops) {
 		const struct desktop *other = desktop_of(it);
 
-		count += other != desktop && (other->held || other->state == VM_BOOTING);
+		count += other != desktop &&
+			 (other->held || other->turn.waits || other->state == VM_BOOTING);
 	}
 	return count;
 }
@@ -53,26 +57,25 @@ static unsigned others(const struct desktop *desktop)
 /* What has run already boots from its own disk, whatever templates there are. */
 static bool may_wait(const struct desktop *desktop)
 {
-	return desktop->failures == 0 && desktop->host->templates &&
+	return desktop->failures == 0 && !desktop->waited_in_vain && desktop->host->templates &&
 	       !overlay_exists(desktop->host->config, desktop->spec.id);
 }
 
-void desktop_image_ready(struct desktop *desktop)
+bool desktop_hold(struct desktop *desktop)
 {
 	struct template_coming coming;
 
-	if (desktop->state != VM_QUEUED || !may_wait(desktop) ||
+	if (!may_wait(desktop) ||
 	    !templates_coming(desktop->host->templates, &desktop->spec, &coming) ||
 	    !template_worth_waiting(coming.left_ms, desktop->host->expected_boot_ms,
-				    others(desktop), (unsigned)get_nprocs())) {
-		desktop_event(desktop, VM_EV_IMAGE_READY);
-		return;
-	}
+				    others(desktop), (unsigned)get_nprocs()))
+		return false;
 	log_info("desktop_waits_for_template", kv_str("desktop", desktop->spec.id),
 		 kv_int("expected_ms", coming.left_ms));
 	desktop->held = true;
 	loop_timer_start(desktop->hold, desktop->host->config->boot_deadline_ms);
 	desktop->host->changed(desktop->host->arg);
+	return true;
 }
 
 void desktop_hold_review(struct desktop_host *host)

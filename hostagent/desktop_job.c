@@ -85,7 +85,7 @@ static void finish(struct job *job, struct desktop *desktop)
 	/* Watching a process that is gone already has told so, and may have ended the desktop. */
 	desktop = desktop_find(job->host, job->note.spec.id);
 	if (desktop && event == VM_EV_IMAGE_READY)
-		desktop_image_ready(desktop);
+		desktop_turn_ask(desktop);
 	else if (desktop && event != VM_EVENTS)
 		desktop_event(desktop, event);
 	else if (desktop && job->check.sha256[0])

@@ -11,8 +11,8 @@
 
 /* Where the time of a start goes; monotonic. */
 struct desktop_times {
-	int64_t wanted_ms, cloned_ms, spawned_ms, qmp_ms, resumed_ms, reachable_ms, confirmed_ms,
-		shown_ms, identified_ms;
+	int64_t wanted_ms, turn_ms, cloned_ms, spawned_ms, qmp_ms, resumed_ms, reachable_ms,
+		confirmed_ms, shown_ms, identified_ms;
 	int64_t guest_us[GUEST_STEPS];
 };
 
@@ -74,6 +74,15 @@ struct desktop_orders {
 	struct loop_timer *again;
 };
 
+/* desktop_turn.c */
+struct desktop_turn {
+	bool waits, for_user;
+	int64_t came;		/* number in the order of arrival; 0: does not ask for a turn */
+	int64_t asked_ms;	/* when it came; monotonic */
+	int64_t since_ms;	/* its turn, monotonic; 0: it has none */
+	int64_t waited_ms;	/* for the newest one */
+};
+
 struct desktop {
 	struct list node;
 	struct desktop_host *host;
@@ -81,6 +90,7 @@ struct desktop {
 	enum vm_state state;
 	int64_t since_ms;		/* of the state; monotonic */
 	int64_t started_ms;		/* of QEMU, to learn how long a boot takes */
+	int64_t start_ms;		/* what the newest start took, from its turn; 0: not known */
 	unsigned failures;
 	unsigned attempt;		/* number of the QEMU; results of older ones are dropped */
 	int reported_percent;
@@ -104,6 +114,7 @@ struct desktop {
 	int64_t inspect_number;		/* of the inspection that was asked for last */
 	json_t *inspection;		/* how it went; NULL: under way, or never asked for */
 	struct desktop_orders orders;
+	struct desktop_turn turn;
 	char exit_reason[64];		/* what QMP said before QEMU went */
 	char rdp_certificate_sha256[VM_SHA256_SIZE];
 
@@ -115,6 +126,7 @@ struct desktop {
 	struct qmp *qmp;
 	bool qmp_ready;
 	bool held;			/* for a template that is coming */
+	bool waited_in_vain;		/* for one, and does not again */
 	bool waking;			/* its QEMU waits to be told whose state to load */
 	struct guest_link *guest;
 	struct serial_log *serial;
@@ -135,11 +147,20 @@ void desktop_job_check_rdp(struct desktop *desktop);
 
 /* desktop_hold.c */
 void desktop_hold_init(struct desktop *desktop);
-/* Its image is there: makes it, or waits for the template that it can be forked from. */
-void desktop_image_ready(struct desktop *desktop);
+/* True: it waits for its template, and asks for its turn when that has come. */
+bool desktop_hold(struct desktop *desktop);
 void desktop_hold_end(struct desktop *desktop);
 /* What a person is told meanwhile; "" when it does not wait. */
 void desktop_hold_text(const struct desktop *desktop, char *out, size_t size);
+
+/* desktop_turn.c */
+/* Its image is there: makes it as soon as it may start. */
+void desktop_turn_ask(struct desktop *desktop);
+void desktop_turn_entered(struct desktop *desktop, enum vm_state before);
+/* 1: its turn is next; 0: it does not wait. */
+int desktop_turn_place(const struct desktop *desktop);
+/* What a person is told meanwhile; nothing is written when it does not wait. */
+void desktop_turn_text(int place, char *out, size_t size);
 
 /* desktop_stay.c */
 void desktop_stay_init(struct desktop *desktop);

@@ -47,6 +47,7 @@ static int parse_desktop(const json_t *object, struct vm_desired *out, struct er
 	    (rc = json_get_text_or(object, "request", "", out->request, sizeof(out->request),
 				   err)) < 0 ||
 	    (rc = json_get_text_or(object, "deed", "", out->deed, sizeof(out->deed), err)) < 0 ||
+	    (rc = json_get_bool_or(object, "for_user", false, &out->for_user, err)) < 0 ||
 	    (rc = parse_home(object, &out->home, err)) < 0)
 		return rc;
 	spec->cpus = (unsigned)cpus;

@@ -10,8 +10,11 @@
 
 static json_t *host_json(const struct store_host *h)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, "
+	return json_pack("{s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:I, s:I, "
 			 "s:{s:s, s:I, s:s}, s:I, s:I, s:I}",
+			 "starts", "max", (json_int_t)h->starts_max, "under_way",
+			 (json_int_t)h->starts_under_way, "waiting",
+			 (json_int_t)h->starts_waiting,
 			 "disk_bytes", (json_int_t)h->disk_bytes, "disk_free_bytes",
 			 (json_int_t)h->disk_free_bytes, "templates_bytes",
 			 (json_int_t)h->templates_bytes, "desktops_pss_bytes",

@@ -70,6 +70,23 @@ static int parse_relay(const json_t *host, struct store_report *out, struct erro
 	return rc;
 }
 
+/* Hosts that know nothing of turns leave it out. */
+static int parse_starts(const json_t *host, struct store_report *out, struct error *err)
+{
+	const json_t *starts = NULL;
+	int rc;
+
+	if (!json_object_get(host, "starts"))
+		return 0;
+	if ((rc = json_get_object(host, "starts", &starts, err)) < 0 ||
+	    (rc = json_get_int(starts, "max", 0, DESKTOPS_MAX, &out->starts_max, err)) < 0 ||
+	    (rc = json_get_int(starts, "under_way", 0, DESKTOPS_MAX, &out->starts_under_way,
+			       err)) < 0 ||
+	    (rc = json_get_int(starts, "waiting", 0, DESKTOPS_MAX, &out->starts_waiting, err)) < 0)
+		return error_prefix(err, "starts");
+	return 0;
+}
+
 static int parse_host(const json_t *body, struct store_report *out, struct error *err)
 {
 	const json_t *host = NULL;
@@ -93,6 +110,8 @@ static int parse_host(const json_t *body, struct store_report *out, struct error
 	if (rc == 0)
 		rc = json_get_int_or(host, "templates_bytes", 0, 0, INT64_MAX,
 				     &out->templates_bytes, err);
+	if (rc == 0)
+		rc = parse_starts(host, out, err);
 	return rc < 0 ? rc : parse_relay(host, out, err);
 }
 
@@ -178,6 +197,10 @@ static int parse_desktop(const json_t *item, struct store_report_desktop *out, s
 	if (rc == 0)
 		rc = json_get_int_or(item, "overlay_bytes", 0, 0, INT64_MAX, &out->overlay_bytes,
 				     err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "turn", 0, 0, DESKTOPS_MAX, &out->turn, err);
+	if (rc == 0)
+		rc = json_get_int_or(item, "start_ms", 0, 0, INT64_MAX, &out->start_ms, err);
 	return rc < 0 ? rc : parse_disk(item, &out->disk, err);
 }
 
@@ -341,6 +364,8 @@ static json_t *desktop_json(const struct store_desktop *d, const struct sync_sit
 			 "cpus", (json_int_t)d->size.cpus, "memory_bytes",
 			 (json_int_t)d->size.memory_bytes, "want", desktop_want_word(d->want));
 
+	if (*d->user_key)
+		json_object_set_new(object, "for_user", json_true());
 	if (d->overlay_max_bytes)
 		json_object_set_new(object, "overlay_max_bytes",
 				    json_integer(d->overlay_max_bytes));

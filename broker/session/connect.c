@@ -6,6 +6,7 @@
 #include "broker/session/exceptions.h"
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+#include "pool/planner.h"
 #include "pool/pool_json.h"
 
 #define RETRY_MS 500	/* for a client that cannot be held */
@@ -276,23 +277,43 @@ static int64_t start_estimate_ms(const struct store_desktop *d)
 	return d->start_ms > 0 ? d->start_ms * (100 - d->percent) / 100 : -1;
 }
 
+int64_t connect_position(const struct connect_outcome *o)
+{
+	if (o->reason == REASON_WAITING)
+		return o->place.position;
+	return o->reason == REASON_DESKTOP_STARTING ? o->desktop.turn : 0;
+}
+
+static int64_t estimate_ms(const struct connect_outcome *o)
+{
+	if (o->reason == REASON_WAITING)
+		return o->place.estimate_ms;
+	/* Its host starts others first: so many rounds, and then its own. */
+	if (connect_position(o))
+		return planner_estimate_ms(o->desktop.turn, o->host.starts_max,
+					   o->desktop.start_ms);
+	return start_estimate_ms(&o->desktop);
+}
+
 static json_t *preparing_json(const struct connect_outcome *o)
 {
 	bool waiting = o->reason == REASON_WAITING;
 	int64_t percent = waiting && o->place.why == REASON_IMAGE_COMING ? o->place.percent
 									 : o->desktop.percent;
-	int64_t estimate_ms = waiting ? o->place.estimate_ms : start_estimate_ms(&o->desktop);
+	int64_t left_ms = estimate_ms(o);
 	json_t *body =
 		json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:I}", "status", "preparing", "desktop",
 			  desktop_json(&o->desktop), "stage", connect_stage(o), "percent",
 			  (json_int_t)percent, "code", reason_word(o->reason), "detail",
 			  reason_text(o->reason), "retry_after_ms", (json_int_t)RETRY_MS);
 
-	if (estimate_ms >= 0)
-		json_object_set_new(body, "estimate_ms", json_integer(estimate_ms));
-	if (waiting) {
-		json_object_set_new(body, "position", json_integer(o->place.position));
-		json_object_set_new(body, "why", json_string(reason_word(o->place.why)));
+	if (left_ms >= 0)
+		json_object_set_new(body, "estimate_ms", json_integer(left_ms));
+	if (connect_position(o)) {
+		enum reason why = waiting ? o->place.why : REASON_STARTS_LIMITED;
+
+		json_object_set_new(body, "position", json_integer(connect_position(o)));
+		json_object_set_new(body, "why", json_string(reason_word(why)));
 	}
 	return body;
 }

@@ -47,6 +47,8 @@ int connect_run(struct store *store, const struct connect_ask *ask, struct conne
 bool connect_is_wait(enum reason reason);
 /* How far it has come, as clients are told: "waiting", "queued" ... */
 const char *connect_stage(const struct connect_outcome *outcome);
+/* Its place among those that wait, in the pool's line or for their host; 0: nobody is before it. */
+int64_t connect_position(const struct connect_outcome *outcome);
 /* The CONNECT object of the API for OK, DESKTOP_STARTING and WAITING. A new reference. */
 json_t *connect_json(const struct connect_outcome *outcome);
 /* ENTRY: `desktop` NULL when the user has none in the pool. A new reference. */

@@ -202,8 +202,8 @@ static void on_change(void *arg)
 
 static bool is_news(const struct connecting *c)
 {
-	bool moved = c->outcome.reason == REASON_WAITING && c->seen_position &&
-		     c->seen_position != c->outcome.place.position;
+	int64_t position = connect_position(&c->outcome);
+	bool moved = position && c->seen_position && c->seen_position != position;
 
 	if (strcmp(c->seen, connect_stage(&c->outcome)) != 0)
 		return true;

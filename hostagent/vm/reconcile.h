@@ -10,6 +10,7 @@
 struct vm_desired {
 	struct vm_spec spec;	/* without an address */
 	bool running;		/* want: running or absent */
+	bool for_user;		/* it has one */
 	int64_t overlay_max_bytes;	/* 0: no limit */
 	struct vm_home home;	/* the disk of its user; id "" = none */
 	char deed[VM_DEED_SIZE];	/* the broker's word on whose it is; "" nobody's */
