@@ -14,7 +14,7 @@
 
 enum {
 	FILE_LIMIT = 8192, VERSION_MS = 10000,
-	LAYOUT = 1,	/* of the machine in vm/argv.c; a template of another one is of no use */
+	LAYOUT = 2,	/* of the machine in vm/argv.c; a template of another one is of no use */
 };
 
 struct job {
