@@ -35,11 +35,12 @@ def working(site):
 @pytest.fixture(autouse=True)
 def work_goes_on(site, working):
     """Around each test: client, relay session and QEMU are the same processes as before."""
-    qemu = site.qemu_pids()
-    assert len(qemu) == 1 and working.poll() is None
+    # an agent that has just started tries its emulator out with one of its own
+    qemu = wait_until('one QEMU', lambda: len(pids := site.qemu_pids()) == 1 and pids, 30, 0.2)
+    assert working.poll() is None
     yield
     assert working.poll() is None, working.log.read_text(errors='replace')
-    assert site.qemu_pids() == qemu
+    wait_until('the same QEMU', lambda: site.qemu_pids() == qemu, 30, 0.2)
     for daemon in (site.broker, site.agent, site.relay):
         assert daemon.alive(), daemon.tail()
         assert 'Sanitizer' not in daemon.text() and 'runtime error' not in daemon.text()

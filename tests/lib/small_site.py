@@ -90,7 +90,8 @@ class SmallSite:
             'name': HOST, 'broker': f'127.0.0.1:{self.broker.agent_port}',
             'ca_file': self.broker.state / 'ca.crt', 'state_dir': self.host_state,
             'run_dir': self.run_dir, 'image_dir': self.images, 'relay_address': '127.0.0.1:3389',
-            'production': 'no', 'allow_tcg': 'yes', 'log_level': 'debug'} | changes
+            'production': 'no', 'allow_tcg': 'yes', 'log_level': 'debug',
+            'starts': '100'} | changes   # guests that never get ready would keep others waiting
         (self.folder / 'hostagent.conf').write_text(
             '[hostagent]\n' + ''.join(f'{k} = {v}\n' for k, v in settings.items()))
 
