@@ -184,9 +184,6 @@ static int outcome_of(struct starter *starter, unsigned number)
 
 static void a_front_that_was_taken_over_can_do_nothing(void **state)
 {
-#ifdef GENKAN_SANITIZED
-	skip(); /* sanitizers want some of these themselves */
-#endif
 	OWNED(starter_free) struct starter *starter = start(attempt_main);
 
 	for (unsigned i = 0; i < ARRAY_LEN(attempts); i++) {
@@ -391,6 +388,14 @@ static void a_front_that_says_what_none_says_is_ended_and_nothing_else_is(void *
 	loop_free(core.loop);
 }
 
+/* Sanitizers themselves want some of what is refused; tests/run takes the first test from the build
+ * without them. */
+#ifdef GENKAN_SANITIZED
+enum { FIRST = 1 };
+#else
+enum { FIRST = 0 };
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,5 +405,8 @@ int main(void)
 
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
-	return shared == MAP_FAILED ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+	if (shared == MAP_FAILED)
+		return 1;
+	return _cmocka_run_group_tests("tests", tests + FIRST, ARRAY_LEN(tests) - FIRST, NULL,
+				       NULL);
 }

@@ -210,9 +210,6 @@ static void check(const char *who, const char *what, int found, int expected)
 
 static void who_was_taken_over_is_held(void **state)
 {
-#ifdef GENKAN_SANITIZED
-	skip(); /* sanitizers want some of these themselves; the Clang build has it */
-#endif
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
 		check("core", attempts[i].name, outcome_of(SANDBOX_CORE, attempts[i].run),
 		      attempts[i].core);
@@ -239,6 +236,14 @@ static int open_doors(void **state)
 	return getsockname(somewhere, (struct sockaddr *)&there, &len);
 }
 
+/* Sanitizers themselves want some of what is refused; tests/run takes the first test from the build
+ * without them. */
+#ifdef GENKAN_SANITIZED
+enum { FIRST = 1 };
+#else
+enum { FIRST = 0 };
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,5 +251,6 @@ int main(void)
 		cmocka_unit_test(connections_work_without_the_list),
 	};
 
-	return cmocka_run_group_tests(tests, open_doors, NULL);
+	return _cmocka_run_group_tests("tests", tests + FIRST, ARRAY_LEN(tests) - FIRST, open_doors,
+				       NULL);
 }
