@@ -285,6 +285,21 @@ int64_t ctl_int(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
+int ctl_show(struct ctl *ctl, const char *path, void (*print)(const json_t *answer),
+	     struct error *err)
+{
+	OWNED(json_decref) json_t *answer = NULL;
+	int rc = ctl_request(ctl, "GET", path, NULL, &answer, err);
+
+	if (rc < 0)
+		return rc;
+	if (ctl->args.json)
+		ctl_print_json(answer);
+	else
+		print(answer);
+	return 0;
+}
+
 int ctl_act(struct ctl *ctl, const char *path, json_t *body, const char *name, const char *said,
 	    struct error *err)
 {

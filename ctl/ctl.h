@@ -81,6 +81,9 @@ void ctl_time_text(int64_t at_ms, char out[32]);
 int ctl_list(struct ctl *ctl, const char *path, const char *list, const char *const *titles,
 	     void (*row)(struct table *table, const json_t *element), struct error *err);
 
+/* GET `path`, then the answer with --json, or what `print` makes of it. */
+int ctl_show(struct ctl *ctl, const char *path, void (*print)(const json_t *answer),
+	     struct error *err) MUST_CHECK;
 /* POST `path`, then the answer with --json, or "NAME: said". `body` is taken; may be NULL. */
 int ctl_act(struct ctl *ctl, const char *path, json_t *body, const char *name, const char *said,
 	    struct error *err) MUST_CHECK;

@@ -194,27 +194,12 @@ static void print_pool_answer(const json_t *answer)
 		print_trouble(trouble);
 }
 
-static int ask(struct ctl *ctl, struct buf *path, void (*print)(const json_t *answer),
-	       struct error *err)
-{
-	OWNED(json_decref) json_t *answer = NULL;
-	int rc = ctl_request(ctl, "GET", buf_text(path), NULL, &answer, err);
-
-	if (rc < 0)
-		return rc;
-	if (ctl->args.json)
-		ctl_print_json(answer);
-	else
-		print(answer);
-	return 0;
-}
-
 int explain_pool(struct ctl *ctl, struct error *err)
 {
 	OWNED(buf_done) struct buf path = BUF_LIMIT(4096);
 
 	put_query(&path, "pool", ctl->args.values[0]);
-	return ask(ctl, &path, print_pool_answer, err);
+	return ctl_show(ctl, buf_text(&path), print_pool_answer, err);
 }
 
 int explain_user(struct ctl *ctl, struct error *err)
@@ -224,5 +209,5 @@ int explain_user(struct ctl *ctl, struct error *err)
 	put_query(&path, "user", ctl->args.values[0]);
 	if (ctl->args.pool)
 		put_query(&path, "pool", ctl->args.pool);
-	return ask(ctl, &path, print_answer, err);
+	return ctl_show(ctl, buf_text(&path), print_answer, err);
 }

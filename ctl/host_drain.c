@@ -79,19 +79,10 @@ static void print_host(const json_t *answer)
 
 int explain_host(struct ctl *ctl, struct error *err)
 {
-	OWNED(json_decref) json_t *answer = NULL;
 	char path[160];
 	int rc = path_of(ctl, NULL, path, err);
 
-	if (rc == 0)
-		rc = ctl_request(ctl, "GET", path, NULL, &answer, err);
-	if (rc < 0)
-		return rc;
-	if (ctl->args.json)
-		ctl_print_json(answer);
-	else
-		print_host(answer);
-	return 0;
+	return rc < 0 ? rc : ctl_show(ctl, path, print_host, err);
 }
 
 /* ---- until it is empty ---- */

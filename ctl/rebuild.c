@@ -35,16 +35,7 @@ static void print(const json_t *answer)
 
 int rebuild_show(struct ctl *ctl, struct error *err)
 {
-	OWNED(json_decref) json_t *answer = NULL;
-	int rc = ctl_request(ctl, "GET", PATH, NULL, &answer, err);
-
-	if (rc < 0)
-		return rc;
-	if (ctl->args.json)
-		ctl_print_json(answer);
-	else
-		print(answer);
-	return 0;
+	return ctl_show(ctl, PATH, print, err);
 }
 
 int rebuild_begin(struct ctl *ctl, struct error *err)

@@ -4,26 +4,15 @@
 #include <errno.h>
 
 #include "common/base/text.h"
+#include "common/net/packet_text.h"
 
 enum { GROUPS_ROOM = 16 * 1024, TRUST_ROOM = 30 * 1024 };
 
 /* ------------------------------------------------------------------------------------- reading */
 
-static const char *read_text(struct reader *r)
-{
-	uint16_t len = read_u16be(r);
-	struct span text = read_bytes(r, (size_t)len + 1);
-
-	if (r->bad || text.ptr[len] != '\0' || memchr(text.ptr, '\0', len)) {
-		r->bad = true;
-		return "";
-	}
-	return (const char *)text.ptr;
-}
-
 static void copy_text(struct reader *r, char *out, size_t size)
 {
-	if (str_copy(out, size, read_text(r)) < 0)
+	if (str_copy(out, size, packet_text_read(r)) < 0)
 		r->bad = true;
 }
 
@@ -64,7 +53,7 @@ static void read_question(struct reader *r, struct directory_message *m)
 		m->what = what;
 	m->wants_trace = read_flag(r);
 	m->deadline_ms = read_time(r);
-	m->text = read_text(r);
+	m->text = packet_text_read(r);
 	m->password = read_secret(r);
 	m->fresh = read_secret(r);
 }
@@ -76,8 +65,8 @@ static void read_groups(struct reader *r, struct directory_message *m)
 	if (count > DIRECTORY_GROUPS_A_PACKET)
 		r->bad = true;
 	for (size_t i = 0; !r->bad && i < count; i++) {
-		m->groups[i].name = read_text(r);
-		m->groups[i].dn = read_text(r);
+		m->groups[i].name = packet_text_read(r);
+		m->groups[i].dn = packet_text_read(r);
 		m->group_count = i + 1;
 	}
 }
@@ -197,14 +186,7 @@ int directory_message_parse(struct span packet, struct directory_message *out,
 
 static void put_text(struct buf *out, const char *text)
 {
-	size_t len = strlen(text);
-
-	if (len > DIRECTORY_TEXT_MAX) {
-		out->failed = true;
-		return;
-	}
-	buf_put_u16be(out, (uint16_t)len);
-	buf_put(out, text, len + 1);
+	packet_text_write(out, text, DIRECTORY_TEXT_MAX);
 }
 
 static void put_secret(struct buf *out, const struct secret *secret)

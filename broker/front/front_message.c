@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/base/text.h"
+#include "common/net/packet_text.h"
 
 enum {
 	FLAG_MORE = 1,
@@ -19,19 +20,6 @@ static struct span read_sized(struct reader *r)
 	return read_bytes(r, read_u32be(r));
 }
 
-/* A text without a NUL inside and with one behind; "" after a short read. */
-static const char *read_text(struct reader *r)
-{
-	uint16_t len = read_u16be(r);
-	struct span text = read_bytes(r, (size_t)len + 1);
-
-	if (r->bad || text.ptr[len] != '\0' || memchr(text.ptr, '\0', len)) {
-		r->bad = true;
-		return "";
-	}
-	return (const char *)text.ptr;
-}
-
 static size_t read_fields(struct reader *r, struct http_field *out, size_t max)
 {
 	size_t count = read_u8(r);
@@ -41,8 +29,8 @@ static size_t read_fields(struct reader *r, struct http_field *out, size_t max)
 		return 0;
 	}
 	for (size_t i = 0; i < count; i++) {
-		out[i].name = read_text(r);
-		out[i].value = read_text(r);
+		out[i].name = packet_text_read(r);
+		out[i].value = packet_text_read(r);
 	}
 	return count;
 }
@@ -99,12 +87,12 @@ static void read_request(struct reader *r, struct front_message *m)
 {
 	struct http_exchange *x = &m->request;
 
-	x->method = read_text(r);
-	x->path = read_text(r);
-	x->address = read_text(r);
-	x->cn = read_text(r);
-	x->ou = read_text(r);
-	x->key_sha256 = read_text(r);
+	x->method = packet_text_read(r);
+	x->path = packet_text_read(r);
+	x->address = packet_text_read(r);
+	x->cn = packet_text_read(r);
+	x->ou = packet_text_read(r);
+	x->key_sha256 = packet_text_read(r);
 	x->query_count = read_fields(r, x->query, HTTP_QUERY_MAX);
 	x->header_count = read_fields(r, x->headers, HTTP_HEADERS_MAX);
 	read_body(r, m);
@@ -138,7 +126,7 @@ static void read_answer(struct reader *r, struct front_message *m)
 	a->status = read_u16be(r);
 	a->more = flags & FLAG_MORE;
 	a->no_body = flags & FLAG_NO_BODY;
-	a->type = read_text(r);
+	a->type = packet_text_read(r);
 	a->header_count = read_fields(r, a->headers, HTTP_HEADERS_MAX);
 	read_body(r, m);
 	if (flags & ~FLAGS || a->status < 200 || a->status > 599 || !headers_are_sane(a))
@@ -188,7 +176,7 @@ int front_message_parse(struct span packet, struct front_message *out)
 		out->bytes = read_rest(&r);
 		break;
 	case FRONT_READY:
-		out->problem = read_text(&r);
+		out->problem = packet_text_read(&r);
 		break;
 	case FRONT_DRAINED:
 		out->drained_bytes = read_u64be(&r);
@@ -204,14 +192,7 @@ int front_message_parse(struct span packet, struct front_message *out)
 
 static void put_text(struct buf *out, const char *text)
 {
-	size_t len = strlen(text);
-
-	if (len > UINT16_MAX) {
-		out->failed = true;
-		return;
-	}
-	buf_put_u16be(out, (uint16_t)len);
-	buf_put(out, text, len + 1);
+	packet_text_write(out, text, UINT16_MAX);
 }
 
 static void put_sized(struct buf *out, struct span bytes)

@@ -86,16 +86,27 @@ def test_fronts_may_little_and_are_nobody(broker):
         assert not [link for link in links if str(broker.state) in link], 'the store is not theirs'
 
 
+def run_drill(name):
+    """What it said; both of its tests have passed."""
+    drill = PLAIN_PROGRAM.parents[1] / 'tests/unit/broker' / name
+    if not drill.exists():
+        pytest.skip(f'not built: {drill}')
+    done = subprocess.run([drill], capture_output=True, text=True, timeout=200)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 and 'SKIPPED' not in said and '[  PASSED  ] 2 test(s)' in said, said
+    return said
+
+
 @pytest.mark.skipif(not PLAIN_PROGRAM, reason=NO_PLAIN_PROGRAM)
 def test_S8_a_front_that_was_taken_over_can_do_nothing():
     """The drill beside the broker that is as installed: each attempt (files, sockets, other processes, programs)
     fails or is its end, and what it says to the core besides ends it, and it alone."""
-    drill = PLAIN_PROGRAM.parents[1] / 'tests/unit/broker/broker_front_front_drill_test'
-    if not drill.exists():
-        pytest.skip(f'not built: {drill}')
-    done = subprocess.run([drill], capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0 and 'SKIPPED' not in done.stdout + done.stderr, done.stdout + done.stderr
-    assert done.stderr.count('event=front_ended') >= 13
+    assert run_drill('broker_front_front_drill_test').count('event=front_ended') >= 13
+
+
+@pytest.mark.skipif(not PLAIN_PROGRAM, reason=NO_PLAIN_PROGRAM)
+def test_S8_a_core_or_a_directory_worker_that_was_taken_over_can_do_nothing():
+    run_drill('broker_process_sandbox_drill_test')
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root may become somebody else')

@@ -19,7 +19,7 @@
 #include "broker/front/front_room.h"
 #include "broker/process/sandbox.h"
 #include "common/net/packet_link.h"
-#include "tests/unit/test.h"
+#include "tests/unit/broker/drill.h"
 
 enum { MANY = 64, WAIT_MS = 60000, OURS = 77, BODY_MOST = 100000 };
 enum { NOT_TRIED = -2, ENDED = -1, DONE = 0 };
@@ -388,14 +388,6 @@ static void a_front_that_says_what_none_says_is_ended_and_nothing_else_is(void *
 	loop_free(core.loop);
 }
 
-/* Sanitizers themselves want some of what is refused; tests/run takes the first test from the build
- * without them. */
-#ifdef GENKAN_SANITIZED
-enum { FIRST = 1 };
-#else
-enum { FIRST = 0 };
-#endif
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +399,5 @@ int main(void)
 		      0);
 	if (shared == MAP_FAILED)
 		return 1;
-	return _cmocka_run_group_tests("tests", tests + FIRST, ARRAY_LEN(tests) - FIRST, NULL,
-				       NULL);
+	return drill_run(tests, NULL);
 }

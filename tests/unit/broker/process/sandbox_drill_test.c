@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "broker/process/sandbox.h"
-#include "tests/unit/test.h"
+#include "tests/unit/broker/drill.h"
 
 enum { WORKED = 0, NO_SANDBOX = 255 };
 
@@ -236,14 +236,6 @@ static int open_doors(void **state)
 	return getsockname(somewhere, (struct sockaddr *)&there, &len);
 }
 
-/* Sanitizers themselves want some of what is refused; tests/run takes the first test from the build
- * without them. */
-#ifdef GENKAN_SANITIZED
-enum { FIRST = 1 };
-#else
-enum { FIRST = 0 };
-#endif
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +243,5 @@ int main(void)
 		cmocka_unit_test(connections_work_without_the_list),
 	};
 
-	return _cmocka_run_group_tests("tests", tests + FIRST, ARRAY_LEN(tests) - FIRST, open_doors,
-				       NULL);
+	return drill_run(tests, open_doors);
 }
