@@ -350,6 +350,24 @@ int authority_sign_host(struct authority *a, const char *name, struct span csr_p
 	return rc;
 }
 
+int authority_take_broker(struct authority *a, const struct authority_paths *paths,
+			  struct error *err)
+{
+	OWNED(X509_free) X509 *certificate = NULL;
+	OWNED(EVP_PKEY_free) EVP_PKEY *key = NULL;
+	int rc = tls_certificate_load(paths->broker_crt, &certificate, err);
+
+	if (rc == 0)
+		rc = tls_key_load(paths->broker_key, &key, err);
+	if (rc < 0)
+		return rc;
+	X509_free(a->broker);
+	EVP_PKEY_free(a->broker_key);
+	a->broker = STEAL(certificate);
+	a->broker_key = STEAL(key);
+	return 0;
+}
+
 X509 *authority_broker_certificate(struct authority *a)
 {
 	return a->broker;

@@ -43,6 +43,9 @@ DEFINE_OWNED(authority_free, struct authority);
 /* Signs a host's request: CN is `name` whatever the request says, OU is genkan-host. PEM out. */
 int authority_sign_host(struct authority *authority, const char *name, struct span csr_pem,
 			int64_t now_s, struct buf *certificate_pem, struct error *err) MUST_CHECK;
+/* The files have changed: what is signed from now on is signed with the new ones. */
+int authority_take_broker(struct authority *authority, const struct authority_paths *paths,
+			  struct error *err) MUST_CHECK;
 /* The certificate shown to clients and its key: it signs what is given to them as well. */
 X509 *authority_broker_certificate(struct authority *authority);
 EVP_PKEY *authority_broker_key(struct authority *authority);

@@ -100,7 +100,8 @@ static void take_changed_file(struct certificates *c)
 
 	if (stat(c->paths.broker_crt, &st) < 0 || same_file(c, &st))
 		return;
-	if (take_over(c, &err) < 0) {
+	if (take_over(c, &err) < 0 ||
+	    authority_take_broker(c->broker->authority, &c->paths, &err) < 0) {
 		log_error("certificate_not_taken", kv_str("file", c->paths.broker_crt),
 			  kv_error(&err));
 		return;

@@ -68,8 +68,7 @@ def test_F16_our_own_is_renewed_in_time(tmp_path):
     slapd = Slapd(tmp_path)
     broker = Broker(tmp_path, slapd)
     assert broker.run('--init')[0] == 0
-    ca = Ca.__new__(Ca)
-    ca.folder, ca.crt, ca.key = tmp_path, broker.state / 'ca.crt', broker.state / 'ca.key'
+    ca = Ca.of_broker(broker.state, tmp_path)
     short = ca.issue('short', 'IP:127.0.0.1,DNS:localhost')      # 30 days
     put(short, broker.state / 'broker.crt', broker.state / 'broker.key')
     with broker:
@@ -77,6 +76,12 @@ def test_F16_our_own_is_renewed_in_time(tmp_path):
         assert broker.http('GET', '/v1/health').status == 200
         end = openssl('x509', '-in', broker.state / 'broker.crt', '-checkend', 86400 * 60, '-noout')
         assert 'will not expire' in end
+        # What the broker signs itself, it signs with the new one, too.
+        link = http.client.HTTPSConnection('127.0.0.1', broker.port, context=broker.context(broker.admin_certificate))
+        link.request('GET', '/metrics')
+        days = re.search(r'^genkan_certificate_days (\d+)$', link.getresponse().read().decode(), re.M)
+        link.close()
+        assert int(days[1]) > 800
 
 
 def test_F16_an_expired_one_is_named_with_its_date(tmp_path):
