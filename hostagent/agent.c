@@ -13,6 +13,7 @@
 #include "hostagent/memory.h"
 #include "hostagent/spec_file.h"
 #include "hostagent/rdp_check.h"
+#include "hostagent/renewal.h"
 #include "hostagent/sync.h"
 #include "hostagent/sync_message.h"
 #include "hostagent/templates.h"
@@ -26,6 +27,7 @@ struct agent {
 	struct images *images;
 	struct weigher *weigher;
 	struct sync *sync;
+	struct renewal *renewal;	/* of the host's certificate */
 	enum vm_accel accel;
 	struct loop_child *helper;
 	struct loop_timer *again;	/* reconcile once more: a desktop is gone */
@@ -410,7 +412,8 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	agent->host.images = agent->images;
 	if ((rc = rdp_check_start(err)) < 0 || (rc = load_relay(agent, config, err)) < 0 ||
 	    (rc = make_folders(config, err)) < 0 ||
-	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0)
+	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0 ||
+	    (rc = renewal_new(loop, config, &agent->renewal, err)) < 0)
 		return rc;
 	if ((rc = loop_child_new(loop, priv_pid(priv), on_helper_gone, agent, &agent->helper)) < 0)
 		return error_set(err, -rc, "watch the privileged helper");
@@ -428,6 +431,8 @@ void agent_free(struct agent *agent)
 	if (!agent)
 		return;
 	rdp_check_stop();
+	renewal_free(agent->renewal);
+	agent->renewal = NULL;
 	sync_free(agent->sync);
 	agent->sync = NULL;
 	templates_free(agent->host.templates);

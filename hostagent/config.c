@@ -177,6 +177,7 @@ struct path host_path(const struct hostagent_config *config, enum host_file file
 {
 	static const char *const names[] = {
 		[HOST_CERTIFICATE] = "host.crt", [HOST_KEY] = "host.key",
+		[HOST_CERTIFICATE_NEXT] = "host.crt.next", [HOST_KEY_NEXT] = "host.key.next",
 		[RELAY_CERTIFICATE] = "relay.crt", [RELAY_KEY] = "relay.key",
 		[HOST_LOCK] = "lock", [HOST_DESKTOPS] = "desktops", [HOST_VERIFIED] = "verified",
 		[HOST_GUEST_KEY] = "guest.pub", [HOST_RUN_DESKTOPS] = "desktops",

@@ -39,7 +39,9 @@ DEFINE_OWNED_VALUE(hostagent_config_done, struct hostagent_config);
 void hostagent_config_describe(struct buf *out);
 
 enum host_file {
-	HOST_CERTIFICATE, HOST_KEY, RELAY_CERTIFICATE, RELAY_KEY, HOST_LOCK, HOST_DESKTOPS,
+	HOST_CERTIFICATE, HOST_KEY,
+	HOST_CERTIFICATE_NEXT, HOST_KEY_NEXT,	/* renewed, and not yet in their place */
+	RELAY_CERTIFICATE, RELAY_KEY, HOST_LOCK, HOST_DESKTOPS,
 	HOST_VERIFIED,	/* folder: which images were checked */
 	HOST_GUEST_KEY,	/* public key of the broker that guests check credentials with */
 	HOST_RUN_DESKTOPS,

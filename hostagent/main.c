@@ -210,6 +210,7 @@ static int run(const struct hostagent_config *config, struct error *err)
 		return lock;
 	find_account(config, &host);
 	if ((rc = accel_choose(config, &host.accel, err)) < 0 ||
+	    (rc = join_finish(config, err)) < 0 ||
 	    (rc = relay_certificate_ensure(config, err)) < 0 ||
 	    (rc = network_up(config, err)) < 0 || (rc = own_state(&host, err)) < 0 ||
 	    (rc = make_image_dir(&host, err)) < 0 ||

@@ -9,8 +9,6 @@
 #include "common/base/text.h"
 #include "common/sys/clock.h"
 
-#define CSR_SIZE 8192
-
 struct join {
 	struct state_job job;	/* first: jobs are cast back */
 	struct request *r;
@@ -62,7 +60,7 @@ static void join_done(struct state_job *job, int rc, const struct error *err)
 
 static int read_join(const json_t *body, struct join *j, struct error *err)
 {
-	OWNED(free) char *csr = xcalloc(1, CSR_SIZE);
+	OWNED(free) char *csr = xcalloc(1, AGENT_CSR_SIZE);
 	char token[128];
 	int rc = json_get_text(body, "name", j->name, sizeof(j->name), err);
 
@@ -73,7 +71,7 @@ static int read_join(const json_t *body, struct join *j, struct error *err)
 	if (rc == 0 && token_hash(token, j->token_sha256) < 0)
 		memset(j->token_sha256, 0, sizeof(j->token_sha256));	/* no token has this hash */
 	if (rc == 0)
-		rc = json_get_text(body, "csr_pem", csr, CSR_SIZE, err);
+		rc = json_get_text(body, "csr_pem", csr, AGENT_CSR_SIZE, err);
 	/* Signed first, so that a bad request does not use the token up; given out only after. */
 	if (rc == 0)
 		rc = authority_sign_host(j->r->broker->authority, j->name, span_text(csr),

@@ -118,6 +118,7 @@ static const struct route client_routes[] = {
 
 static const struct route agent_routes[] = {
 	{ "POST", "/agent/v1/join", ACCESS_ANYBODY, agent_join, 0 },
+	{ "POST", "/agent/v1/certificate", ACCESS_HOST, agent_certificate, 0 },
 	{ "POST", "/agent/v1/sync", ACCESS_HOST, conductor_sync, 0 },
 	{ "GET", "/agent/v1/images/{id}", ACCESS_HOST, image_part_get, 0 },
 	{ "GET", "/agent/v1/images/{id}/pieces", ACCESS_HOST, image_pieces_get, 0 },

@@ -8,7 +8,9 @@
 void health_get(struct request *r);
 void ready_get(struct request *r);
 
+#define AGENT_CSR_SIZE 8192	/* of a request for a host's certificate */
 void agent_join(struct request *r);
+void agent_certificate(struct request *r);
 void agent_redeem(struct request *r);
 void agent_events(struct request *r);
 

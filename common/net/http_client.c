@@ -244,6 +244,8 @@ static int perform(struct http_client *client, const struct question *q, const c
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	code = curl_easy_perform(curl);
+	if (code == CURLE_SSL_CERTPROBLEM)	/* read while key and certificate were replaced */
+		code = curl_easy_perform(curl);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK)

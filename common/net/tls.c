@@ -234,6 +234,32 @@ int tls_certificate_days(const char *path, int64_t *days, struct error *err)
 	return 0;
 }
 
+static int time_of(const ASN1_TIME *time, int64_t *out)
+{
+	struct tm parts = { 0 };
+
+	if (!time || ASN1_TIME_to_tm(time, &parts) != 1)
+		return -EINVAL;
+	*out = timegm(&parts);
+	return 0;
+}
+
+int tls_certificate_times(const char *path, int64_t *begins_s, int64_t *ends_s, struct error *err)
+{
+	OWNED(X509_free) X509 *certificate = NULL;
+	int64_t begins, ends;
+	int rc = tls_certificate_load(path, &certificate, err);
+
+	if (rc < 0)
+		return rc;
+	if (time_of(X509_get0_notBefore(certificate), &begins) < 0 ||
+	    time_of(X509_get0_notAfter(certificate), &ends) < 0)
+		return error_set(err, EINVAL, "certificate %s: the date is not valid", path);
+	*begins_s = begins;
+	*ends_s = ends;
+	return 0;
+}
+
 static int subject_part(const X509 *certificate, int nid, char *out, size_t size)
 {
 	const X509_NAME *name = X509_get_subject_name(certificate);
@@ -307,6 +333,16 @@ int tls_certificate_load(const char *path, X509 **out, struct error *err)
 	if (!certificate)
 		return tls_error(err, EINVAL, "certificate %s", path);
 	*out = certificate;
+	return 0;
+}
+
+int tls_certificate_fits(struct span pem, EVP_PKEY *key, struct error *err)
+{
+	OWNED(BIO_free_all) BIO *in = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	OWNED(X509_free) X509 *certificate = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+
+	if (!certificate || X509_check_private_key(certificate, key) != 1)
+		return tls_error(err, EINVAL, "the certificate that came");
 	return 0;
 }
 

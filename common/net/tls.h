@@ -40,6 +40,9 @@ int tls_certificate_file_sha256(const char *path, char *out, struct error *err) 
 int tls_key_sha256(const X509 *certificate, char *out);
 /* Whole days until it ends. -EKEYEXPIRED when it has: the text names it and the date. */
 int tls_certificate_days(const char *path, int64_t *days, struct error *err) MUST_CHECK;
+/* From when to when it is good, in Unix time. */
+int tls_certificate_times(const char *path, int64_t *begins_s, int64_t *ends_s,
+			  struct error *err) MUST_CHECK;
 /* CN and first OU of the subject, "" when absent; -ENAMETOOLONG when they do not fit. */
 int tls_subject(const X509 *certificate, char *cn, size_t cn_size, char *ou, size_t ou_size);
 
@@ -49,6 +52,9 @@ int tls_key_load(const char *path, EVP_PKEY **out, struct error *err) MUST_CHECK
 int tls_key_save(const char *path, EVP_PKEY *key, struct error *err) MUST_CHECK;	/* 0600 */
 int tls_certificate_load(const char *path, X509 **out, struct error *err) MUST_CHECK;
 int tls_certificate_pem(X509 *certificate, struct buf *out, struct error *err) MUST_CHECK;
+
+/* -EINVAL: not a certificate, or one of another key. */
+int tls_certificate_fits(struct span pem, EVP_PKEY *key, struct error *err) MUST_CHECK;
 
 struct tls_subject {
 	const char *cn, *ou;
