@@ -161,7 +161,8 @@ static int renew_record(struct renewal *r, struct error *err)
 
 /* Nobody reaches us before randomness and key are new, and nobody logs in before all of it is
  * done: the record, without which pam-auth refuses, comes last. */
-static int renew(struct renewal *r, struct identity_spent *spent, struct error *err)
+static int renew(struct renewal *r, size_t steps_end, struct identity_spent *spent,
+		 struct error *err)
 {
 	static int (*const steps[IDENTITY_STEPS])(struct renewal *r, struct error *err) = {
 		[IDENTITY_STEP_RANDOM] = renew_randomness, [IDENTITY_STEP_CLOCK] = renew_clock,
@@ -171,7 +172,7 @@ static int renew(struct renewal *r, struct identity_spent *spent, struct error *
 	};
 	int rc = 0;
 
-	for (size_t i = 0; i < IDENTITY_STEPS && rc == 0; i++) {
+	for (size_t i = 0; i < steps_end && rc == 0; i++) {
 		int64_t began_us = clock_monotonic_us();
 
 		rc = steps[i](r, err);
@@ -196,7 +197,7 @@ int apply_identity(const struct identity *identity, bool sessions_begun,
 	if (rc == 0)
 		rc = ssh_forget_keys(err);
 	if (rc == 0)
-		rc = renew(&renewal, spent, err);
+		rc = renew(&renewal, IDENTITY_STEPS, spent, err);
 	if (rc == 0)
 		rc = apply_ensure_served(err);
 	if (rc < 0) {
@@ -206,6 +207,20 @@ int apply_identity(const struct identity *identity, bool sessions_begun,
 	ssh_renew_keys();
 	*out = record;
 	return 0;
+}
+
+static void nobody_listens(void *arg)
+{
+}
+
+int apply_rehearse(const struct identity *identity, struct error *err)
+{
+	static const struct apply_watcher watcher = { nobody_listens, NULL };
+	struct identity_record record = { 0 };
+	struct identity_spent spent;
+	struct renewal renewal = { identity, &record, &watcher };
+
+	return renew(&renewal, IDENTITY_STEP_RECORD, &spent, err);
 }
 
 int apply_ensure_served(struct error *err)

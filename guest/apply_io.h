@@ -21,6 +21,9 @@ int apply_identity(const struct identity *identity, bool sessions_begun,
 		   const struct apply_watcher *watcher, struct identity_record *out,
 		   struct identity_spent *spent, struct error *err) MUST_CHECK;
 
+/* All steps of an identity but the record, without which nobody can log in. */
+int apply_rehearse(const struct identity *identity, struct error *err) MUST_CHECK;
+
 /* The notes of credentials that were used; ahead of time in a template. */
 int apply_forget_used(struct error *err) MUST_CHECK;
 

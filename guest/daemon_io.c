@@ -222,6 +222,8 @@ static int carry_out(struct daemon *d, const struct link_request *request,
 		break;
 	case LINK_FREEZE:
 		return guest_freeze(err);
+	case LINK_REHEARSE:
+		return guest_rehearse(err);
 	case LINK_IDENTITY:
 		return take_identity(d, &request->identity, spent, err);
 	case LINK_HOME:

@@ -41,12 +41,12 @@ static int64_t idle_ticks(void)
 }
 
 /* Nothing tells that the work after a boot has ended; it shows as processors that rest. */
-static int wait_until_idle(struct error *err)
+static int wait_until_idle(int windows, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + IDLE_TIMEOUT_MS;
 	int64_t ticks = sysconf(_SC_CLK_TCK) * sysconf(_SC_NPROCESSORS_ONLN) * IDLE_WINDOW_MS / 1000;
 
-	for (int quiet = 0; quiet < IDLE_WINDOWS;) {
+	for (int quiet = 0; quiet < windows;) {
 		int64_t before = idle_ticks();
 
 		if (clock_monotonic_ms() > deadline_ms)
@@ -129,5 +129,37 @@ int guest_freeze(struct error *err)
 	sync();
 	if (rc == 0)
 		rest("1");
-	return rc < 0 ? rc : wait_until_idle(err);
+	return rc < 0 ? rc : wait_until_idle(IDLE_WINDOWS, err);
+}
+
+/* An address for documentation, RFC 5737: the card's other end leads nowhere yet. */
+static void choose_nobody(struct identity *out)
+{
+	static const uint8_t mac[] = { 0x02, 0, 0, 0, 0, 0x01 };	/* locally administered */
+
+	*out = nobody;
+	out->address.s_addr = htonl(0xc0000201);
+	out->prefix = 24;
+	out->has_mac = true;
+	memcpy(out->mac, mac, sizeof(mac));
+	out->time_ms = clock_wall_ms();
+	random_bytes(out->seed, sizeof(out->seed));
+}
+
+int guest_rehearse(struct error *err)
+{
+	struct identity identity;
+	int rc;
+
+	if (access(GUEST_RECORD_FILE, F_OK) == 0 || access(GUEST_TEMPLATE_FILE, F_OK) < 0)
+		return error_set(err, EPERM, "this is no copy of a template, or it has an identity");
+	choose_nobody(&identity);
+	rc = apply_rehearse(&identity, err);
+	if (rc == 0)
+		rc = rdp_probe(GUEST_RDP_PORT, WARM_TIMEOUT_MS, err);
+	if (rc == 0)
+		rc = settings_forget_rdp_key(err);
+	if (rc == 0)
+		rc = network_prepare(NETWORK_TIMEOUT_MS, err);
+	return rc < 0 ? rc : wait_until_idle(1, err);
 }

@@ -10,6 +10,11 @@
  * Refused once it has an identity. */
 int guest_freeze(struct error *err) MUST_CHECK;
 
+/* Runs once through what an identity takes, so that it takes less where code is translated before
+ * it runs and memory is copied when it is touched. Only a copy of a template that has no identity
+ * does so, and still has none afterwards. */
+int guest_rehearse(struct error *err) MUST_CHECK;
+
 /* In a clone that has its identity: what rested in the template goes on. */
 void guest_thaw(void);
 

@@ -235,6 +235,8 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 		rc = identity_parse(object, &request.identity, err);
 	} else if (strcmp(command, "freeze") == 0) {
 		request.command = LINK_FREEZE;
+	} else if (strcmp(command, "rehearse") == 0) {
+		request.command = LINK_REHEARSE;
 	} else if (strcmp(command, "home") == 0) {
 		request.command = LINK_HOME;
 		rc = home_parse(object, &request.home, err);

@@ -61,7 +61,7 @@ struct home_order {
 	bool fresh;	/* nothing was ever kept on it: it may be formatted */
 };
 
-enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_HOME, LINK_RELEASE,
+enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_REHEARSE, LINK_HOME, LINK_RELEASE,
 		    LINK_INSPECT, LINK_SHOW, LINK_LOG_OFF };
 
 #define LINK_TEXT_SIZE 1001	/* of a text to show, UTF-8 */

@@ -22,7 +22,13 @@ struct templates {
 	struct loop_timer *tend;
 };
 
-enum standby_state { STANDBY_NONE, STANDBY_MAKING, STANDBY_LOADING, STANDBY_READY };
+enum standby_state {
+	STANDBY_NONE,
+	STANDBY_MAKING,
+	STANDBY_LOADING,
+	STANDBY_REHEARSING,
+	STANDBY_READY,
+};
 
 /* template_standby.c alone writes here. */
 struct standby {
@@ -36,6 +42,7 @@ struct standby {
 	pid_t pid;
 	struct loop_child *process;
 	struct qmp *qmp;
+	struct guest_link *guest;	/* while it rehearses */
 	struct loop_timer *retry;
 };
 

@@ -2,10 +2,13 @@
 /* The machine that stands by for the next desktop of a template.
  *
  * Theory. A third of the time that a clone takes goes into starting an emulator and loading a
- * state, which are the same for every clone. One such machine is made ahead while the host rests:
- * it has the template's memory and devices, an overlay, an address and a port that is not
- * connected, and has not run an instruction; nobody's name is in it. The next desktop of the kind
- * takes it over and it is replaced once that desktop is ready.
+ * state, which are the same for every clone. Most of the rest is code that runs for the first time
+ * in its process: TCG translates it, and under any accelerator pages are mapped and copied.
+ *
+ * One such machine is made ahead while the host rests: it has the template's memory and devices, an
+ * overlay, an address and a port that is not connected. Its guest is woken up, rehearses what an
+ * identity will take (guest/freeze_io.h) and is stopped again; nobody's name is in it. The next
+ * desktop of the kind takes it over and it is replaced once that desktop is ready.
  *
  * On disk it looks like a desktop of its own id whose spec file says that it stands by. An agent
  * that finds one removes it as it removes any desktop that nobody wants, and so do we. */
@@ -23,7 +26,7 @@
 #include "hostagent/spec_file.h"
 #include "hostagent/template_parts.h"
 
-enum { END_MS = 1000 };
+enum { END_MS = 1000, REHEARSE_MS = 30000 };
 
 /* --- making it --- */
 
@@ -116,16 +119,100 @@ static void weigh(const struct standby *standby)
 		free(job);
 }
 
-static void check_loaded(struct standby *standby)
+static void ready(struct standby *standby)
 {
-	if (!standby->begun || !standby->loaded)
-		return;
 	standby->state = STANDBY_READY;
 	standby->failures = 0;
 	weigh(standby);
 	log_info("standby_ready", kv_str("template", standby->template->spec.id),
 		 kv_str("machine", standby->spec.id),
 		 kv_int("took_ms", clock_monotonic_ms() - standby->began_ms));
+}
+
+/* --- rehearsing --- */
+
+static void on_stopped(void *arg, const json_t *result, const struct error *err)
+{
+	struct standby *standby = arg;
+
+	if (result)
+		ready(standby);
+	else if (err->code != ECANCELED)
+		fail(standby, err->text);
+}
+
+static void hang_up(struct standby *standby)
+{
+	if (standby->state == STANDBY_REHEARSING)
+		loop_timer_stop(standby->retry);
+	guest_link_free(standby->guest);
+	standby->guest = NULL;
+}
+
+/* However well it went, it is of use. */
+static void rehearsed(struct standby *standby, const char *complaint)
+{
+	if (complaint)
+		log_info("standby_unrehearsed", kv_str("machine", standby->spec.id),
+			 kv_str("reason", complaint));
+	hang_up(standby);
+	if (qmp_execute(standby->qmp, "stop", NULL, on_stopped, standby) < 0)
+		fail(standby, "QEMU does not read");
+}
+
+static void on_guest_rehearsed(void *arg, const struct guest_message *answer)
+{
+	rehearsed(arg, answer->ok ? NULL : answer->text);
+}
+
+static void on_guest_closed(void *arg, const struct error *reason)
+{
+	rehearsed(arg, reason->text);
+}
+
+static void on_guest_word(void *arg)
+{
+}
+
+static void on_guest_message(void *arg, const struct guest_message *message)
+{
+}
+
+static int ask_guest(struct standby *standby, struct error *err)
+{
+	static const struct guest_link_handler handler = {
+		.ready = on_guest_word, .identified = on_guest_message,
+		.rehearsed = on_guest_rehearsed, .user = on_guest_message,
+		.closed = on_guest_closed,
+	};
+	struct desktop_host *host = standby->template->templates->host;
+	struct path path = desktop_path(host->config, standby->spec.id, DESKTOP_GUEST);
+	int rc = guest_link_open(host->loop, path.text, &handler, standby, &standby->guest, err);
+
+	if (rc == 0 && guest_link_rehearse(standby->guest) < 0)
+		rc = error_set(err, EIO, "the guest does not read");
+	return rc;
+}
+
+static void rehearse(struct standby *standby)
+{
+	struct error err;
+
+	standby->state = STANDBY_REHEARSING;
+	if (qmp_execute(standby->qmp, "cont", NULL, NULL, NULL) < 0) {
+		fail(standby, "QEMU does not read");
+		return;
+	}
+	FAULT_POINT("standby_rehearsing");
+	loop_timer_start(standby->retry, REHEARSE_MS);
+	if (ask_guest(standby, &err) < 0)
+		rehearsed(standby, err.text);
+}
+
+static void check_loaded(struct standby *standby)
+{
+	if (standby->begun && standby->loaded)
+		rehearse(standby);
 }
 
 static void on_load_begun(void *arg, const json_t *result, const struct error *err)
@@ -155,6 +242,10 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 	struct standby *standby = arg;
 	const char *status = json_string_value(json_object_get(data, "status"));
 
+	if (strcmp(name, "RESET") == 0 || strcmp(name, "BLOCK_IO_ERROR") == 0) {
+		fail(standby, "its guest is not its template's any more");
+		return;
+	}
 	if (strcmp(name, "MIGRATION") != 0 || !status)
 		return;
 	if (strcmp(status, "failed") == 0) {
@@ -165,13 +256,19 @@ static void on_qmp_event(void *arg, const char *name, const json_t *data)
 	}
 }
 
+static void disconnect_lines(struct standby *standby)
+{
+	qmp_free(standby->qmp);
+	standby->qmp = NULL;
+	hang_up(standby);
+}
+
 /* Its end follows, and only then its cgroup can go. */
 static void on_qmp_closed(void *arg, const struct error *reason)
 {
 	struct standby *standby = arg;
 
-	qmp_free(standby->qmp);
-	standby->qmp = NULL;
+	disconnect_lines(standby);
 	standby->state = STANDBY_LOADING;
 	loop_timer_start(standby->retry, END_MS);
 }
@@ -206,8 +303,7 @@ static void disconnect(struct standby *standby)
 {
 	loop_child_free(standby->process);
 	standby->process = NULL;
-	qmp_free(standby->qmp);
-	standby->qmp = NULL;
+	disconnect_lines(standby);
 	standby->begun = standby->loaded = false;
 }
 
@@ -218,7 +314,7 @@ void standby_drop(struct standby *standby)
 	disconnect(standby);
 	standby->state = STANDBY_NONE;
 	/* One that is being made is removed when that is done: standby_made() misses it then. */
-	if (before == STANDBY_LOADING || before == STANDBY_READY)
+	if (before > STANDBY_MAKING)
 		standby_discard(standby->template->templates->host, standby->spec.id);
 }
 
@@ -338,6 +434,10 @@ static void on_retry(void *arg)
 
 	if (standby->process && !standby->qmp) {
 		fail(standby, "its QEMU does not listen any more");
+		return;
+	}
+	if (standby->state == STANDBY_REHEARSING) {
+		rehearsed(standby, "it takes too long");
 		return;
 	}
 	standby->resting = false;

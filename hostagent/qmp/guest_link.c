@@ -11,7 +11,7 @@ struct guest_link {
 	const struct guest_link_handler *handler;
 	void *arg;
 	int64_t last_id;
-	int64_t ping_id, identity_id, freeze_id, home_id, release_id,
+	int64_t ping_id, identity_id, freeze_id, rehearse_id, home_id, release_id,
 		inspect_id, order_id;	/* what is waited for; 0 = nothing */
 	int64_t ready_at_ms, user_at_ms;
 };
@@ -45,6 +45,9 @@ static void handle_answer(struct guest_link *link, const struct guest_message *a
 	} else if (answer->id == link->freeze_id && link->freeze_id) {
 		link->freeze_id = 0;
 		link->handler->frozen(link->arg, answer);
+	} else if (answer->id == link->rehearse_id && link->rehearse_id) {
+		link->rehearse_id = 0;
+		link->handler->rehearsed(link->arg, answer);
 	} else if (answer->id == link->home_id && link->home_id) {
 		link->home_id = 0;
 		link->handler->home(link->arg, answer);
@@ -111,6 +114,15 @@ int guest_link_freeze(struct guest_link *link)
 
 	link->freeze_id = ++link->last_id;
 	guest_freeze_write(link->freeze_id, &line);
+	return line_socket_send(link->socket, buf_text(&line));
+}
+
+int guest_link_rehearse(struct guest_link *link)
+{
+	OWNED(buf_done) struct buf line = { 0 };
+
+	link->rehearse_id = ++link->last_id;
+	guest_rehearse_write(link->rehearse_id, &line);
 	return line_socket_send(link->socket, buf_text(&line));
 }
 

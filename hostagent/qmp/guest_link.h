@@ -15,6 +15,7 @@ struct guest_link_handler {
 	void (*reachable)(void *arg);
 	void (*identified)(void *arg, const struct guest_message *answer);
 	void (*frozen)(void *arg, const struct guest_message *answer);	/* may be NULL */
+	void (*rehearsed)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*home)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	void (*released)(void *arg, const struct guest_message *answer);	/* may be NULL */
 	/* The whole line, since the answer has a shape of its own; may be NULL. */
@@ -31,6 +32,8 @@ void guest_link_free(struct guest_link *link);
 /* A guest that spoke long ago answers now: `ready`. */
 int guest_link_ping(struct guest_link *link) MUST_CHECK;
 int guest_link_freeze(struct guest_link *link) MUST_CHECK;
+/* A copy of a template runs through what an identity will take. */
+int guest_link_rehearse(struct guest_link *link) MUST_CHECK;
 /* The user's disk as home, and its end; only the answer to the newest of each counts. */
 int guest_link_send_home(struct guest_link *link, const struct vm_home *home) MUST_CHECK;
 int guest_link_release_home(struct guest_link *link) MUST_CHECK;

@@ -105,6 +105,11 @@ void guest_ping_write(int64_t id, struct buf *out)
 	command_write("ping", id, out);
 }
 
+void guest_rehearse_write(int64_t id, struct buf *out)
+{
+	command_write("rehearse", id, out);
+}
+
 void guest_freeze_write(int64_t id, struct buf *out)
 {
 	command_write("freeze", id, out);

@@ -53,6 +53,7 @@ struct guest_identity {
 void guest_ping_write(int64_t id, struct buf *out);
 void guest_inspect_write(int64_t id, struct buf *out);
 void guest_freeze_write(int64_t id, struct buf *out);
+void guest_rehearse_write(int64_t id, struct buf *out);
 /* The disk that is the user's home; and: end what the user runs, close it. */
 void guest_home_write(int64_t id, const struct vm_home *home, struct buf *out);
 void guest_release_write(int64_t id, struct buf *out);

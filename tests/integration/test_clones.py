@@ -256,6 +256,23 @@ def test_a_machine_stands_by_and_is_the_next_desktops(host):
         assert host.leftovers(ident(number)) == []
 
 
+def test_what_stands_by_has_rehearsed_and_rests(host):
+    machine = wait_standby(host)
+    log = (host.folder / 'agent.log').read_text()
+    assert f'event=standby_unrehearsed machine={machine}' not in log, 'the guest of this tree can'
+    stat = pathlib.Path(f'/proc/{host.pid(machine)}/schedstat')
+    before = int(stat.read_text().split()[0])
+    time.sleep(1)
+    assert int(stat.read_text().split()[0]) - before < 50e6, 'a stopped machine runs'
+    rehearsed = {'192.0.2.1/24', '02:00:00:00:00:01', 'template'}
+    host.want_numbers(1, 50)
+    host.ready(50)
+    assert machine_of(host, 50) == machine
+    assert not rehearsed & set(facts_of(host, 50).values()), 'it kept nothing of that'
+    host.want_numbers(1)
+    host.broker.wait_gone(ident(50))
+
+
 def test_a_machine_that_stands_by_outlives_no_agent(host):
     machine = wait_standby(host)
     host.kill()
@@ -270,7 +287,7 @@ def test_a_machine_that_stands_by_outlives_no_agent(host):
 
 
 @pytest.mark.parametrize('point', ['standby_spec', 'standby_overlay', 'standby_spawned',
-                                   'standby_wanted', 'standby_overlay_taken', 'standby_taken'])
+                                   'standby_rehearsing', 'standby_wanted', 'standby_overlay_taken', 'standby_taken'])
 def test_agent_killed_around_what_stands_by(host, point):
     if b'GENKAN_FAULT' not in host_test.AGENT.read_bytes():
         pytest.skip('built without points to be killed at')

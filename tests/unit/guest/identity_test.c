@@ -123,6 +123,16 @@ static void freeze_is_a_command(void **state)
 	assert_int_equal(request.id, 7);
 }
 
+static void rehearse_is_a_command(void **state)
+{
+	OWNED(json_decref) json_t *line = json_pack("{s:s, s:i}", "cmd", "rehearse", "id", 8);
+	struct link_request request;
+
+	assert_int_equal(parse(line, &request, NULL), 0);
+	assert_int_equal(request.command, LINK_REHEARSE);
+	assert_int_equal(request.id, 8);
+}
+
 static void each_bad_member_is_named(void **state)
 {
 	static const struct {
@@ -251,6 +261,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identity_is_read), cmocka_unit_test(freeze_is_a_command),
+		cmocka_unit_test(rehearse_is_a_command),
 		cmocka_unit_test(a_card_address_may_come_along),
 		cmocka_unit_test(a_key_comes_whole_or_not_at_all),
 		cmocka_unit_test(each_bad_member_is_named),
