@@ -2,10 +2,13 @@
 /* store.h - everything the broker remembers, asked for in our words.
  *
  * Theory. One file, one writer. The writing handle belongs to one thread (the broker's store work
- * queue); readers open handles of their own. Every function that writes is one transaction that is
- * durable when it returns 0, unless it runs between store_begin() and store_commit(): then it is a
- * step that undoes only itself when it fails, and everything becomes durable at the commit. So a
- * group of unrelated requests can share one flush to disk.
+ * queue); readers open handles of their own. They wait for nobody and nobody waits for them: they
+ * see what was durable when they began.
+ *
+ * Every function that writes is one transaction that is durable when it returns 0, unless it runs
+ * between store_begin() and store_commit(): then it is a step that undoes only itself when it fails,
+ * and everything becomes durable at the commit. So a group of unrelated requests can share one
+ * flush to disk.
  *
  * Functions return 0 when the question was answered - "no" included, which is then a `reason` in
  * the output - and a negative errno when it was not: -ENOENT no such row (no text in err needed),
@@ -44,7 +47,8 @@ struct store;
  * transaction. -EPROTO: written by a newer Genkan; -EBADMSG: not a database or damaged. In both
  * cases the file is left exactly as it was. */
 int store_open(const char *path, struct store **out, struct error *err) MUST_CHECK;
-/* A second handle that can only read; the schema must be current already. */
+/* A further handle that can only read; the schema must be current already. To it a group is one state
+ * of the file: that of its beginning, whatever is committed meanwhile. */
 int store_open_reader(const char *path, struct store **out, struct error *err) MUST_CHECK;
 /* Closes; an open group is rolled back. NULL is fine. */
 void store_close(struct store *store);
@@ -122,7 +126,7 @@ const char *store_request(const struct store *store);
  * line per problem; 0 when there is none, -EBADMSG otherwise. Slow: reads everything. */
 int store_check(struct store *store, struct buf *problems, struct error *err) MUST_CHECK;
 
-/* The whole store, with what the open group has written so far, as the bytes of a file. */
+/* The whole store as the open group sees it, as the bytes of a file. */
 int store_copy(struct store *store, struct buf *out, struct error *err) MUST_CHECK;
 /* -EBUSY: somebody has it open. What is in its log goes into the file; a damaged one is left as it is. */
 int store_close_log(const char *path, struct error *err) MUST_CHECK;

@@ -20,11 +20,16 @@
 #define CACHE_KIB "65536"
 #define APPLICATION_ID 0x474e4b4e	/* "GNKN": `file` and we recognise our own */
 
-enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, STEP, STEP_DONE, STEP_UNDO, CONTROLS };
+enum control { BEGIN_READ, BEGIN_WRITE, LOOK, COMMIT, ROLLBACK, STEP, STEP_DONE, STEP_UNDO, CONTROLS };
 
 static const char *const control_sql[CONTROLS] = {
-	[BEGIN_READ] = "BEGIN",	     [BEGIN_WRITE] = "BEGIN IMMEDIATE", [COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",     [STEP] = "SAVEPOINT step",		[STEP_DONE] = "RELEASE step",
+	[BEGIN_READ] = "BEGIN",
+	[BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[LOOK] = "SELECT 1 FROM sqlite_master LIMIT 0",
+	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
+	[STEP] = "SAVEPOINT step",
+	[STEP_DONE] = "RELEASE step",
 	[STEP_UNDO] = "ROLLBACK TO step",
 };
 
@@ -32,7 +37,7 @@ struct store {
 	store_push_fn *on_push;
 	sqlite3 *db;
 	char *path;
-	bool in_group;
+	bool reader, in_group;
 	struct store_memory memory;
 	struct store_touched touched;
 	const char *request;		/* that is being served */
@@ -424,9 +429,12 @@ int store_open_reader(const char *path, struct store **out, struct error *err)
 	if (version != (int64_t)migration_count)
 		return error_set(err, EPROTO, "store %s: schema %lld is not current", path,
 				 (long long)version);
+	/* Who cannot write does not tidy up either, when it happens to be the last to close. */
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if ((rc = execute(store, "PRAGMA query_only = ON;", err)) < 0 ||
 	    (rc = prepare_all(store, err)) < 0)
 		return rc;
+	store->reader = true;
 	*out = STEAL(store);
 	return 0;
 }
@@ -459,11 +467,25 @@ void store_tell_push(struct store *store, const char *pool, const struct store_p
 		store->on_push(pool, push, event);
 }
 
+/* BEGIN alone does nothing yet: only with the first look it is settled which state is seen. */
+static int begin(struct store *store, enum control how, struct error *err)
+{
+	if (control(store, how) != SQLITE_OK)
+		return fail(store, err, "begin");
+	if (how != BEGIN_READ || control(store, LOOK) == SQLITE_OK)
+		return 0;
+
+	int rc = fail(store, err, "begin to read");
+	(void)control(store, ROLLBACK);
+	return rc;
+}
+
 int store_begin(struct store *store, struct error *err)
 {
 	assert(!store->in_group);
-	if (control(store, BEGIN_WRITE) != SQLITE_OK)
-		return fail(store, err, "begin");
+	int rc = begin(store, store->reader ? BEGIN_READ : BEGIN_WRITE, err);
+	if (rc < 0)
+		return rc;
 	forget_if_changed(store);
 	store->in_group = true;
 	return 0;
@@ -501,8 +523,9 @@ static int tx_start(struct store *store, struct tx *tx, enum control whole, stru
 		return error_set(err, EIO, "store %s: the transaction was lost", store->path);
 
 	bool step = !sqlite3_get_autocommit(store->db);
-	if (control(store, step ? STEP : whole) != SQLITE_OK)
-		return fail(store, err, "begin");
+	int rc = begin(store, step ? STEP : whole, err);
+	if (rc < 0)
+		return rc;
 	if (!step)
 		forget_if_changed(store);
 	*tx = (struct tx){ store, step ? TX_STEP : TX_WHOLE };

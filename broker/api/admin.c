@@ -61,7 +61,15 @@ static void admin_done(struct state_job *job, int rc, const struct error *err)
 	admin_free(a);
 }
 
-void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *))
+static int look_run(struct store *store, struct state_job *job, struct error *err)
+{
+	struct admin_job *a = (struct admin_job *)job;
+
+	return a->run(store, a, err);
+}
+
+static struct admin_job *admin_new(struct request *r, admin_run_fn *run, void *input,
+				   void (*free_input)(void *))
 {
 	struct admin_job *a = xnew(struct admin_job);
 
@@ -69,7 +77,22 @@ void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_in
 	a->run = run;
 	a->input = input;
 	a->free_input = free_input;
+	return a;
+}
+
+void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *))
+{
+	struct admin_job *a = admin_new(r, run, input, free_input);
+
 	if (request_submit(r, &a->job, admin_run, admin_done) < 0)
+		admin_free(a);
+}
+
+void admin_look(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *))
+{
+	struct admin_job *a = admin_new(r, run, input, free_input);
+
+	if (request_read(r, &a->job, look_run, admin_done) < 0)
 		admin_free(a);
 }
 

@@ -8,7 +8,8 @@
 
 struct admin_job;
 
-/* On the store's thread. An order that came with a key runs once. Fills job->answer (or leaves it NULL: 204), or sets job->refused. */
+/* On a thread of the store. An order that came with a key runs once. Fills job->answer (or leaves it
+ * NULL: 204), or sets job->refused. */
 typedef int admin_run_fn(struct store *store, struct admin_job *job, struct error *err);
 
 struct admin_job {
@@ -29,6 +30,8 @@ struct admin_job {
 
 /* `input` is taken; may be NULL. */
 void admin_ask(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *));
+/* The same for a `run` that only reads: it waits for nobody who writes. */
+void admin_look(struct request *r, admin_run_fn *run, void *input, void (*free_input)(void *));
 /* One page of a list: ?limit=N&cursor=C and filters; "" where none was given. */
 struct admin_page {
 	size_t limit;
@@ -41,8 +44,8 @@ struct admin_page {
 };
 #define ADMIN_PAGE_ROWS 1000	/* of a list that is asked for without a limit */
 #define ADMIN_PAGE_MAX 10000
-/* Reads the page wanted; refuses what is no page. job->input is the page. */
-void admin_ask_page(struct request *r, size_t usual, admin_run_fn *run);
+/* Reads the page wanted; refuses what is no page. job->input is the page, `run` only reads. */
+void admin_look_page(struct request *r, size_t usual, admin_run_fn *run);
 /* There may be more: behind this row the next page begins. */
 void admin_page_next(struct admin_job *job, const char *cursor);
 int admin_refuse(struct admin_job *job, enum reason reason, const char *detail);

@@ -12,21 +12,25 @@ struct backup {
 	struct buf copy;
 };
 
-static int backup_run(struct store *store, struct state_job *job, struct error *err)
+static int row_run(struct store *store, struct state_job *job, struct error *err)
 {
-	struct backup *b = (struct backup *)job;
+	const struct backup *b = (const struct backup *)job;
 	struct audit row = {
 		.who = b->r->peer,
 		.source = b->r->source,
 		.what = "backup",
 		.reason = REASON_OK,
 	};
-	int rc = audit_append(store, &row, err);
 
-	return rc < 0 ? rc : store_copy(store, &b->copy, err);
+	return audit_append(store, &row, err);
 }
 
-static void backup_done(struct state_job *job, int rc, const struct error *err)
+static int copy_run(struct store *store, struct state_job *job, struct error *err)
+{
+	return store_copy(store, &((struct backup *)job)->copy, err);
+}
+
+static void copy_done(struct state_job *job, int rc, const struct error *err)
 {
 	struct backup *b = (struct backup *)job;
 
@@ -39,12 +43,23 @@ static void backup_done(struct state_job *job, int rc, const struct error *err)
 	free(b);
 }
 
+/* By a reader: a large store takes a while, and logins go on. */
+static void row_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct backup *b = (struct backup *)job;
+
+	if (rc < 0)
+		request_store_failed(b->r, rc, err);
+	if (rc < 0 || request_read(b->r, &b->job, copy_run, copy_done) < 0)
+		free(b);
+}
+
 void admin_backup(struct request *r)
 {
 	struct backup *b = xnew(struct backup);
 
 	b->r = r;
 	b->copy = (struct buf)BUF_LIMIT(COPY_MAX);
-	if (request_submit(r, &b->job, backup_run, backup_done) < 0)
+	if (request_submit(r, &b->job, row_run, row_done) < 0)
 		free(b);
 }

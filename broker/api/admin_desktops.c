@@ -46,7 +46,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_desktops_list(struct request *r)
 {
-	admin_ask_page(r, ADMIN_PAGE_ROWS, list_run);
+	admin_look_page(r, ADMIN_PAGE_ROWS, list_run);
 }
 
 typedef int desktop_fn(struct store *store, const char *id, int64_t now_ms, struct error *err);

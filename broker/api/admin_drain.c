@@ -163,5 +163,5 @@ void admin_explain_host(struct request *r, const char *name)
 		request_refuse(r, r->scoped ? REASON_FORBIDDEN : REASON_NOT_FOUND, -1, NULL);
 		return;
 	}
-	admin_ask(r, explain_run, input, free);
+	admin_look(r, explain_run, input, free);
 }

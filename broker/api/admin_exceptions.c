@@ -33,7 +33,7 @@ void admin_exceptions_list(struct request *r)
 	const char *all = x ? http_query(x, "all") : NULL;
 
 	input->all = all && strcmp(all, "0") != 0;
-	admin_ask(r, list_run, input, free);
+	admin_look(r, list_run, input, free);
 }
 
 static void answer_with(struct admin_job *a, const struct store_exception *e)
@@ -53,7 +53,7 @@ static int show_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_exception_show(struct request *r)
 {
-	admin_ask(r, show_run, NULL, NULL);
+	admin_look(r, show_run, NULL, NULL);
 }
 
 /* ---- Asking ---- */

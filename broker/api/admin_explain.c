@@ -177,7 +177,7 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 		r->broker->config, answer->person.groups, answer->person.group_count);
 	if (str_copy(input->pool, sizeof(input->pool), r->argument) < 0)
 		input->pool[0] = '-';	/* no pool is called that */
-	admin_ask(r, explain_run, input, free_input);
+	admin_look(r, explain_run, input, free_input);
 }
 
 void admin_explain(struct request *r)

@@ -152,5 +152,5 @@ void admin_explain_pool(struct request *r, const char *name)
 		request_refuse(r, REASON_NOT_FOUND, -1, "There is no such pool.");
 		return;
 	}
-	admin_ask(r, explain_run, input, free);
+	admin_look(r, explain_run, input, free);
 }

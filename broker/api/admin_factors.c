@@ -123,7 +123,10 @@ static void on_directory(void *arg, const struct directory_answer *answer)
 			second_factor_for_groups(config, person->groups, person->group_count) ||
 			second_factor_for_roles(config, roles.set);
 	}
-	admin_ask(q->r, input->reset ? reset_run : show_run, input, free);
+	if (input->reset)
+		admin_ask(q->r, reset_run, input, free);
+	else
+		admin_look(q->r, show_run, input, free);
 }
 
 static void ask(struct request *r, struct factor_input *input)

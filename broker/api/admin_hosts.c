@@ -48,7 +48,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_hosts_list(struct request *r)
 {
-	admin_ask_page(r, ADMIN_PAGE_ROWS, list_run);
+	admin_look_page(r, ADMIN_PAGE_ROWS, list_run);
 }
 
 struct token_input {

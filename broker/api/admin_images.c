@@ -30,7 +30,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_images_list(struct request *r)
 {
-	admin_ask(r, list_run, NULL, NULL);
+	admin_look(r, list_run, NULL, NULL);
 }
 
 /* ------------------------------------------------------------------------------------- show */
@@ -131,7 +131,7 @@ static int show_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_image_show(struct request *r)
 {
-	admin_ask(r, show_run, NULL, NULL);
+	admin_look(r, show_run, NULL, NULL);
 }
 
 /* ---------------------------------------------------------------------------------- publish */

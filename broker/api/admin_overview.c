@@ -66,5 +66,5 @@ static int overview_run(struct store *store, struct admin_job *a, struct error *
 
 void admin_overview(struct request *r)
 {
-	admin_ask(r, overview_run, NULL, NULL);
+	admin_look(r, overview_run, NULL, NULL);
 }

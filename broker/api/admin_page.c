@@ -67,7 +67,7 @@ static int read_page(struct http_exchange *x, size_t usual, struct admin_page *p
 	return read_number(x, "since_ms", 0, INT64_MAX, &page->since_ms, err);
 }
 
-void admin_ask_page(struct request *r, size_t usual, admin_run_fn *run)
+void admin_look_page(struct request *r, size_t usual, admin_run_fn *run)
 {
 	struct http_exchange *x = request_exchange(r);
 	struct admin_page *page = xnew(struct admin_page);
@@ -75,7 +75,7 @@ void admin_ask_page(struct request *r, size_t usual, admin_run_fn *run)
 
 	if (x && read_page(x, usual, page, &err) == 0) {
 		page->usage = session_watch_usage(r->broker->watch);
-		admin_ask(r, run, page, page_free);
+		admin_look(r, run, page, page_free);
 		return;
 	}
 	page_free(page);

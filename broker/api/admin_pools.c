@@ -125,7 +125,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_pools_list(struct request *r)
 {
-	admin_ask(r, list_run, NULL, NULL);
+	admin_look(r, list_run, NULL, NULL);
 }
 
 static json_t *changes_json(const struct store_pool_changes *changes, bool with_none)

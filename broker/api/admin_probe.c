@@ -80,6 +80,6 @@ void admin_desktop_inspect(struct request *r)
 	struct looking *l = xnew(struct looking);
 
 	l->r = r;
-	if (request_submit(r, &l->job, looking_run, looking_done) < 0)
+	if (request_read(r, &l->job, looking_run, looking_done) < 0)
 		free(l);
 }

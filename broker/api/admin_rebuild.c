@@ -47,7 +47,7 @@ static int finish_run(struct store *store, struct admin_job *a, struct error *er
 
 void admin_rebuild_show(struct request *r)
 {
-	admin_ask(r, show_run, NULL, NULL);
+	admin_look(r, show_run, NULL, NULL);
 }
 
 void admin_rebuild_begin(struct request *r)

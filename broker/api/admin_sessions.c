@@ -59,7 +59,7 @@ static int sessions_run(struct store *store, struct admin_job *a, struct error *
 
 void admin_sessions_list(struct request *r)
 {
-	admin_ask_page(r, ROWS_DEFAULT, sessions_run);
+	admin_look_page(r, ROWS_DEFAULT, sessions_run);
 }
 
 static json_t *audit_json(const struct store_audit_row *row)
@@ -104,7 +104,7 @@ static int audit_run(struct store *store, struct admin_job *a, struct error *err
 
 void admin_audit_list(struct request *r)
 {
-	admin_ask_page(r, ROWS_DEFAULT, audit_run);
+	admin_look_page(r, ROWS_DEFAULT, audit_run);
 }
 
 #define EXPORT_ROWS 1000
@@ -137,7 +137,7 @@ void admin_audit_export(struct request *r)
 	int64_t *after = xnew(int64_t);
 
 	*after = text ? strtoll(text, NULL, 10) : 0;
-	admin_ask(r, export_run, after, free);
+	admin_look(r, export_run, after, free);
 }
 
 static int end_run(struct store *store, struct admin_job *a, struct error *err)

@@ -25,5 +25,5 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_templates_list(struct request *r)
 {
-	admin_ask(r, list_run, NULL, NULL);
+	admin_look(r, list_run, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static int list_run(struct store *store, struct admin_job *a, struct error *err)
 
 void admin_user_disks_list(struct request *r)
 {
-	admin_ask(r, list_run, NULL, NULL);
+	admin_look(r, list_run, NULL, NULL);
 }
 
 static int set_aside_run(struct store *store, struct admin_job *a, struct error *err)

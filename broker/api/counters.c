@@ -125,6 +125,6 @@ void counters_get(struct request *r)
 
 	s->r = r;
 	s->states = metrics_new();
-	if (request_submit(r, &s->job, scrape_run, scrape_done) < 0)
+	if (request_read(r, &s->job, scrape_run, scrape_done) < 0)
 		scrape_free(s);
 }

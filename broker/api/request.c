@@ -234,13 +234,20 @@ void request_store_failed(struct request *r, int rc, const struct error *err)
 	}
 }
 
-int request_submit(struct request *r, struct state_job *job, state_run_fn *run, state_done_fn *done)
+static int taken(struct request *r, int rc)
 {
-	int rc;
-
-	job->request = r->id;
-	rc = state_submit(r->broker->state, job, run, done);
 	if (rc < 0)
 		request_refuse(r, REASON_BUSY, BUSY_RETRY_MS, NULL);
 	return rc;
+}
+
+int request_submit(struct request *r, struct state_job *job, state_run_fn *run, state_done_fn *done)
+{
+	job->request = r->id;
+	return taken(r, state_submit(r->broker->state, job, run, done));
+}
+
+int request_read(struct request *r, struct state_job *job, state_run_fn *run, state_done_fn *done)
+{
+	return taken(r, state_read(r->broker->state, job, run, done));
 }

@@ -73,5 +73,8 @@ void request_store_failed(struct request *r, int rc, const struct error *err);
 /* state_submit, or `busy` answered and -EAGAIN: then the caller frees its job and `r` is gone. */
 int request_submit(struct request *r, struct state_job *job, state_run_fn *run,
 		   state_done_fn *done) MUST_CHECK;
+/* The same with state_read. */
+int request_read(struct request *r, struct state_job *job, state_run_fn *run,
+		 state_done_fn *done) MUST_CHECK;
 
 #endif

@@ -87,8 +87,13 @@ static int find_run(struct store *store, struct state_job *job, struct error *er
 	/* Each side's tokens open that side only. */
 	s->other_side = rc == 0 && s->kind != BEARER_EITHER &&
 			s->bearer->login.staff != (s->kind == BEARER_STAFF);
-	if (rc < 0 || !*key || strcmp(key, s->r->peer_key) == 0)
-		return rc;
+	s->other_key = rc == 0 && *key && strcmp(key, s->r->peer_key) != 0;
+	return rc;
+}
+
+static int other_key_run(struct store *store, struct state_job *job, struct error *err)
+{
+	const struct search *s = (const struct search *)job;
 	struct audit row = {
 		.who = s->bearer->user.name,
 		.source = s->r->source,
@@ -96,15 +101,30 @@ static int find_run(struct store *store, struct state_job *job, struct error *er
 		.reason = REASON_TOKEN_KEY,
 		.denied = true,
 	};
-	s->other_key = true;
 	return audit_append(store, &row, err);
+}
+
+static void other_key_done(struct state_job *job, int rc, const struct error *err)
+{
+	struct search *s = (struct search *)job;
+
+	if (rc < 0)
+		request_store_failed(s->r, rc, err);
+	else
+		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
+	give_up(s);
 }
 
 static void find_done(struct state_job *job, int rc, const struct error *err)
 {
 	struct search *s = (struct search *)job;
 
-	if (rc == -ENOENT || s->other_key) {
+	if (s->other_key) {
+		if (request_submit(s->r, &s->job, other_key_run, other_key_done) < 0)
+			give_up(s);
+		return;
+	}
+	if (rc == -ENOENT) {
 		request_refuse(s->r, REASON_SESSION_EXPIRED, -1, NULL);
 		give_up(s);
 		return;
@@ -144,6 +164,6 @@ void bearer_find(struct request *r, enum bearer_kind kind, bearer_fn *fn, bearer
 	s->drop = drop;
 	s->arg = arg;
 	if (!request_token_hash(r, side_of(kind), s->token_sha256) ||
-	    request_submit(r, &s->job, find_run, find_done) < 0)
+	    request_read(r, &s->job, find_run, find_done) < 0)
 		give_up(s);
 }

@@ -41,7 +41,8 @@ static void look(struct held_question *question)
 	question->again = false;
 	question->job.touched = false;
 	question->job.request = question->r->id;
-	state_submit_always(question->r->broker->state, &question->job, question->kind->run, looked);
+	(question->kind->reads ? state_read_always : state_submit_always)(
+		question->r->broker->state, &question->job, question->kind->run, looked);
 }
 
 void held_question_poke(struct held_question *question)

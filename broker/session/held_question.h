@@ -13,6 +13,7 @@ struct held_question;
 
 struct held_kind {
 	state_run_fn *run;	/* its job is the question */
+	bool reads;		/* and writes nothing */
 	bool (*has_news)(const struct held_question *question);	/* after a run that returned 0 */
 	json_t *(*answer)(const struct held_question *question);	/* a new reference */
 	void (*free)(struct held_question *question);	/* calls held_question_done() */

@@ -76,7 +76,8 @@ static void free_question(struct held_question *question)
 	asking_free(question);
 }
 
-static const struct held_kind question_kind = { asking_run, has_news, answer_json, free_question };
+static const struct held_kind question_kind = { asking_run, true, has_news, answer_json,
+					       free_question };
 
 /* ---- doors ---- */
 

@@ -75,7 +75,7 @@ static void list_for(struct request *r, struct bearer *bearer, void *arg)
 	(void)arg;
 	l->r = r;
 	l->bearer = bearer;
-	if (request_submit(r, &l->job, list_run, list_done) < 0) {
+	if (request_read(r, &l->job, list_run, list_done) < 0) {
 		bearer_free(bearer);
 		free(l);
 	}

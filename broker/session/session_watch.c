@@ -138,7 +138,8 @@ static json_t *answer_json(const struct held_question *question)
 	return json_pack("{s:O}", "end", ((const struct asking *)question)->ends);
 }
 
-static const struct held_kind question_kind = { asking_run, has_news, answer_json, asking_free };
+static const struct held_kind question_kind = { asking_run, false, has_news, answer_json,
+					       asking_free };
 
 /* ---- What relays tell ---- */
 

@@ -33,8 +33,8 @@ pytestmark = [
 # every one of them with GENKAN_FAULTS=full; a share of them in an ordinary run
 FULL = os.environ.get('GENKAN_FAULTS') == 'full'
 SEED = int(os.environ.get('GENKAN_SEED', '19'))
-KIND = {'write': 1, 'sync': 2, 'malloc': 3}
-WHAT = {'count': 0, 'kill': 1, 'kill-after': 2, 'EIO': 3, 'ENOSPC': 4, 'ENOMEM': 5}
+KIND = {'write': 1, 'sync': 2, 'malloc': 3, 'read': 4}
+WHAT = {'count': 0, 'kill': 1, 'kill-after': 2, 'EIO': 3, 'ENOSPC': 4, 'ENOMEM': 5, 'hold': 6}
 
 
 def some(numbers, at_most, seed=1):
@@ -90,6 +90,22 @@ class Faulty(Broker):
 
     def disarm(self):
         self.order[:24] = bytes(24)
+
+    def hold(self, kind):
+        """The next call of that kind is held when it comes."""
+        fifo = self.folder / 'order.hold'
+        if not fifo.exists():
+            os.mkfifo(fifo)
+        self.arm(kind, 1, 'hold')
+
+    def wait_until_held(self):
+        """Returns what lets the call go on; it alone is held."""
+        def opened():
+            with contextlib.suppress(OSError):  # nobody reads it yet: the call has not come
+                return os.open(self.folder / 'order.hold', os.O_WRONLY | os.O_NONBLOCK)
+        holder = wait_until('a call is held', opened, 20, 0.01)
+        self.disarm()
+        return contextlib.closing(os.fdopen(holder, 'wb'))
 
     def counted(self):
         return struct.unpack('iiqq', self.order[:24])[3]
@@ -207,6 +223,69 @@ def test_F12_every_write_and_flush_of_a_login_fails_once(site, kind, what):
         assert after and before in (None, after), (at, before, after, site.log()[-3000:])
         promised[user] = after
     check(site, promised)
+
+
+@contextlib.contextmanager
+def meanwhile(call, *arguments):
+    """The call in a thread; `answers` has its answer from when it has one."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(call(*arguments)))
+    thread.start()
+    yield answers
+    thread.join(60)
+    assert answers, f'{call.__name__}{arguments} does not end'
+
+
+def looks(broker, token, desktop):
+    """All who look and change nothing: an admin, what they fetch, and an employee."""
+    for path in ('overview', 'pools', 'desktops', 'hosts', 'images', 'sessions', 'audit', 'audit-export',
+                 'templates', 'user-disks', 'exceptions', 'rebuild', 'images/gold', 'second-factor?user=hanako',
+                 'explain?user=hanako', 'explain?pool=sales', 'explain?host=host-1'):
+        answer = broker.admin('GET', f'/v1/admin/{path}')
+        assert answer.status == 200, (path, answer)
+    assert broker.metrics()['genkan_hosts{state="active"}'] == 1
+    mine = broker.http('GET', '/v1/desktops', token=token)
+    assert [d['id'] for d in mine.body['desktops']] == [desktop], mine
+    assert broker.http('GET', '/v1/notices', token=token).status == 200
+    assert broker.http('GET', '/v1/session', token=token).status == 200
+
+
+def owners(broker):
+    answer = broker.admin('GET', '/v1/admin/desktops')
+    assert answer.status == 200, answer
+    return {d['user'] for d in answer.body['desktops']}
+
+
+def test_who_looks_waits_for_no_flush_and_sees_what_is_durable(site):
+    """The disk takes its time with a login: whoever only looks is answered, as often as they like, and is
+    shown nothing that might still be lost."""
+    mine = site.login('hanako').body
+    site.agent.stop()
+    site.hold('sync')
+    with meanwhile(site.login, 'u001') as answers:
+        with site.wait_until_held():
+            looks(site, mine['token'], mine['desktops'][0]['id'])
+            assert 'u001' not in owners(site)
+            assert not answers, 'the login waits for the disk'
+    assert answers[0].status == 200
+    assert 'u001' in owners(site), 'who was answered is seen by all who look from then on'
+    check(site, {'hanako': mine['desktops'][0]['id'], 'u001': answers[0].body['desktops'][0]['id']})
+
+
+@pytest.mark.parametrize('path', ['/v1/admin/desktops', '/v1/admin/audit', '/v1/admin/audit-export'])
+def test_a_long_list_holds_no_login_up_and_is_of_one_moment(site, path):
+    owners(site)    # now there is who reads, and the next one has to fetch what the login has written
+    mine = site.login('hanako').body
+    site.agent.stop()
+    site.hold('read')
+    with meanwhile(site.admin, 'GET', path) as answers:
+        with site.wait_until_held():
+            assert site.login('u001').status == 200, 'it is written beside the one who reads'
+            looks(site, mine['token'], mine['desktops'][0]['id'])
+            assert not answers, 'the list is held'
+    assert answers[0].status == 200
+    assert 'u001' not in str(answers[0].body), 'it began before'
+    assert 'u001' in str(site.admin('GET', path).body)
 
 
 def works_again(broker, user):

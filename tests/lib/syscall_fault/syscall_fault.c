@@ -3,9 +3,11 @@
  * go wrong, or ends the process there as a crash would.
  *
  * SYSCALL_FAULT names a file with "KIND N WHAT", read at each call, so that a test arms it while
- * the broker runs: KIND is write (pwrite64, write, ftruncate, fdatasync, fsync to files), sync, or
- * malloc; WHAT is kill (SIGKILL before the call), kill-after, EIO, ENOSPC or ENOMEM. N 0 only
- * counts. The count goes to the same name with ".count". Sockets and pipes are left alone. */
+ * the broker runs: KIND is write (pwrite64, write, ftruncate, fdatasync, fsync to files), sync,
+ * malloc, or read (pread64 by a thread that only reads the store); WHAT is kill (SIGKILL before the
+ * call), kill-after, EIO, ENOSPC, ENOMEM, or hold: the call waits in the FIFO of the same name with
+ * ".hold" until the test, that has opened it to write, closes it. N 0 only counts. Sockets and pipes
+ * are left alone. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { KIND_NONE, KIND_WRITE, KIND_SYNC, KIND_MALLOC };
-enum what { WHAT_COUNT, WHAT_KILL, WHAT_KILL_AFTER, WHAT_EIO, WHAT_ENOSPC, WHAT_ENOMEM };
+enum kind { KIND_NONE, KIND_WRITE, KIND_SYNC, KIND_MALLOC, KIND_READ };
+enum what { WHAT_COUNT, WHAT_KILL, WHAT_KILL_AFTER, WHAT_EIO, WHAT_ENOSPC, WHAT_ENOMEM, WHAT_HOLD };
 
 struct order {	/* shared with the test through a mapped file */
 	_Atomic int kind, what;
@@ -72,6 +75,18 @@ static int error_of(enum what what)
 	}
 }
 
+static void hold(void)
+{
+	char path[4096], byte;
+
+	snprintf(path, sizeof(path), "%s.hold", getenv("SYSCALL_FAULT"));
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && read(fd, &byte, 1) > 0)
+		continue;
+	close(fd);
+}
+
 static void die(void)
 {
 	kill(getpid(), SIGKILL);
@@ -84,6 +99,8 @@ static void die(void)
 		enum what what = is_file(fd) ? due(kind) : WHAT_COUNT;                             \
 		if (what == WHAT_KILL)                                                             \
 			die();                                                                     \
+		if (what == WHAT_HOLD)                                                             \
+			hold();                                                                    \
 		if (error_of(what)) {                                                              \
 			errno = error_of(what);                                                    \
 			return -1;                                                                 \
@@ -112,6 +129,18 @@ int ftruncate64(int fd, off64_t len)
 {
 	REAL(ftruncate64);
 	AROUND(int, KIND_WRITE, fd, real(fd, len));
+}
+
+ssize_t pread64(int fd, void *bytes, size_t len, off64_t at)
+{
+	char name[16] = "";
+	REAL(pread64);
+
+	if (order && order->kind == KIND_READ)
+		prctl(PR_GET_NAME, name);
+	if (strcmp(name, "store-read") != 0)
+		return real(fd, bytes, len, at);
+	AROUND(ssize_t, KIND_READ, fd, real(fd, bytes, len, at));
 }
 
 static int flush(int fd, int (*real)(int))
