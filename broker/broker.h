@@ -26,7 +26,7 @@ struct metrics;
 
 struct broker {
 	const struct broker_config *config;
-	const struct processes *processes;
+	struct processes *processes;
 	struct loop *loop;
 	struct directory *directory;
 	struct state_queue *state;

@@ -104,11 +104,9 @@ int processes_begin(struct processes *p, struct error *err)
 	return starter_new(&starter, &p->starter, err);
 }
 
-int processes_start_directory(const struct processes *p, int *link, struct error *err)
+int processes_start_directory(struct processes *p, int *link, struct error *err)
 {
-	pid_t pid;
-
-	return starter_start(p->starter, PROCESS_DIRECTORY, 0, -1, link, &pid, err);
+	return starter_start(p->starter, PROCESS_DIRECTORY, 0, -1, link, &p->directory, err);
 }
 
 int processes_close_core_in(struct error *err)

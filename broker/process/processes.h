@@ -13,14 +13,14 @@ struct processes {
 	const struct broker_config *config;
 	struct front_door clients, agents;
 	struct starter *starter;
+	pid_t directory; /* the last worker */
 };
 
 /* How many fronts the clients' door has. */
 unsigned processes_fronts(const struct broker_config *config);
 /* Before any thread and any secret. `processes` stays where it is. */
 int processes_begin(struct processes *processes, struct error *err) MUST_CHECK;
-int processes_start_directory(const struct processes *processes, int *link,
-			      struct error *err) MUST_CHECK;
+int processes_start_directory(struct processes *processes, int *link, struct error *err) MUST_CHECK;
 /* The core, when all is open: what it can still do from then on. Cannot be undone. */
 int processes_close_core_in(struct error *err) MUST_CHECK;
 /* After the core has closed its links: waits until all are gone. */

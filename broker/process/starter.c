@@ -26,6 +26,11 @@ struct identity {
 	gid_t gid;
 };
 
+struct order {
+	int word;	/* which process; the answer: its pid, or a negative errno */
+	pid_t replaces; /* 0: nobody */
+};
+
 struct starter {
 	int fd;
 	int ended; /* in the starter: SIGCHLD */
@@ -34,15 +39,15 @@ struct starter {
 	struct starter_config config;
 };
 
-/* ---------------------------------------------------------------------------- words and sockets */
+/* --------------------------------------------------------------------------- orders and sockets */
 
-static int send_word(int fd, int word, int passed)
+static int send_order(int fd, struct order order, int passed)
 {
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec part = { &word, sizeof(word) };
+	struct iovec part = { &order, sizeof(order) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
 	if (passed >= 0) {
@@ -53,17 +58,17 @@ static int send_word(int fd, int word, int passed)
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
 	}
-	return sendmsg(fd, &message, MSG_NOSIGNAL) == sizeof(word) ? 0 : -errno;
+	return sendmsg(fd, &message, MSG_NOSIGNAL) == sizeof(order) ? 0 : -errno;
 }
 
-/* 1: a word came; 0: the other end has closed. */
-static int receive_word(int fd, int *word, int *passed)
+/* 1: one came; 0: the other end has closed. */
+static int receive_order(int fd, struct order *order, int *passed)
 {
 	union {
 		struct cmsghdr header;
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct iovec part = { word, sizeof(*word) };
+	struct iovec part = { order, sizeof(*order) };
 	struct msghdr message = {
 		.msg_iov = &part,
 		.msg_iovlen = 1,
@@ -81,7 +86,7 @@ static int receive_word(int fd, int *word, int *passed)
 	if (message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
 	    control.header.cmsg_type == SCM_RIGHTS)
 		memcpy(passed, CMSG_DATA(&control.header), sizeof(int));
-	return len == sizeof(*word) ? 1 : -EBADMSG;
+	return len == sizeof(*order) ? 1 : -EBADMSG;
 }
 
 /* ------------------------------------------------------------------------------ the new process */
@@ -126,18 +131,30 @@ static void forget_signals(const struct starter *s)
 	close(s->ended);
 }
 
-static int begin(const struct starter *s, enum process_kind kind, unsigned number, pid_t parent,
-		 int listener)
+/* As the same user, and so with a right that the starter need not have. */
+static void put_away(pid_t predecessor)
 {
+	if (predecessor > 0 && kill(predecessor, SIGKILL) == 0)
+		log_info("process_put_away", kv_int("pid", predecessor));
+}
+
+static int begin(const struct starter *s, const struct order *order, pid_t parent, int listener)
+{
+	enum process_kind kind = (enum process_kind)(order->word & 0xff);
+	unsigned number = (unsigned)order->word >> 8;
 	OWNED_FD int socket_of_listener = listener;
 	int ends[2];
 
 	forget_signals(s);
-	if (become(&s->identities[kind]) < 0 || sandbox_drop_rights() < 0 ||
+	if (become(&s->identities[kind]) < 0)
+		return 1;
+	put_away(order->replaces);
+	if (sandbox_drop_rights() < 0 ||
 	    no_way_back(&s->identities[kind]) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    getppid() != parent)
 		return 1;
-	if (packet_pair(ends, NULL) < 0 || send_word(s->fd, (int)getpid(), ends[1]) < 0)
+	if (packet_pair(ends, NULL) < 0 ||
+	    send_order(s->fd, (struct order){ .word = getpid() }, ends[1]) < 0)
 		return 1;
 	close(ends[1]);
 	close(s->fd);
@@ -158,21 +175,30 @@ static void bury(const struct starter *s)
 			 kv_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
 }
 
-static void start_one(struct starter *s, int word, int listener)
+/* Not buried yet, so its number is nobody else's. */
+static bool is_alive(pid_t pid)
 {
-	int kind = word & 0xff;
-	unsigned number = (unsigned)word >> 8;
+	siginfo_t end = { 0 };
+
+	return pid > 0 && waitid(P_PID, (id_t)pid, &end, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       end.si_pid == 0;
+}
+
+static void start_one(struct starter *s, struct order *order, int listener)
+{
 	pid_t parent = getpid(), pid;
 
-	if (kind >= PROCESS_KINDS) {
-		(void)send_word(s->fd, -EINVAL, -1);
+	if ((order->word & 0xff) >= PROCESS_KINDS) {
+		(void)send_order(s->fd, (struct order){ .word = -EINVAL }, -1);
 		return;
 	}
+	if (!is_alive(order->replaces))
+		order->replaces = 0;
 	pid = fork();
 	if (pid < 0)
-		(void)send_word(s->fd, -errno, -1);
+		(void)send_order(s->fd, (struct order){ .word = -errno }, -1);
 	else if (pid == 0)
-		_exit(begin(s, (enum process_kind)kind, number, parent, listener));
+		_exit(begin(s, order, parent, listener));
 }
 
 /* Whatever does not end by itself is killed with us: PR_SET_PDEATHSIG. */
@@ -186,7 +212,8 @@ static void wait_for_all(void)
 
 static void starter_main(struct starter *s, pid_t parent)
 {
-	int word, listener;
+	struct order order;
+	int listener;
 
 	set_signals(s);
 	struct pollfd wait[] = { { s->fd, POLLIN, 0 }, { s->ended, POLLIN, 0 } };
@@ -200,9 +227,9 @@ static void starter_main(struct starter *s, pid_t parent)
 			bury(s);
 		if (!wait[0].revents)
 			continue;
-		if (receive_word(s->fd, &word, &listener) <= 0)
+		if (receive_order(s->fd, &order, &listener) <= 0)
 			break;
-		start_one(s, word, listener);
+		start_one(s, &order, listener);
 		if (listener >= 0)
 			close(listener);
 	}
@@ -286,15 +313,16 @@ int starter_start(struct starter *s, enum process_kind kind, unsigned number, in
 		  int *link, pid_t *pid, struct error *err)
 {
 	struct pollfd wait = { .fd = s->fd, .events = POLLIN };
+	struct order order = { (int)(number << 8 | kind), *pid };
 	OWNED_FD int end = -1;
-	int word = 0;
 
-	if (send_word(s->fd, (int)(number << 8 | kind), listener) < 0 ||
-	    poll(&wait, 1, START_MS) != 1 || receive_word(s->fd, &word, &end) <= 0)
+	if (send_order(s->fd, order, listener) < 0 || poll(&wait, 1, START_MS) != 1 ||
+	    receive_order(s->fd, &order, &end) <= 0)
 		return error_set(err, EIO, "a new process did not begin");
-	if (word <= 0 || end < 0)
-		return error_set(err, word < 0 ? -word : EIO, "fork: %s", strerror(-word));
-	*pid = word;
+	if (order.word <= 0 || end < 0)
+		return error_set(err, order.word < 0 ? -order.word : EIO, "fork: %s",
+				 strerror(-order.word));
+	*pid = order.word;
 	if (check_peer(s, kind, end, pid, err) < 0)
 		return -EPERM;
 	*link = steal_fd(&end);

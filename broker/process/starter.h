@@ -3,7 +3,7 @@
  *
  * It is forked off before the broker has read a key or started a thread, so what it forks in turn
  * is clean; it keeps the right to change users, which the core gives up. It does nothing but fork
- * on the core's word, and ends with the core, and everything it has started with it. */
+ * on the core's order, and ends with the core, and everything it has started with it. */
 #ifndef GENKAN_PROCESS_STARTER_H
 #define GENKAN_PROCESS_STARTER_H
 
@@ -33,7 +33,9 @@ void starter_free(struct starter *starter);
 DEFINE_OWNED(starter_free, struct starter);
 
 /* `listener` stays the caller's; -1 none. `link` is one end of a packet pair (packet_link.h), made
- * by the new process after it had changed its user, which the kernel then vouches for. */
+ * by the new process after it had changed its user, which the kernel then vouches for. `pid` is the
+ * one whose place it takes (0: nobody's), which it kills if that one hangs and has not noticed that
+ * its link is closed; then the new one's. */
 int starter_start(struct starter *starter, enum process_kind kind, unsigned number, int listener,
 		  int *link, pid_t *pid, struct error *err) MUST_CHECK;
 

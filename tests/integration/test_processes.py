@@ -60,12 +60,13 @@ def slapd(tmp_path_factory):
         yield found
 
 
+USERS = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon'} if os.geteuid() == 0 else {}
+
+
 @pytest.fixture
 def broker(slapd, tmp_path):
-    users = {'broker__front_user': 'nobody', 'broker__directory_user': 'daemon'} \
-        if os.geteuid() == 0 else {}
     with Broker(tmp_path, slapd, broker__fronts=FRONTS,
-                directory__deadline_ms=DEADLINE_S * 1000, **users) as found:
+                directory__deadline_ms=DEADLINE_S * 1000, **USERS) as found:
         found.publish()
         found.apply(pool('sales', groups=['sales']))
         yield found
@@ -193,6 +194,35 @@ def test_questions_a_worker_dies_with_may_come_again_at_once(broker, slapd):
         slapd.resume()
     expect(lambda: broker.login('hanako').status == 200)
     assert audit_of_losses(broker) == [('directory', 2)]
+
+
+def test_a_directory_worker_that_hangs_is_replaced(slapd, tmp_path):
+    """After ten seconds in which it has said nothing. Until then whoever asks is told in time that the directory
+    does not answer, and what needs no directory goes on."""
+    with Broker(tmp_path, slapd, directory__deadline_ms=5000, **USERS) as broker:
+        broker.publish()
+        broker.apply(pool('sales', ['sales'], most=10))
+        token = broker.login('hanako').body['token']
+        old = worker_of(broker)
+        os.kill(old, signal.SIGSTOP)
+        stopped_at = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(3) as people:
+            logins = [people.submit(broker.login, name) for name in ('hanako', 'both')]
+            listed = people.submit(broker.http, 'GET', '/v1/desktops', token=token)
+            expect(lambda: broker.metrics()['genkan_directory_questions'] == 3)
+            assert broker.http('GET', '/v1/session', token=token).status == 200
+            for answer in (each.result() for each in logins):
+                assert (answer.status, answer.code) == (503, 'directory_unreachable'), answer
+            assert listed.result().status == 200, 'what is theirs already needs no directory'
+        assert worker_of(broker) == old, 'it is given more time than who asks'
+        expect(lambda: processes(broker).get('genkan-ldap', [old]) != [old], 20)
+        assert time.monotonic() - stopped_at >= 10
+        expect(lambda: old not in descendants(broker.process.pid))
+        expect(lambda: broker.login('hanako').status == 200)
+        assert broker.login('both').status == 200
+        assert 'why="it does not answer"' in broker.log()
+        assert audit_of_losses(broker) == [('directory', 3)]
+        assert broker.metrics()['genkan_processes_ended_total{process="directory"}'] == 1
 
 
 def test_a_front_that_dies_takes_only_its_connections(broker):

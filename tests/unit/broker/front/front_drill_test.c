@@ -172,7 +172,7 @@ static int outcome_of(struct starter *starter, unsigned number)
 {
 	OWNED_FD int link = -1;
 	char byte;
-	pid_t pid;
+	pid_t pid = 0;
 
 	assert_int_equal(
 		starter_start(starter, PROCESS_CLIENT_FRONT, number, -1, &link, &pid, &err), 0);
