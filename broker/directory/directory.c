@@ -231,7 +231,8 @@ static int on_answer(struct directory *d, struct span packet, struct directory_m
 	job->groups_in_all = m->groups_in_all;
 	job->answer.person.groups =
 		xcalloc(m->groups_in_all + 1, sizeof(job->answer.person.groups[0]));
-	if (m->took_us)
+	/* One that was given up would have taken longer than what was left of its time. */
+	if (m->took_us && (m->answer.verdict != DIRECTORY_UNREACHABLE || m->took_us > d->usual_us))
 		d->usual_us += (m->took_us - d->usual_us) / 8;
 	take_groups(job, m);
 	return 0;

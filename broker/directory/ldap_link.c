@@ -2,7 +2,9 @@
 #include "broker/directory/ldap_link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "broker/directory/identity.h"
 #include "common/base/text.h"
@@ -12,10 +14,14 @@
 DEFINE_OWNED(ldap_value_free_len, struct berval *);
 DEFINE_OWNED(ldap_controls_free, LDAPControl *);
 
+#define PAUSE_MS 100	/* so often a read that is stuck looks at the deadline */
+
 struct ldap_link {
 	LDAP *ld;
 	char *uri;
 	bool no_whoami;
+	int64_t deadline_ms;	/* of what is being read now */
+	struct ldap_conncb on_connect;
 };
 
 /* Each call that speaks to a server passes here: a test has the nth of a login fail. */
@@ -37,6 +43,80 @@ static struct timeval time_left(int64_t deadline_ms)
 		left = 1;
 	return (struct timeval){ .tv_sec = left / 1000, .tv_usec = left % 1000 * 1000 };
 }
+
+/* ---- reading no longer than until the deadline ---- */
+
+/* libldap on GnuTLS asks for the rest of a handshake again and again, without a pause and for ever,
+ * when the server says nothing more, and waits for ever for the rest of a record. This lies below its
+ * TLS, and waits in its place, no longer than there is time. */
+static ber_slen_t read_in_time(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t len)
+{
+	const struct ldap_link *link = layer->sbiod_pvt;
+	struct pollfd wait = { .fd = -1, .events = POLLIN };
+
+	for (;;) {
+		ber_slen_t got = LBER_SBIOD_READ_NEXT(layer, bytes, len);
+
+		if (got >= 0 || (errno != EAGAIN && errno != EINTR))
+			return got;
+		int64_t left_ms = link->deadline_ms - clock_monotonic_ms();
+
+		if (left_ms <= 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		ber_sockbuf_ctrl(layer->sbiod_sb, LBER_SB_OPT_GET_FD, &wait.fd);
+		(void)poll(&wait, 1, (int)left_ms);
+	}
+}
+
+static ber_slen_t write_through(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t len)
+{
+	return LBER_SBIOD_WRITE_NEXT(layer, bytes, len);
+}
+
+static int control_through(Sockbuf_IO_Desc *layer, int option, void *arg)
+{
+	return LBER_SBIOD_CTRL_NEXT(layer, option, arg);
+}
+
+static int keep_link(Sockbuf_IO_Desc *layer, void *link)
+{
+	layer->sbiod_pvt = link;
+	return 0;
+}
+
+static Sockbuf_IO in_time = {
+	.sbi_setup = keep_link,
+	.sbi_ctrl = control_through,
+	.sbi_read = read_in_time,
+	.sbi_write = write_through,
+};
+
+static int add_layer(LDAP *ld, Sockbuf *sb, LDAPURLDesc *server, struct sockaddr *address,
+		     struct ldap_conncb *on_connect)
+{
+	const struct timeval pause = { .tv_usec = PAUSE_MS * 1000 };
+	int fd = -1;
+
+	(void)ld;
+	(void)server;
+	(void)address;
+	ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd);
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof(pause)) < 0)
+		return -1;
+	/* The level of TLS, which comes later and so above. */
+	return ber_sockbuf_add_io(sb, &in_time, LBER_SBIOD_LEVEL_TRANSPORT, on_connect->lc_arg);
+}
+
+static void forget_layer(LDAP *ld, Sockbuf *sb, struct ldap_conncb *on_connect)
+{
+	(void)ld;
+	(void)sb;
+	(void)on_connect;
+}
+
+/* ---- settings ---- */
 
 static int set_option(struct ldap_link *link, int option, const void *value, struct error *err)
 {
@@ -81,6 +161,9 @@ static int set_manners(struct ldap_link *link, int64_t deadline_ms, struct error
 		rc = set_option(link, LDAP_OPT_NETWORK_TIMEOUT, &left, err);
 	if (rc == 0)
 		rc = set_option(link, LDAP_OPT_TIMEOUT, &left, err);
+	link->on_connect = (struct ldap_conncb){ add_layer, forget_layer, link };
+	if (rc == 0)
+		rc = set_option(link, LDAP_OPT_CONNECT_CB, &link->on_connect, err);
 	return rc;
 }
 
@@ -127,6 +210,8 @@ static int await(struct ldap_link *link, const char *what, int id, int64_t deadl
 {
 	struct timeval left = time_left(deadline_ms);
 	LDAPMessage *message = NULL;
+
+	link->deadline_ms = deadline_ms;
 	int kind = ldap_result(link->ld, id, LDAP_MSG_ALL, &left, &message);
 
 	if (kind > 0 && spoken(LDAP_SUCCESS) != LDAP_SUCCESS)
@@ -231,6 +316,7 @@ int ldap_link_open(const struct ldap_link_config *config, int64_t deadline_ms,
 	OWNED(ldap_link_free) struct ldap_link *link = xnew(struct ldap_link);
 
 	link->uri = xstrdup(config->uri);
+	link->deadline_ms = deadline_ms;
 	int rc = open_verified(link, config, deadline_ms, err);
 	if (rc < 0)
 		return rc;
