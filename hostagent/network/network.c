@@ -140,6 +140,13 @@ int network_tap_rename(const char *from_id, const char *to_id, struct error *err
 	return 0;
 }
 
+static void join_write(const struct hostagent_config *config, const char *tap, struct buf *out)
+{
+	buf_printf(out, "link set dev %s master %s\n", tap, config->bridge);
+	buf_printf(out, "link set dev %s type bridge_slave isolated on\n", tap);
+	buf_printf(out, "link set dev %s up\n", tap);
+}
+
 int network_tap_connect(const struct hostagent_config *config, const struct nft_port *port,
 			struct error *err)
 {
@@ -153,9 +160,7 @@ int network_tap_connect(const struct hostagent_config *config, const struct nft_
 
 	if (rc < 0)
 		return rc;
-	buf_printf(&links, "link set dev %s master %s\n", name, config->bridge);
-	buf_printf(&links, "link set dev %s type bridge_slave isolated on\n", name);
-	buf_printf(&links, "link set dev %s up\n", name);
+	join_write(config, name, &links);
 	return run_ip(&links, err);
 }
 
@@ -167,10 +172,21 @@ int network_port_remove(const struct nft_port *port, struct error *err)
 	return run_nft(&script, err);
 }
 
-int network_ports_replace(const struct nft_port *ports, size_t count, struct error *err)
+int network_ports_replace(const struct hostagent_config *config, const struct nft_port *ports,
+			  size_t count, struct error *err)
 {
 	OWNED(buf_done) struct buf script = { 0 };
+	OWNED(buf_done) struct buf links = { 0 };
+	char tap[VM_TAP_SIZE];
 
 	nft_ports_replace_write(ports, count, &script);
-	return run_nft(&script, err);
+	int rc = run_nft(&script, err);
+
+	/* The bridge may be another one than theirs: whoever removed it left them without. */
+	for (size_t i = 0; i < count; i++) {
+		vm_tap_name(ports[i].id, tap);
+		if (if_nametoindex(tap) != 0)
+			join_write(config, tap, &links);
+	}
+	return rc < 0 || links.len == 0 ? rc : run_ip(&links, err);
 }

@@ -16,12 +16,14 @@ int network_down(const struct hostagent_config *config, struct error *err) MUST_
 
 /* A new tap that leads nowhere. */
 int network_tap_open(const char *id, int *fd, struct error *err) MUST_CHECK;
-/* Puts it on the bridge, isolated from the other ports, admitted with its MAC and address. */
 /* A port that is not connected gets the name of another desktop. */
 int network_tap_rename(const char *from_id, const char *to_id, struct error *err) MUST_CHECK;
+/* Puts it on the bridge, isolated from the other ports, admitted with its MAC and address. */
 int network_tap_connect(const struct hostagent_config *config, const struct nft_port *port,
 			struct error *err) MUST_CHECK;
 int network_port_remove(const struct nft_port *port, struct error *err) MUST_CHECK;
-int network_ports_replace(const struct nft_port *ports, size_t count, struct error *err) MUST_CHECK;
+/* These are admitted and nobody else; those that run are on the bridge afterwards. */
+int network_ports_replace(const struct hostagent_config *config, const struct nft_port *ports,
+			  size_t count, struct error *err) MUST_CHECK;
 
 #endif

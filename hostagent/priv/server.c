@@ -51,7 +51,8 @@ static int answer(const struct spawn_host *host, const struct priv_request *requ
 	case PRIV_CLEAN:
 		return priv_clean_here(host, &request->spec, err);
 	case PRIV_SWEEP:
-		return network_ports_replace(request->ports, request->port_count, err);
+		return network_ports_replace(host->config, request->ports, request->port_count,
+					     err);
 	case PRIV_SEAL:
 		return template_seal(host->config, request->spec.id, err);
 	case PRIV_DROP:
