@@ -125,6 +125,39 @@ void doctor_look_name(struct findings *f, const char *address, const char *mend)
 		    host, rc == 0 ? " is known" : ": ", rc == 0 ? "" : gai_strerror(rc));
 }
 
+/* The rules of this machine's packet filter; NULL without one. */
+static json_t *nft_rules(void)
+{
+	OWNED(buf_done) struct buf output = BUF_LIMIT(16 << 20);
+	const char *const list[] = { "/usr/sbin/nft", "-j", "list", "ruleset", NULL };
+
+	if (access(list[0], X_OK) < 0 ||
+	    setup_run(list, NULL, (struct span){ 0 }, &output, NULL) < 0)
+		return NULL;
+	return json_loadb((const char *)output.ptr, output.len, 0, NULL);
+}
+
+void doctor_look_door(struct findings *f, const char *who, const char *listen)
+{
+	OWNED(json_decref) json_t *rules = nft_rules();
+	const char *colon = strrchr(listen, ':');
+	int port = colon ? atoi(colon + 1) : 0;
+	char chain[128];
+
+	if (!rules || !port || strncmp(listen, "127.", 4) == 0 || strncmp(listen, "[::1]", 5) == 0)
+		return;
+	if (doctor_firewall_shuts(rules, port, chain))
+		finding_add(f, "firewall", FINDING_BAD,
+			    "let that port in, for now: nft insert rule CHAIN tcp dport PORT "
+			    "accept; for "
+			    "good: where the rules come from (/etc/nftables.conf, ufw, firewalld)",
+			    "%s: nobody reaches TCP port %d, chain \"%s\" of nftables shuts it",
+			    who, port, chain);
+	else
+		finding_add(f, "firewall", FINDING_OK, "", "%s: TCP port %d is not shut", who,
+			    port);
+}
+
 static void look_clock(struct findings *f)
 {
 	struct timex now = { 0 };

@@ -38,6 +38,9 @@ void doctor_judge_huge_pages(struct findings *f, const char *mode);
 /* Flags of /proc/cpuinfo and the switches of the kernel's module ("Y", "1", "N", "0" or ""). */
 void doctor_judge_processor(struct findings *f, const char *flags, const char *second_level,
 			    const char *nested);
+/* Whether rules as `nft -j list ruleset` tells them shut a TCP port for everybody on other machines;
+ * then which chain does. Rules that depend on who asks shut nothing. */
+bool doctor_firewall_shuts(const json_t *nft, int port, char chain[128]);
 
 /* ---- looking */
 
@@ -48,6 +51,8 @@ void doctor_look_certificate(struct findings *f, const char *path, const char *m
 void doctor_look_key(struct findings *f, const char *path);
 void doctor_look_disk(struct findings *f, const char *what, const char *path);
 void doctor_look_name(struct findings *f, const char *address, const char *mend);
+/* The door a program opens at `listen` ("0.0.0.0:8443"), as far as it is one for other machines. */
+void doctor_look_door(struct findings *f, const char *who, const char *listen);
 /* Runs a program that ends with 0 when all is well; its last line is told when not. */
 bool doctor_run(const char *const argv[], const char *user, char said[200]);
 

@@ -109,6 +109,15 @@ static void look_service(struct findings *f)
 			    "genkan-broker does not run (%s)", said);
 }
 
+static void look_doors(struct findings *f)
+{
+	OWNED(free) char *people = ini_value(CONFIG, "broker", "listen", "0.0.0.0:8443");
+	OWNED(free) char *hosts = ini_value(CONFIG, "broker", "agent_listen", "0.0.0.0:8444");
+
+	doctor_look_door(f, "broker.listen", people);
+	doctor_look_door(f, "broker.agent_listen", hosts);
+}
+
 static void look_state(struct findings *f)
 {
 	OWNED(free)
@@ -158,6 +167,7 @@ void doctor_look_broker(struct findings *f)
 			    "%s", said);
 	look_service(f);
 	look_names(f);
+	look_doors(f);
 	look_directory(f);
 	look_state(f);
 }

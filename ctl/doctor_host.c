@@ -96,9 +96,11 @@ static void look_bridge(struct findings *f)
 	struct error err = { 0 };
 
 	if (!if_nametoindex(bridge)) {
-		finding_add(f, "bridge", FINDING_WARN,
-			    "systemctl enable --now genkan-hostagent makes it", "%s is not there",
-			    bridge);
+		finding_add(
+			f, "bridge", FINDING_BAD,
+			"systemctl restart genkan-hostagent makes it, and puts the desktops that "
+			"run on it again",
+			"%s is not there: no desktop can be reached", bridge);
 		return;
 	}
 	if (setup_run(ports, NULL, (struct span){ 0 }, &stranger, &err) < 0)
@@ -135,6 +137,13 @@ static void look_firewall(struct findings *f)
 	else
 		finding_add(f, "firewall", FINDING_OK, "",
 			    "the rules of the desktops' bridge are there");
+}
+
+static void look_door(struct findings *f)
+{
+	OWNED(free) char *listen = ini_value(RELAY_CONFIG, "relay", "listen", "0.0.0.0:3389");
+
+	doctor_look_door(f, "relay.listen", listen);
 }
 
 /* -------------------------------------------------------------------------------------- services
@@ -221,6 +230,7 @@ void doctor_look_host(struct findings *f)
 	look_folders(f);
 	look_bridge(f);
 	look_firewall(f);
+	look_door(f);
 	look_service(f, "genkan-hostagent.service",
 		     "systemctl enable --now genkan-hostagent; journalctl -u genkan-hostagent "
 		     "tells why not");

@@ -107,6 +107,78 @@ static void clocks_and_huge_pages_are_judged(void **state)
 	assert_int_equal(huge_pages_of(""), FINDING_WARN);
 }
 
+/* A chain of inet filter with these statements, each a rule, as nft tells it; port 3389. */
+static bool shut(const char *policy, const char *rules, const char *others)
+{
+	OWNED(buf_done) struct buf nft = { 0 };
+	char chain[128] = "";
+
+	buf_printf(&nft,
+		   "{\"nftables\":[{\"metainfo\":{}},{\"chain\":{\"family\":\"inet\",\"table\":"
+		   "\"filter\",\"name\":\"input\",\"type\":\"filter\",\"hook\":\"input\","
+		   "\"policy\":\"%s\"}},{\"rule\":{\"family\":\"inet\",\"table\":\"filter\","
+		   "\"chain\":\"input\",\"expr\":[%s]}},{\"rule\":{\"family\":\"inet\",\"table\":"
+		   "\"filter\",\"chain\":\"x\",\"expr\":[%s]}}]}",
+		   policy, rules, others);
+	OWNED(json_decref) json_t *parsed = json_loads(buf_text(&nft), 0, NULL);
+
+	assert_non_null(parsed);
+	bool found = doctor_firewall_shuts(parsed, 3389, chain);
+	assert_string_equal(chain, found ? "inet filter input" : "");
+	return found;
+}
+
+#define PORT(op, value) \
+	"{\"match\":{\"op\":\"" op "\",\"left\":{\"payload\":{\"protocol\":\"tcp\"," \
+	"\"field\":\"dport\"}},\"right\":" value "}}"
+#define META(key, value) \
+	"{\"match\":{\"op\":\"==\",\"left\":{\"meta\":{\"key\":\"" key "\"}},\"right\":" value "}}"
+#define STATE(value) \
+	"{\"match\":{\"op\":\"in\",\"left\":{\"ct\":{\"key\":\"state\"}},\"right\":" value "}}"
+#define FROM_OFFICE \
+	"{\"match\":{\"op\":\"==\",\"left\":{\"payload\":{\"protocol\":\"ip\",\"field\":" \
+	"\"saddr\"}},\"right\":{\"prefix\":{\"addr\":\"10.0.0.0\",\"len\":8}}}}"
+#define LET "{\"counter\":{}},{\"accept\":null}"
+#define SHUT "{\"log\":null},{\"drop\":null}"
+
+static void what_nobody_passes_is_shut(void **state)
+{
+	assert_true(shut("drop", "", ""));
+	assert_true(shut("drop", PORT("==", "22") "," LET, ""));
+	assert_true(shut("drop", META("iif", "\"lo\"") "," LET, ""));
+	assert_true(shut("drop", STATE("[\"established\",\"related\"]") "," LET, ""));
+	assert_true(shut("drop", META("l4proto", "{\"set\":[\"icmp\",\"udp\"]}") "," LET, ""));
+	assert_true(shut("drop", PORT("==", "{\"set\":[22,{\"range\":[8000,8443]}]}") "," LET, ""));
+	assert_true(shut("accept", PORT("==", "3389") "," SHUT, ""));
+	assert_true(shut("accept", PORT("!=", "22") ",{\"reject\":null}", ""));
+	assert_true(shut("accept", "{\"jump\":{\"target\":\"x\"}}", SHUT));
+	assert_true(shut("drop", "{\"goto\":{\"target\":\"x\"}}", PORT("==", "22") "," LET));
+	assert_true(shut("drop",
+			 "{\"vmap\":{\"key\":{\"ct\":{\"key\":\"state\"}},\"data\":{\"set\":"
+			 "[[\"established\",{\"accept\":null}],[\"invalid\",{\"drop\":null}]]}}}",
+			 ""));
+}
+
+static void what_somebody_may_pass_is_not_shut(void **state)
+{
+	assert_false(shut("accept", "", ""));
+	assert_false(shut("drop", PORT("==", "3389") "," LET, ""));
+	assert_false(shut("drop", PORT("==", "{\"set\":[22,{\"range\":[3000,3400]}]}") "," LET, ""));
+	assert_false(shut("drop", PORT("==", "\"@doors\"") "," LET, ""));
+	assert_false(shut("drop", FROM_OFFICE "," PORT("==", "3389") "," LET, ""));
+	assert_false(shut("drop", STATE("[\"established\",\"new\"]") "," LET, ""));
+	assert_false(shut("drop", PORT("==", "3389") ",{\"limit\":{}}," LET, ""));
+	assert_false(shut("drop", META("iifname", "\"eth0\"") ",{\"jump\":{\"target\":\"x\"}}", LET));
+	assert_false(shut("accept", FROM_OFFICE "," SHUT, ""));
+	assert_false(shut("accept", META("iifname", "\"genkan0\"") "," SHUT, ""));
+	assert_false(shut("accept", "{\"jump\":{\"target\":\"input\"}}", ""));
+	assert_false(shut("drop",
+			  "{\"vmap\":{\"key\":{\"payload\":{\"protocol\":\"tcp\",\"field\":"
+			  "\"dport\"}},\"data\":{\"set\":[[22,{\"drop\":null}],[3389,{\"jump\":"
+			  "{\"target\":\"x\"}}]]}}}",
+			  LET));
+}
+
 static void settings_are_filled_in(void **state)
 {
 	static const struct setup_value values[] = {
@@ -132,6 +204,8 @@ int main(void)
 		cmocka_unit_test(versions_are_ordered),
 		cmocka_unit_test(processors_are_judged),
 		cmocka_unit_test(clocks_and_huge_pages_are_judged),
+		cmocka_unit_test(what_nobody_passes_is_shut),
+		cmocka_unit_test(what_somebody_may_pass_is_not_shut),
 		cmocka_unit_test(settings_are_filled_in),
 	};
 
