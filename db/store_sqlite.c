@@ -102,14 +102,21 @@ static void forget(struct store *store)
 	store->memory = (struct store_memory){ 0 };
 }
 
-/* Another process may have written since. Inside a transaction only. */
-static void forget_if_changed(struct store *store)
+/* Grows with each commit that this handle has made or, when a transaction begins, has seen. */
+static uint32_t data_version(struct store *store)
 {
 	uint32_t version = 0;
 
-	if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_DATA_VERSION, &version) ==
-		    SQLITE_OK &&
-	    version == store->data_version)
+	(void)sqlite3_file_control(store->db, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+	return version;
+}
+
+/* Another process may have written since. Inside a transaction only. */
+static void forget_if_changed(struct store *store)
+{
+	uint32_t version = data_version(store);
+
+	if (version == store->data_version)
 		return;
 	forget(store);
 	store->data_version = version;
@@ -500,8 +507,10 @@ int store_commit(struct store *store, struct error *err)
 		forget(store);
 		return error_set(err, EIO, "store %s: the transaction was lost", store->path);
 	}
-	if (control(store, COMMIT) == SQLITE_OK)
+	if (control(store, COMMIT) == SQLITE_OK) {
+		store->data_version = data_version(store); /* what we wrote, we know */
 		return 0;
+	}
 
 	int rc = fail(store, err, "commit");
 	store_rollback(store);

@@ -258,6 +258,64 @@ static void a_group_is_all_or_nothing(void **state)
 	must(store_user_find(site->store, "key-bo", &user, &err));
 }
 
+static size_t pools_seen(struct store *store)
+{
+	OWNED(store_pool_view_done) struct store_pool_view *view = NULL;
+
+	must(store_begin(store, &err));
+	must(store_pools_view(store, &view, &err));
+	size_t count = view->list.count;
+	must(store_commit(store, &err));
+	return count;
+}
+
+static const struct store_pool_view *view_of(struct store *store, struct store_pool_view **out)
+{
+	must(store_begin(store, &err));
+	must(store_pools_view(store, out, &err));
+	must(store_commit(store, &err));
+	return *out;
+}
+
+/* What is kept in memory from one group to the next is what the file holds. */
+static void pools_are_read_again_when_they_changed(void **state)
+{
+	OWNED(store_close) struct store *other = NULL;
+	OWNED(store_pool_view_done) struct store_pool_view *first = NULL;
+	OWNED(store_pool_view_done) struct store_pool_view *second = NULL;
+	struct site *site = *state;
+
+	size_t before = pools_seen(site->store);
+	assert_ptr_equal(view_of(site->store, &first), view_of(site->store, &second));
+
+	must(store_open(site->path, &other, &err));
+	assert_int_equal(raw_exec(site->path, "DELETE FROM pool_entitlement; DELETE FROM assignment; "
+					      "DELETE FROM ticket; DELETE FROM desktop; "
+					      "UPDATE pool SET deleted = 1"),
+			 SQLITE_OK);
+	assert_true(before > 0);
+	assert_int_equal(pools_seen(site->store), 0);
+	assert_int_equal(pools_seen(other), 0);
+
+	/* Own changes, of which some are taken back. */
+	struct store_audit row = { .at_ms = NOW, .what = "test" };
+	int64_t rows;
+	must(store_begin(site->store, &err));
+	must(store_audit_append(site->store, &row, &err));
+	store_rollback(site->store);
+	must(store_begin(site->store, &err));
+	must(store_audit_append(site->store, &row, &err));
+	must(store_commit(site->store, &err));
+	must(store_begin(other, &err));
+	must(store_audit_append(other, &row, &err));
+	must(store_commit(other, &err));
+	must(store_begin(site->store, &err));
+	must(store_audit_append(site->store, &row, &err));
+	must(store_commit(site->store, &err));
+	must(store_audit_verify(site->store, &rows, &err));
+	assert_true(rows >= 3);
+}
+
 static void a_locked_file_is_busy_not_broken(void **state)
 {
 	struct site *site = *state;
@@ -349,6 +407,7 @@ int main(void)
 		FULL(damage_never_crashes),
 		EMPTY(audit_rows_chain),
 		EMPTY(a_group_is_all_or_nothing),
+		FULL(pools_are_read_again_when_they_changed),
 		EMPTY(a_locked_file_is_busy_not_broken),
 		EMPTY(a_reader_cannot_write),
 		EMPTY(what_was_acknowledged_survives_kill),
