@@ -74,6 +74,13 @@
 	"e.used_at_ms, e.ended_by, e.ended_at_ms FROM exception e "                                \
 	"JOIN person u ON u.key = e.person "
 
+#define AUDIT_SELECT                                                                               \
+	"SELECT id, at_ms, who, source, what, code, denied, subject, details FROM audit "
+
+#define AUDIT_WANTED                                                                               \
+	"at_ms >= $1 AND ($2 = '' OR who = $2) AND ($3 = '' OR what = $3) AND details LIKE $4 "    \
+	"AND ($5 = 0 OR id < $5) ORDER BY id DESC LIMIT $6"
+
 #define STATEMENTS(X)                                                                              \
 	/* users */                                                                                \
 	X(PERSON_FIND, "SELECT key, name, display_name, account, uid FROM person WHERE key = $1")  \
@@ -464,7 +471,7 @@
 	X(EXCEPTIONS_ALL, EXCEPTION_SELECT "ORDER BY e.requested_at_ms DESC, e.id")                \
 	X(EXCEPTION_IN_FORCE, EXCEPTION_SELECT "WHERE e.person = $1 AND e.pool = $2 "              \
 	  "AND e.state = 'approved' AND e.expires_at_ms > $3 "                                     \
-	  "ORDER BY e.expires_at_ms DESC, e.id LIMIT 1")                                           \
+	  "ORDER BY e.expires_at_ms DESC, e.id DESC LIMIT 1")                                      \
 	X(EXCEPTIONS_DUE, EXCEPTION_SELECT "WHERE e.state IN ('requested', 'approved') "           \
 	  "AND e.expires_at_ms <= $1")                                                             \
 	X(EXCEPTION_APPROVE, "UPDATE exception SET state = 'approved', approved_by = $1, "         \
@@ -581,10 +588,8 @@
 	X(AUDIT_PUT, "INSERT INTO audit (id, at_ms, who, source, what, code, denied, subject, "    \
 	  "details, previous_sha256, sha256) "                                                     \
 	  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")                                 \
-	X(AUDIT_ROWS, "SELECT id, at_ms, who, source, what, code, denied, subject, details "       \
-	  "FROM audit WHERE denied >= $1 AND at_ms >= $2 AND ($3 = '' OR who = $3) "               \
-	  "AND ($4 = '' OR what = $4) AND details LIKE $5 AND ($6 = 0 OR id < $6) "                \
-	  "ORDER BY id DESC LIMIT $7")                                                             \
+	X(AUDIT_ROWS, AUDIT_SELECT "WHERE " AUDIT_WANTED)                                          \
+	X(AUDIT_ROWS_DENIED, AUDIT_SELECT "WHERE denied = 1 AND " AUDIT_WANTED)                    \
 	X(AUDIT_AFTER, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \
 	  "previous_sha256, sha256 FROM audit WHERE id > $1 ORDER BY id LIMIT $2")                 \
 	X(AUDIT_CHAIN, "SELECT id, at_ms, who, source, what, code, denied, subject, details, "     \

@@ -143,7 +143,8 @@ int store_audit_search(struct store *store, const struct store_audit_query *want
 		       struct store_audit_list *out, struct error *err)
 {
 	OWNED(store_audit_list_done) struct store_audit_list list = { 0 };
-	OWNED(query_done) struct query q = query(store, ST_AUDIT_ROWS);
+	OWNED(query_done) struct query q =
+		query(store, wanted->denied_only ? ST_AUDIT_ROWS_DENIED : ST_AUDIT_ROWS);
 	char details[POOL_NAME_SIZE + 16] = "%";
 	int rc;
 
@@ -151,7 +152,6 @@ int store_audit_search(struct store *store, const struct store_audit_query *want
 	if (wanted->pool && *wanted->pool)
 		snprintf(details, sizeof(details), "%%\"pool\":\"%.*s\"%%", POOL_NAME_SIZE - 1,
 			 wanted->pool);
-	query_int(&q, wanted->denied_only);
 	query_int(&q, wanted->since_ms);
 	query_text(&q, wanted->who);
 	query_text(&q, wanted->what);
