@@ -163,9 +163,10 @@ int work_submit(struct work *work, int64_t deadline_ms, work_run_fn *run, work_d
 				     .deadline_ms = deadline_ms };
 		list_append(&work->queue, &job->link);
 		work->queued++;
-		pthread_cond_signal(&work->wake);
 	}
 	pthread_mutex_unlock(&work->lock);
+	if (result == 0)
+		pthread_cond_signal(&work->wake); /* not before: it would wake up to a lock */
 	return result;
 }
 
