@@ -202,14 +202,11 @@ static void admit(struct peer *peer)
 {
 	struct http_server *server = peer->server;
 	int fd = bufferevent_getfd(peer->bev);
-	int on = 1;
 
 	if (fd < 0)
 		return;
 	peer->fd = fd;
 	peer->source = source_of(server, fd);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	loop_timer_start(peer->deadline, server->config.handshake_ms);
 	if (is_too_much(peer))
 		hang_up(peer);
@@ -467,6 +464,16 @@ static struct evconnlistener *listener_of(struct http_server *server, struct err
 	return listener;
 }
 
+/* Accepted ones inherit them: one call for all instead of some for each. */
+static void set_options(int listener)
+{
+	const int on = 1;
+
+	(void)setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	wake_from(listener, HELLO_MIN);
+}
+
 static int listen_on(struct http_server *server, struct error *err)
 {
 	server->listener = listener_of(server, err);
@@ -476,8 +483,7 @@ static int listen_on(struct http_server *server, struct error *err)
 		evconnlistener_free(server->listener);
 		return error_set(err, ENOMEM, "listen");
 	}
-	/* Accepted ones inherit it. */
-	wake_from(evconnlistener_get_fd(server->listener), HELLO_MIN);
+	set_options(evconnlistener_get_fd(server->listener));
 	return 0;
 }
 
