@@ -15,6 +15,7 @@ enum {
 	FIRST_BOOT_MS = 15000,	/* what a boot is thought to take until one was seen */
 	STABLE_MS = 60000,	/* ready for so long: the next failure is the first again */
 	PROGRESS_MS = 1000, PROGRESS_STEP = 5, UNSYNCED_RETRY_MS = 500,
+	START_TOLD_MS = 600000,	/* how long a start took is of use when it is fresh */
 };
 
 void desktop_host_init(struct desktop_host *host)
@@ -42,6 +43,7 @@ static void desktop_free(struct desktop *desktop)
 	loop_timer_free(desktop->note);
 	loop_timer_free(desktop->hold);
 	json_decref(desktop->inspection);
+	json_decref(desktop->start);
 	desktop_orders_done(desktop);
 	free(desktop);
 }
@@ -303,6 +305,35 @@ static void log_ready(const struct desktop *desktop, int64_t now_ms)
 		 kv_str("guest_us", buf_text(&steps)));
 }
 
+/* One stage ends where the next begins, so that they add up; one that there was none of took 0. */
+static json_t *start_json(const struct desktop *desktop, int64_t now_ms)
+{
+	const struct desktop_times *t = &desktop->times;
+	const struct {
+		const char *name;
+		int64_t end_ms;
+	} stages[] = {
+		{ "turn_ms", t->turn_ms },
+		{ "disk_ms", t->cloned_ms },
+		{ "machine_ms", t->qmp_ms },
+		{ "memory_ms", desktop->resumed ? t->resumed_ms : 0 },
+		{ "guest_ms", t->identified_ms },
+		{ "rdp_ms", now_ms },
+	};
+	json_t *start = json_pack("{s:I, s:s, s:I}", "at_ms", (json_int_t)clock_wall_ms(), "way",
+				  desktop->resumed ? "clone" : "boot", "total_ms",
+				  (json_int_t)(now_ms - t->wanted_ms));
+	int64_t from_ms = t->wanted_ms;
+
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+		int64_t took_ms = between(from_ms, stages[i].end_ms);
+
+		json_object_set_new(start, stages[i].name, json_integer(took_ms));
+		from_ms += took_ms;
+	}
+	return start;
+}
+
 static void entered_ready(struct desktop *desktop, int64_t now_ms)
 {
 	desktop->reason[0] = '\0';
@@ -312,6 +343,8 @@ static void entered_ready(struct desktop *desktop, int64_t now_ms)
 		desktop->host->expected_boot_ms = now_ms - desktop->started_ms;
 	log_ready(desktop, now_ms);
 	desktop->start_ms = between(desktop->times.turn_ms, now_ms);
+	json_decref(desktop->start);
+	desktop->start = desktop->times.wanted_ms ? start_json(desktop, now_ms) : NULL;
 	desktop->started_ms = 0;
 }
 
@@ -448,6 +481,8 @@ json_t *desktop_report(const struct desktop *desktop, int64_t now_ms)
 	if (desktop->blameless)
 		json_object_set_new(report, "blameless", json_true());
 	json_object_set_new(report, "turn", json_integer(place));
+	if (ready && desktop->start && now_ms - desktop->since_ms < START_TOLD_MS)
+		json_object_set_new(report, "start", json_deep_copy(desktop->start));
 	if (ready && desktop->start_ms)
 		json_object_set_new(report, "start_ms", json_integer(desktop->start_ms));
 	json_object_set_new(report, "pss_bytes", json_integer(desktop->pss_bytes));

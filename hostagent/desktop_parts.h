@@ -103,6 +103,7 @@ struct desktop {
 	bool stood_by;			/* it was started before this desktop was wanted */
 	bool standby;			/* nobody's: what stood by, on its way out */
 	struct desktop_times times;
+	json_t *start;			/* how long the newest start took, by its stages; or NULL */
 	struct desktop_proof proof;
 	/* The user's stay, counted so that telling it twice does no harm. */
 	char logged_on[64];		/* account in the guest */

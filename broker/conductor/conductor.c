@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "broker/api/timings.h"
 #include "broker/conductor/inspections.h"
 #include "broker/conductor/rebuild.h"
 #include "broker/conductor/sync_message.h"
@@ -110,6 +111,7 @@ struct sync {
 	struct loop_timer *timer;
 	struct sync_report in;
 	bool reported;		/* the report is in the store */
+	bool timed;		/* and what it says of starts is noted */
 	bool running, again;	/* a job is under way; something changed meanwhile */
 	bool must_answer;	/* the wait is over, or a newer sync took its place */
 	struct store_report_result result;
@@ -238,6 +240,9 @@ static void sync_done(struct state_job *job, int rc, const struct error *err)
 		sync_refuse(s, rc, err);
 		return;
 	}
+	if (!s->timed && conductor->broker->timings)
+		timings_take(conductor->broker->timings, s->in.report.host, s->in.body);
+	s->timed = true;
 	if (s->result.changed) {
 		s->result.changed = false;
 		conductor_host_reported(conductor, s->in.report.host);

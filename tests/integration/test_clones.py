@@ -167,6 +167,9 @@ def host():
         assert list(ram.glob('*')) == [], 'the end of everything leaves no memory file'
 
 
+STAGES = ('turn', 'disk', 'machine', 'memory', 'guest', 'rdp')
+
+
 def clone_of(host, number):
     log = (host.folder / 'agent.log').read_text()
     ways = [line for line in log.splitlines()
@@ -365,6 +368,9 @@ def test_clones_share_nothing_that_tells_them_apart(host):
     for number in numbers:
         host.ready(number, seconds=180)
         assert clone_of(host, number)
+        start = next(d['start'] for d in host.broker.newest['desktops'] if d['id'] == ident(number))
+        assert start['way'] == 'clone' and start['guest_ms'] > 0
+        assert sum(start[f'{stage}_ms'] for stage in STAGES) == start['total_ms'], start
     assert not clone_of(host, 1)
     seen = [facts_of(host, number) for number in numbers]
     for fact in seen[0]:

@@ -59,7 +59,9 @@ def test_console(site, request):
         redeemed = host.redeem(ticket.body['locator'], ticket.body['secret'])
         assert redeemed.status == 200, redeemed
         tickets['id'] = redeemed.body['session']
-        host.change(desktop_of(site, 'hanako')['id'], logged_on='hanako')
+        host.change(desktop_of(site, 'hanako')['id'], logged_on='hanako', start={
+            'at_ms': int(time.time() * 1000), 'way': 'clone', 'total_ms': 412, 'turn_ms': 40, 'disk_ms': 18, 'machine_ms': 62,
+            'memory_ms': 95, 'guest_ms': 160, 'rdp_ms': 37})
         host.events({'kind': 'session_active', 'session': tickets['id']})
         host.sessions({'id': tickets['id'], 'idle_ms': 42000, 'bytes_to_desktop': 120000, 'bytes_from_desktop': 7340032, 'rtt_us': 1700})
         return {'user': 'hanako'}

@@ -12,11 +12,11 @@ function options(series, unit, width) {
 		scales: { x: { time: false, range: (u, min, max) => [min - .6, Math.max(max + .6, 11.6)] }, y: { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
 		axes: [{ ...axis, grid: { show: false }, values: () => [], size: 12 }, { ...axis, size: 62, values: (u, ticks) => ticks.map((v) => `${v} ${unit}`) }],
 		/* from the top of the stack down: each covers what is below it */
-		series: [{}, ...series.map((s, i) => ({ label: s.label, fill: colour(`--c${series.length - i}`), stroke: colour(`--c${series.length - i}`), width: 0, paths: bars, points: { show: false } }))],
+		series: [{}, ...[...series].reverse().map((s) => ({ label: s.label, fill: colour(`--c${s.colour}`), stroke: colour(`--c${s.colour}`), width: 0, paths: bars, points: { show: false } }))],
 	};
 }
 
-/** series: [{label, values}] of equal length; returns { destroy }. */
+/** series: [{label, colour, values}] of equal length, from the foot of the stack up; returns { destroy }. */
 export function stacked(holder, series, unit) {
 	const sums = series[0].values.map(() => 0);
 	const layers = series.map((s) => s.values.map((v, i) => (sums[i] += v))).reverse();
