@@ -13,7 +13,7 @@ export async function show(body, context) {
 			{ label: t('user'), show: (r) => r.who || h('span.quiet', '–') },
 			{ label: t('denied.rule'), show: (r) => tag(r.details.rule || r.code, 'bad') },
 			{ label: t('denied.count'), num: true, show: (r) => r.details.count ?? 1 },
-			{ label: t('nav.desktops'), show: (r) => r.details.desktop ? h('div', r.details.desktop, h('div.quiet.small', r.details.pool)) : h('span.quiet', '–') },
+			{ label: t('desktop'), show: (r) => r.details.desktop ? h('div', r.details.desktop, h('div.quiet.small', r.details.pool)) : h('span.quiet', '–') },
 			{ label: t('denied.source'), show: (r) => h('span.mono', r.source) },
 			{ label: t('time'), show: (r) => when(r.at_ms) },
 			{ label: '', show: (r) => h('div.row-actions', r.who && r.details.pool && why({ user: r.who })) },

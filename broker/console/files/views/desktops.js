@@ -37,7 +37,7 @@ export async function show(body, context) {
 			{ label: t('state'), show: (d) => h('span', tag(d.state), d.state === 'cloning' || d.state === 'starting' ? h('span.quiet.small', ` ${d.percent} %`) : '') },
 			{ label: t('desktops.use'), show: (d) => tag(d.use) },
 			{ label: t('host'), show: (d) => d.host },
-			{ label: t('desktops.memory'), num: true, show: (d) => bytes(d.pss_bytes) },
+			{ label: t('desktops.memory'), num: true, show: (d) => d.pss_bytes ? bytes(d.pss_bytes) : h('span.quiet', '–') },
 			{ label: t('desktops.since'), show: (d) => h('span', { title: when(d.created_at_ms) }, ago(d.created_at_ms)) },
 			{ label: '', show: (d) => h('div.row-actions', why(d.user ? { user: d.user } : { pool: d.pool }), details(d, context)) },
 		],

@@ -35,7 +35,7 @@ export async function show(body, context) {
 		path: '/v1/admin/sessions', member: 'sessions', key: (s) => s.id, filters, context, kinds: ['session'], name: 'sessions', caption: t('nav.sessions'),
 		columns: [
 			{ label: t('user'), show: (s) => h('div', h('div.main', s.user), h('span.quiet.small', s.client_address)) },
-			{ label: t('nav.desktops'), show: (s) => h('div', s.desktop_name, h('div.quiet.small', `${s.pool} · ${s.host}`)) },
+			{ label: t('desktop'), show: (s) => h('div', s.desktop_name, h('div.quiet.small', `${s.pool} · ${s.host}`)) },
 			{ label: t('state'), show: (s) => tag(s.ended_at_ms ? 'ended' : s.active_at_ms ? 'active' : 'opening') },
 			{ label: t('sessions.began'), show: (s) => h('span', { title: when(s.began_at_ms) }, ago(s.began_at_ms)) },
 			{ label: t('sessions.idle'), num: true, show: (s) => s.idle_ms === undefined ? h('span.quiet', '–') : span(s.idle_ms) },
