@@ -54,9 +54,11 @@ async function accessible(page, where) {
 	faults.push(...found.map((text) => `${where}: ${text}`));
 }
 
-async function shot(page, name) {
+/** Of the page's head, or of what stands at `where`. */
+async function shot(page, name, where) {
 	if (!config.pictures) return;
 	await page.evaluate(() => { document.getElementById('toasts').replaceChildren(); scrollTo(0, 0); });
+	if (where) await where.evaluate((e) => scrollBy(0, e.getBoundingClientRect().top - 24));
 	await page.waitForTimeout(150);
 	await page.screenshot({ path: `${config.pictures}/console-${name}.png` });
 }
@@ -245,6 +247,77 @@ const stories = {
 		await wide.locator('.desk-card h2').first().waitFor();
 		await shot(wide, 'mine');
 		await wide.context().close();
+	},
+
+	/* a desktop that really boots, and a session that a real client has; no page is loaded anew */
+	async desktop() {
+		const page = await open();
+		await login(page, config.admin.user, config.admin.password);
+		await page.evaluate(() => { globalThis.same = true; });
+
+		await go(page, 'pools/sales');
+		const file = page.locator('#pool-file');
+		await file.fill((await file.inputValue()).replace(/spare: \d+/, 'spare: 1').replace(/max: \d+/, 'max: 1'));
+		await page.getByRole('button', { name: 'Show differences' }).click();
+		await page.getByRole('button', { name: 'Apply' }).click();
+		await page.getByText('Applied.').waitFor();
+		await go(page, 'desktops');
+		await page.locator('.live[data-state=on]').first().waitFor({ state: 'attached' });
+		await time('desktop_appears', () => row(page, 'sales').waitFor());
+		await row(page, 'sales').locator('.tag', { hasText: /starting|cloning/ }).first().waitFor();
+		await shot(page, 'desktop-boots');
+		await time('desktop_ready', () => row(page, 'sales').locator('.tag', { hasText: 'ready' }).waitFor());
+
+		// whose it is, is seen by its user, too
+		const phone = await open({ phone: true });
+		await login(phone, config.employee.user, config.employee.password);
+		await phone.locator('.desk-card h2').first().waitFor();
+
+		await go(page, 'denied');
+		await page.locator('.live[data-state=on]').first().waitFor({ state: 'attached' });
+		await page.evaluate((name) => { globalThis.seen = new Promise((found) => {
+			const look = () => { if (document.querySelector('tbody')?.textContent.includes(name)) { watch.disconnect(); found(Date.now()); } };
+			const watch = new MutationObserver(look);
+			watch.observe(document.body, { childList: true, subtree: true, characterData: true });
+		}); }, config.drive);
+		const { desktop } = await outside('login');
+		await row(page, config.drive).waitFor();
+		const { after_ms: after } = await outside('refused', { seen_ms: await page.evaluate(() => globalThis.seen) });
+		took.denied_seen = after;
+		if (!(after <= 2000)) faults.push(`the denied drive was seen after ${after} ms`);
+		await row(page, config.drive).getByText(desktop).waitFor();
+		await shot(page, 'desktop-denied');
+		await phone.locator('.desk-card .tag', { hasText: 'ready' }).first().waitFor();
+		await accessible(phone, 'mine with a desktop');
+		await shot(phone, 'desktop-mine-phone');
+		await phone.context().close();
+
+		const { shown } = await outside('shown');
+		if (!shown) faults.push('the client has no picture');
+		await go(page, 'sessions');
+		await row(page, config.employee.user).locator('.tag', { hasText: 'active' }).waitFor();
+		await shot(page, 'desktop-session');
+		await row(page, config.employee.user).getByRole('button', { name: 'End' }).click();
+		await dialog(page).getByRole('button', { name: 'End' }).click();
+		await time('session_gone', () => page.locator('tbody tr', { hasText: config.employee.user }).waitFor({ state: 'detached' }));
+		const { words } = await outside('told');
+		if (words !== 'ERRINFO_RPC_INITIATED_DISCONNECT') faults.push(`the client was told ${words}`);
+		if (!await page.evaluate(() => globalThis.same)) faults.push('the page was loaded anew');
+		await go(page, 'timings');
+		await page.getByRole('img', { name: 'newest 1 starts' }).locator('canvas').waitFor();
+		await page.getByRole('img', { name: 'of 1 sessions' }).locator('canvas').waitFor();
+		await accessible(page, 'timings with a session');
+		await shot(page, 'desktop-timings', page.locator('.card').nth(1));
+		for (const [name, options, where] of [['desktop-dark', { dark: true }, 'timings'], ['desktop-japanese', { locale: 'ja-JP' }, 'denied'], ['desktop-phone', { phone: true, dark: true }, 'denied']]) {
+			if (!config.pictures) break;
+			const other = await open(options);
+			await login(other, config.admin.user, config.admin.password);
+			await go(other, where);
+			await other.waitForTimeout(250);
+			await shot(other, name, where === 'timings' && other.locator('.card').nth(1));
+			await other.context().close();
+		}
+		await page.context().close();
 	},
 
 	/* a site of any size: the first view, and that updates do not hold the page up */

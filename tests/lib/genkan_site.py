@@ -511,21 +511,32 @@ class Site:
                  and not s['ended_at_ms']]
         return found[0] if found else None
 
-    def hostile_client(self, ticket, *options, secret=None, locator=None, hold=0, wait=30, colours=2):
-        """FreeRDP with every channel it knows; carries a ticket. Returns (status, output)."""
+    def start_hostile_client(self, ticket, *options, secret=None, locator=None, hold=0, wait=30, colours=2):
+        """FreeRDP with every channel it knows; carries a ticket. What it says comes at its end."""
         folder = self.root / 'client' / f'hostile-{secrets.token_hex(4)}'
         folder.mkdir()
-        done = subprocess.run(
+        process = subprocess.Popen(
             self.client_ns.command(
                 BUILD / 'tests/lib/rdp_client/rdstls_client', '--locator',
                 locator or ticket['locator'], '--secret-file', '-', '--hold', hold, '--wait', wait,
                 '--colours', colours, '--fingerprint', ticket['certificate_sha256'], '--screenshot', folder / 'screen.png',
                 '--', f'/v:{HOST}:3389', *options),
-            input=(secret or ticket['secret']) + '\n', stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors='replace', timeout=180,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors='replace',
             env=dict(os.environ, HOME=str(folder), XDG_CONFIG_HOME=str(folder / 'config'),
                      LC_ALL='C.UTF-8'))
-        return done.returncode, done.stdout
+        process.stdin.write((secret or ticket['secret']) + '\n')
+        process.stdin.flush()
+        return process
+
+    def hostile_client(self, ticket, *options, **how):
+        """The same until its end; returns (status, output)."""
+        process = self.start_hostile_client(ticket, *options, **how)
+        try:
+            out = process.communicate(timeout=180)[0]
+        finally:
+            process.kill()
+        return process.returncode, out
 
     def straight_client(self, user, *options, hold=0, wait=60, colours=2):
         """The same client from the host straight at the user's guest, with a credential that the host
