@@ -2,17 +2,15 @@
 """Each call of a login that speaks to the directory fails once, in a broker that was just started: from
 the connection to the last answer. The user is told that the directory does not answer, or gets in all the
 same; nobody gets in who should not, nobody gets two, and the next login is as any other."""
-import contextlib
 import os
 import random
 
 import pytest
 
 import kill_storm
-from broker import PROGRAM, Broker, pool
-from fake_agent import FakeAgent
+from broker import PROGRAM, Broker
 from netns import wait_until
-from promises import check, check_host, check_secrets, try_login
+from promises import check, check_host, check_secrets, people, serving, try_login
 from slapd import SLAPD, Slapd
 
 pytestmark = [
@@ -26,19 +24,9 @@ FULL = os.environ.get('GENKAN_FAULTS') == 'full'
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp('calls')
-    people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(40)]
-    with Slapd(folder, people=people) as slapd:
-        broker = Broker(folder, slapd, directory__threads=1).start()
-        broker.publish()
-        broker.apply(pool('sales', ['sales'], most=400, spare=0))
-        broker.agent = FakeAgent(broker, 'host-1', folder)
-        assert broker.agent.join().status == 200
-        broker.agent.settle()
-        broker.agent.start()
+    with Slapd(folder, people=people(40)) as slapd, \
+            serving(Broker(folder, slapd, directory__threads=1), folder) as broker:
         yield broker
-        broker.agent.stop()
-        with contextlib.suppress(AssertionError):
-            broker.stop()
 
 
 def restart(broker, **env):

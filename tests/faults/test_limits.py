@@ -10,34 +10,22 @@ import socket
 
 import pytest
 
-from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, PROGRAM, Broker, PlainBroker, pool
-from fake_agent import FakeAgent
+from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, Broker, PlainBroker
+from needs import NEEDS_BROKER
 from netns import wait_until
-from promises import check, check_host, check_secrets, try_login
-from slapd import SLAPD, Slapd
+from promises import check, check_host, check_secrets, people, serving, try_login
+from slapd import Slapd
 
 FULL = os.environ.get('GENKAN_FAULTS') == 'full'
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 @contextlib.contextmanager
 def site_of(program, folder):
-    people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(80)]
-    with Slapd(folder, people=people) as slapd:
-        broker = program(folder, slapd, directory__threads=1).start()
-        broker.publish()
-        broker.apply(pool('sales', ['sales'], most=400, spare=0))
-        broker.agent = FakeAgent(broker, 'host-1', folder)
-        assert broker.agent.join().status == 200
-        broker.agent.settle()
-        broker.agent.start()
+    with Slapd(folder, people=people(80)) as slapd, \
+            serving(program(folder, slapd, directory__threads=1), folder) as broker:
         broker.users = iter(f'u{n:03}' for n in range(80))
         yield broker
-        broker.agent.stop()
-        broker.stop()
 
 
 @pytest.fixture(scope='module')

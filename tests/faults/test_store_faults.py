@@ -17,17 +17,16 @@ import time
 
 import pytest
 
-from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, PROGRAM, TOP, Broker, is_sanitized, pool
-from fake_agent import FakeAgent
+from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, PROGRAM, TOP, Broker, is_sanitized
+from needs import NEEDS_BROKER
 from netns import wait_until
-from promises import check, try_login
-from slapd import SLAPD, Slapd
+from promises import check, people, serving, try_login
+from slapd import Slapd
 
 SANITIZED = PROGRAM.exists() and is_sanitized(PROGRAM)
 CC = shutil.which('gcc') or shutil.which('cc')
 pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
+    *NEEDS_BROKER,
     pytest.mark.skipif(not CC, reason='no compiler for the preloaded library'),
 ]
 # every one of them with GENKAN_FAULTS=full; a share of them in an ordinary run
@@ -54,8 +53,7 @@ def library(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def directory(tmp_path_factory):
-    people = [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(40)]
-    with Slapd(tmp_path_factory.mktemp('directory'), people=people) as slapd:
+    with Slapd(tmp_path_factory.mktemp('directory'), people=people(40)) as slapd:
         yield slapd
 
 
@@ -122,17 +120,9 @@ class Faulty(Broker):
 
 @contextlib.contextmanager
 def site_of(program, folder, directory, library, **settings):
-    broker = program(folder, directory, library, **settings).start()
-    broker.publish()
-    broker.apply(pool('sales', ['sales'], most=400, spare=0))
-    broker.agent = FakeAgent(broker, 'host-1', folder)
-    assert broker.agent.join().status == 200
-    broker.agent.settle()
-    broker.agent.start()
-    yield broker
-    broker.disarm()
-    broker.agent.stop()
-    broker.stop()
+    with serving(program(folder, directory, library, **settings), folder) as broker:
+        yield broker
+        broker.disarm()
 
 
 @pytest.fixture
@@ -157,7 +147,8 @@ def plain_site(tmp_path, directory, library):
 def count_calls(broker, kind, user):
     broker.arm(kind, 0)
     assert try_login(broker, user)
-    time.sleep(0.3)
+    wait_until('the host has it', lambda: all(d['state'] == 'ready' for d in broker.admin(
+        'GET', '/v1/admin/desktops').body['desktops']), 20)
     return broker.counted()
 
 
@@ -201,11 +192,10 @@ def test_F1_killed_at_random_under_load(site):
         time.sleep(dice.uniform(0.01, 0.4))
         site.kill()
         site.start(init=False)
-    time.sleep(0.5)
+    wait_until('everybody has got in', lambda: len(promised) == len(names))
     stop.set()
     for thread in threads:
         thread.join()
-    assert len(promised) == len(names)
     check(site, promised)
 
 

@@ -3,16 +3,10 @@
 import os
 import time
 
-import pytest
-
 import api_fuzz
-from broker import PROGRAM
-from slapd import SLAPD
+from needs import NEEDS_BROKER
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 def test_whatever_is_asked_is_answered_or_refused(tmp_path):

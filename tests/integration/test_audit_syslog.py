@@ -8,14 +8,12 @@ import subprocess
 
 import pytest
 
-from broker import BUILD, PROGRAM, Broker
+from broker import BUILD, Broker
+from needs import NEEDS_BROKER
 from netns import wait_until
-from slapd import SLAPD, Slapd
+from slapd import Slapd
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 class SystemLog:

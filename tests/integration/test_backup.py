@@ -7,15 +7,13 @@ import threading
 
 import pytest
 
-from broker import BUILD, PROGRAM, Broker, pool
+from broker import BUILD, Broker, pool
 from fake_agent import FakeAgent
-from slapd import SLAPD, Slapd
+from needs import NEEDS_BROKER
+from slapd import Slapd
 
 CTL = BUILD / 'ctl' / 'genkanctl'
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 @pytest.fixture(scope='module')

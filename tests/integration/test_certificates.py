@@ -5,18 +5,16 @@ import re
 import signal
 import socket
 import ssl
-import time
 
 import pytest
 
-from broker import PROGRAM, Broker
+from broker import Broker
 from certificates import Ca, openssl
-from slapd import SLAPD, Slapd
+from needs import NEEDS_BROKER
+from netns import wait_until
+from slapd import Slapd
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 def shown(port):
@@ -26,10 +24,7 @@ def shown(port):
 
 
 def expect(condition, seconds=5):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until('it comes', condition, seconds)
 
 
 def put(made, crt, key):

@@ -6,16 +6,16 @@ import subprocess
 
 import pytest
 
-from broker import PROGRAM, Broker, pool
-from slapd import BASE, SLAPD, Slapd, line, password_of, person_dn, person_ldif
+from broker import Broker, pool
+from needs import NEEDS_BROKER
+from slapd import BASE, Slapd, line, password_of, person_dn, person_ldif
 from test_client import MISSING, display, setup  # noqa: F401 (fixtures)
 from test_client import window as client_window
 from totp import App
 
 pytestmark = [
+    *NEEDS_BROKER,
     pytest.mark.skipif(bool(MISSING), reason=f'missing: {", ".join(MISSING)}'),
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
 ]
 
 POLICY = f'overlay ppolicy\nppolicy_default "cn=default,ou=policies,{BASE}"\n'

@@ -5,18 +5,16 @@ import subprocess
 
 import pytest
 
-from broker import BUILD, PROGRAM, Broker, pool
+from broker import BUILD, Broker, pool
 from fake_agent import FakeAgent
+from needs import NEEDS_BROKER
 from netns import wait_until
-from slapd import SLAPD, Slapd, password_of
+from slapd import Slapd, password_of
 from test_roles import ROLES, staff_ldif, staff_login
 
 CTL = BUILD / 'ctl' / 'genkanctl'
 DONE, FAILED, USAGE, NOT_FOUND, REFUSED, CONFLICT, UNREACHABLE, NOT_LOGGED_IN, UNFINISHED = range(9)
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists() or not CTL.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = [*NEEDS_BROKER, pytest.mark.skipif(not CTL.exists(), reason=f'not built: {CTL}')]
 
 
 @pytest.fixture

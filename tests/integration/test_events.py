@@ -5,32 +5,19 @@ import time
 
 import pytest
 
-from broker import PROGRAM, Broker, pool
+from broker import pool
 from event_stream import EventStream
-from fake_agent import FakeAgent
-from slapd import SLAPD, Slapd, password_of
-from test_roles import ROLES, STAFF, staff_ldif, staff_login
+from needs import NEEDS_BROKER
+from slapd import password_of
+from test_roles import STAFF, site_with_staff, staff_login
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('events')
-    with Slapd(folder, more_ldif=staff_ldif()) as slapd:
-        with Broker(folder, slapd, **ROLES) as broker:
-            broker.publish()
-            broker.apply(pool('sales', ['sales'], most=50), pool('lab', ['engineering'], most=50))
-            broker.host = FakeAgent(broker, 'host-1', folder)
-            broker.host.join()
-            broker.host.settle()
-            broker.login('hanako')
-            broker.host.settle()
-            broker.staff = {name: staff_login(broker, name).body['token'] for name in STAFF}
-            yield broker
+    with site_with_staff(tmp_path_factory.mktemp('events'), 'hanako') as broker:
+        yield broker
 
 
 def refusal(site, name='thumbdrive'):

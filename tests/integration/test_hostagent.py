@@ -56,8 +56,8 @@ def sha256(path):
 class Host:
     """One host: namespace, folders, configuration, agent."""
 
-    def __init__(self, folder, name='gk-agent-t'):
-        self.ns = NetNs(name)
+    def __init__(self, folder, name=None):
+        self.ns = NetNs(name or f'gk-agent-{os.getpid()}')
         self.folder = pathlib.Path(folder)
         self.run_dir = self.folder / 'run'
         self.state_dir = self.folder / 'state'

@@ -8,15 +8,13 @@ import pytest
 import yaml
 
 import genkan_site
-from broker import PROGRAM, Broker, pool
+from broker import Broker, pool
 from fake_agent import FakeAgent
-from slapd import SLAPD, Slapd
+from needs import NEEDS_BROKER
+from slapd import Slapd
 
 MONITORING = genkan_site.TOP / 'deploy' / 'monitoring'
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 @pytest.fixture(scope='module')

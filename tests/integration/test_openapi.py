@@ -7,15 +7,13 @@ import jsonschema
 import pytest
 
 import openapi
-from broker import PROGRAM, TOP, Broker, pool
+from broker import TOP, Broker, pool
 from fake_agent import FakeAgent
-from slapd import SLAPD, Slapd, password_of
+from needs import NEEDS_BROKER
+from slapd import Slapd, password_of
 from test_roles import ROLES, STAFF, staff_ldif, staff_login
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 WORDS = {'ROLE_HELPDESK': 'helpdesk', 'ROLE_POOL_ADMIN': 'pool-admin', 'ROLE_AUDITOR': 'auditor'}
 

@@ -10,16 +10,14 @@ import threading
 
 import pytest
 
-from broker import BUILD, PROGRAM, Broker, pool
+from broker import BUILD, Broker, pool
 from fake_agent import FakeAgent
-from slapd import SLAPD, Slapd
+from needs import NEEDS_BROKER
+from slapd import Slapd
 from test_roles import ROLES, staff_ldif, staff_login
 
 CTL = BUILD / 'ctl' / 'genkanctl'
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 DAY_MS = 24 * 3600 * 1000
 
 

@@ -12,16 +12,14 @@ import pytest
 import yaml
 
 from broker import BUILD, PROGRAM, Broker
-from slapd import SLAPD, Slapd
+from needs import NEEDS_BROKER
+from slapd import Slapd
 
 jsonschema = pytest.importorskip('jsonschema')
 CTL = BUILD / 'ctl' / 'genkanctl'
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / 'deploy' / 'demo-site' / 'pools'
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 FULL = {
     'pool': 'sales', 'title': '営業部: "A"', 'entitled': {'groups': ['sales', 'cn=x,dc=y'],

@@ -16,8 +16,11 @@ import time
 import pytest
 
 from broker import NO_PLAIN_PROGRAM, PLAIN_PROGRAM, Broker, pool
+from needs import NEEDS_BROKER
+from netns import wait_until
 from slapd import Slapd
 
+pytestmark = NEEDS_BROKER
 FRONTS = 3
 DEADLINE_S = 20      # of a question: longer than all that has to happen before
 
@@ -48,10 +51,7 @@ def processes(broker):
 
 
 def expect(condition, seconds=10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until('it comes', condition, seconds, 0.02)
 
 
 @pytest.fixture(scope='module')

@@ -10,16 +10,14 @@ import time
 import pytest
 
 import small_site
-from broker import PROGRAM, Broker, pool
+from broker import Broker, pool
 from fake_agent import FakeAgent
 from genkan_site import golden_image
+from needs import NEEDS_BROKER
 from netns import wait_until
-from slapd import SLAPD, Slapd
+from slapd import Slapd
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 ONE, TWO, THREE = '11' * 32, '22' * 32, '33' * 32
 

@@ -7,17 +7,15 @@ import subprocess
 import pytest
 
 import small_site
-from broker import BUILD, PROGRAM, Broker, pool
+from broker import BUILD, Broker, pool
 from fake_agent import FakeAgent
+from needs import NEEDS_BROKER
 from netns import wait_until
-from slapd import SLAPD, Slapd
+from slapd import Slapd
 from small_site import gold_pool, make_image
 
 CTL = BUILD / 'ctl' / 'genkanctl'
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ import re
 
 import pytest
 
-from broker import PROGRAM, Broker, pool
+from broker import Broker, pool
 from fake_agent import FakeAgent
-from slapd import SLAPD, Slapd, password_of
+from needs import NEEDS_BROKER
+from slapd import Slapd, password_of
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 @pytest.fixture(scope='module')

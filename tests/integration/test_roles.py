@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what on the admin side: every endpoint for every role, and what each gets to see."""
+import contextlib
 import json
 import os
 import re
@@ -7,14 +8,12 @@ import subprocess
 
 import pytest
 
-from broker import BUILD, PROGRAM, TOP, Broker, pool
+from broker import BUILD, TOP, Broker, pool
 from fake_agent import FakeAgent
-from slapd import BASE, SLAPD, Slapd, line, password_of, person_dn, person_ldif
+from needs import NEEDS_BROKER
+from slapd import BASE, Slapd, line, password_of, person_dn, person_ldif
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 STAFF = ('helper', 'seller', 'watcher', 'boss')
 ROLE = {'helper': 'helpdesk', 'seller': 'pool-admin', 'watcher': 'auditor', 'boss': 'admin'}
@@ -37,21 +36,26 @@ ROLES = {'roles__admin': 'it-boss', 'roles__auditor': 'it-watcher; nobodies',
          'roles__pool_admin': 'it-lab: lab; it-seller: sales sales-*'}
 
 
+@contextlib.contextmanager
+def site_with_staff(folder, *users):
+    """Pools of two departments, desktops of these users, and one of the staff in each role."""
+    with Slapd(folder, more_ldif=staff_ldif()) as slapd, Broker(folder, slapd, **ROLES) as broker:
+        broker.publish()
+        broker.apply(pool('sales', ['sales'], most=50), pool('lab', ['engineering'], most=50))
+        broker.host = FakeAgent(broker, 'host-1', folder)
+        broker.host.join()
+        broker.host.settle()
+        for user in users:
+            broker.login(user)
+        broker.host.settle()
+        broker.staff = {name: staff_login(broker, name).body['token'] for name in STAFF}
+        yield broker
+
+
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('roles')
-    with Slapd(folder, more_ldif=staff_ldif()) as slapd:
-        with Broker(folder, slapd, **ROLES) as broker:
-            broker.publish()
-            broker.apply(pool('sales', ['sales'], most=50), pool('lab', ['engineering'], most=50))
-            broker.host = FakeAgent(broker, 'host-1', folder)
-            broker.host.join()
-            broker.host.settle()
-            for user in ('hanako', 'joerg'):
-                broker.login(user)
-            broker.host.settle()
-            broker.staff = {name: staff_login(broker, name).body['token'] for name in STAFF}
-            yield broker
+    with site_with_staff(tmp_path_factory.mktemp('roles'), 'hanako', 'joerg') as broker:
+        yield broker
 
 
 def staff_login(broker, name, password=None):

@@ -10,15 +10,13 @@ import subprocess
 
 import pytest
 
-from broker import BUILD, PROGRAM, Broker, pool
+from broker import BUILD, Broker, pool
 from fake_agent import FakeAgent
-from slapd import BASE, SLAPD, Slapd, line, password_of, person_dn, person_ldif
+from needs import NEEDS_BROKER
+from slapd import BASE, Slapd, line, password_of, person_dn, person_ldif
 from totp import App, scan
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 STAFF = {'helper': 'helpdesk', 'boss': 'admin', 'watcher': 'auditor'}
 ROLES = {f'roles__{role}': f'it-{name}' for name, role in STAFF.items()}

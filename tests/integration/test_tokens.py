@@ -8,15 +8,13 @@ import subprocess
 
 import pytest
 
-from broker import BUILD, PROGRAM, Broker, pool
+from broker import BUILD, Broker, pool
 from certificates import Ca, new_key, openssl
 from fake_agent import FakeAgent
-from slapd import SERVICE, SLAPD, Slapd
+from needs import NEEDS_BROKER
+from slapd import SERVICE, Slapd
 
-pytestmark = [
-    pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
-    pytest.mark.skipif(not PROGRAM.exists(), reason=f'not built: {PROGRAM}'),
-]
+pytestmark = NEEDS_BROKER
 
 
 def own_key(folder, name, subject='/CN=key'):

@@ -8,9 +8,30 @@ import http.client
 import sqlite3
 import subprocess
 
-from broker import BUILD
+from broker import BUILD, pool
+from fake_agent import FakeAgent
 from netns import wait_until
 from slapd import SERVICE_PASSWORD, password_of
+
+
+def people(count):
+    """u000, u001 ... of the sales department, for Slapd()."""
+    return [(f'u{n:03}', f'User {n}', 21000 + n, ['sales']) for n in range(count)]
+
+
+@contextlib.contextmanager
+def serving(broker, folder):
+    """The broker, not started yet, with a pool for them all, and with a host that does what it is told."""
+    broker.start()
+    broker.publish()
+    broker.apply(pool('sales', ['sales'], most=400, spare=0))
+    broker.agent = FakeAgent(broker, 'host-1', folder)
+    assert broker.agent.join().status == 200
+    broker.agent.settle()
+    broker.agent.start()
+    yield broker
+    broker.agent.stop()
+    broker.stop()
 
 
 def check(broker, promised):
