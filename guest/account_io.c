@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <shadow.h>
 #include <stdio.h>
 #include "common/base/text.h"
+#include "guest/account_add_io.h"
 #include "guest/command_io.h"
 
 #define USERADD_TIMEOUT_MS 20000
@@ -48,15 +50,31 @@ void account_full_name(const char *display_name, char *out, size_t size)
 			*c = ' ';
 }
 
+static int add_with_useradd(const struct new_account *account, struct error *err)
+{
+	char uid[16];
+	const char *const add[] = {
+		"/usr/sbin/useradd", "-m", "-u",          uid, "-c", account->full_name, "-s",
+		"/bin/bash",         "--", account->name, NULL
+	};
+
+	snprintf(uid, sizeof(uid), "%u", account->uid);
+	return command_run(add, USERADD_TIMEOUT_MS, err);
+}
+
 static int account_create(const struct guest_credential *c, struct error *err)
 {
-	char uid[16], full_name[GUEST_CREDENTIAL_NAME_MAX];
-	const char *const add[] = { "/usr/sbin/useradd", "-m", "-u", uid, "-c", full_name, "-s",
-				    "/bin/bash", "--", c->user, NULL };
+	static const struct account_places places = { "/etc", "/etc/skel", "/home" };
+	char full_name[GUEST_CREDENTIAL_NAME_MAX];
+	const struct new_account account = { c->user, full_name, c->uid };
+	int rc;
 
-	snprintf(uid, sizeof(uid), "%u", c->uid);
 	account_full_name(c->display_name, full_name, sizeof(full_name));
-	return command_run(add, USERADD_TIMEOUT_MS, err);
+	if (lckpwdf() < 0)
+		return error_errno(err, "lock the table of accounts");
+	rc = account_add(&places, &account, err);
+	ulckpwdf();
+	return rc == -EBUSY ? add_with_useradd(&account, err) : rc;
 }
 
 int account_ensure(const struct guest_credential *credential, struct error *err)
