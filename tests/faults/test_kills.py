@@ -27,7 +27,7 @@ def working(site):
     """The employee's client, in its session from the first test to the last."""
     with site.session(USER) as client:
         desktop = own_desktop(site)['id']
-        wait_until('the desktop is up', lambda: {'openbox', 'lxpanel'} <= set(
+        wait_until('the desktop is up', lambda: {'icewm', 'pipewire'} <= set(
             processes(site, desktop, USER).values()), 120, 1)
         yield client
 
@@ -54,7 +54,7 @@ def test_agent_killed_during_a_session(site, working):
     before = own_desktop(site)
     site.agent.end(signal.SIGKILL)
     assert working.poll() is None
-    assert 'openbox' in processes(site, before['id'], USER).values()
+    assert 'icewm' in processes(site, before['id'], USER).values()
     site.agent.start()
     # Right again means: the new agent has reported, and what it reported is the desktop as it is.
     began_ms = int(time.time() * 1000)
@@ -72,7 +72,7 @@ def test_broker_killed_during_a_session(site, working):
     before = own_desktop(site)
     site.broker.end(signal.SIGKILL)
     assert working.poll() is None
-    assert 'openbox' in processes(site, before['id'], USER).values()
+    assert 'icewm' in processes(site, before['id'], USER).values()
     site.start_broker()
     site.assert_store_sound()
     assert site.login(USER).status == 200

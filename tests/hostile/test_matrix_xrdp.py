@@ -439,7 +439,7 @@ def test_logoff_is_told_to_the_client(site):
     ticket = ticket_for(site, {})
     client = site.connect(ticket, '/size:1024x768', colours=16, hold=600, wait=150)
     client.wait_frame(200)
-    site.desktop.agent.shell(f'pkill -u {USER} -x openbox')
+    site.desktop.agent.shell(f'pkill -u {USER} -x icewm')
     assert client.finish(60) == 6
     event = site.broker.wait_event(lambda e: e['session'] == ticket.session and e['kind'] == 'session_ended')
     assert (event['name'], 'LOGOFF' in client.output()) == ('guest_left', True), (event, client.output())

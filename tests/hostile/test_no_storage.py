@@ -244,7 +244,7 @@ def logs_in(site):
 def test_session_still_works_after_all_of_it(site):
     status, out = site.client(USER, '--headless', '--json')
     assert status == 0, out
-    assert 'openbox' in processes(site, site.desktop['id'], USER).values()
+    assert 'icewm' in processes(site, site.desktop['id'], USER).values()
     site.assert_store_sound()
     site.assert_no_orphans()
     site.assert_secrets_kept()

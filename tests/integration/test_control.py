@@ -90,7 +90,7 @@ def test_a_disconnected_desktop_goes_on(site):
     with site.session('hanako') as session:
         assert session.row['desktop'] == desktop
         after = processes(site, desktop, 'hanako')
-        assert {pid for pid, name in before.items() if name in ('mousepad', 'openbox', 'Xorg')} <= set(after)
+        assert {pid for pid, name in before.items() if name in ('mousepad', 'icewm', 'Xorg')} <= set(after)
 
 
 def test_messages_and_logoffs_need_somebody(site):

@@ -37,7 +37,7 @@ def test_once_shows_the_desktop_and_cleans_up(tmp_path):
     assert image_facts(tmp_path / 'demo-desktop.png')[0] > 200
     assert 'first_frame' in done.stdout
     processes = done.stdout.split('Processes of hanako')[1]
-    assert 'hanako' in processes and 'lxpanel' in processes
+    assert 'hanako' in processes and 'icewm' in processes
     assert [p.name for p in tmp_path.iterdir()] == ['demo-desktop.png']
     assert_nothing_left()
 

@@ -218,20 +218,20 @@ def test_login_shows_the_desktop_and_a_second_one_finds_it(desktop, viewer):
     passwd = desktop.vm.agent.shell("grep ^tanaka: /etc/passwd").strip().split(":")
     assert passwd[2] == "100042" and passwd[4] and name.startswith(passwd[4])
     before = processes(desktop, user)
-    assert {"Xorg", "openbox", "xrdp-chansrv"} <= set(before.values())
-    window_manager = next(pid for pid, n in before.items() if n == "openbox")
+    assert {"Xorg", "icewm", "xrdp-chansrv"} <= set(before.values())
+    window_manager = next(pid for pid, n in before.items() if n == "icewm")
 
     second = viewer(user, desktop.credential(user, uid=100042), size="1280x800",
                     options=["/bpp:16"])
     second.wait_for_desktop()
     after = processes(desktop, user)
-    assert after.get(window_manager) == "openbox"
+    assert after.get(window_manager) == "icewm"
     assert list(after.values()).count("Xorg") == 1
 
     second.close()
     desktop.vm.agent.shell(f"kill {window_manager}")
     assert desktop.vm.wait_event("logoff", 60)["user"] == user
-    wait_until(lambda: not {"Xorg", "lxpanel"} & set(processes(desktop, user).values()))
+    wait_until(lambda: not {"Xorg", "icewm"} & set(processes(desktop, user).values()))
     assert link is desktop.vm.link
 
 
@@ -290,7 +290,7 @@ def test_new_identity_ends_the_old_ones_sessions(desktop, viewer):
     assert answer["ok"], answer
     assert answer["rdp_certificate_sha256"] != old["rdp_certificate_sha256"]
     assert served_certificate(desktop.vm.rdp_port) == answer["rdp_certificate_sha256"]
-    assert not {"Xorg", "openbox"} & set(processes(desktop, "kondo").values())
+    assert not {"Xorg", "icewm"} & set(processes(desktop, "kondo").values())
     assert desktop.vm.agent.shell("hostname").strip() == "desk-002"
     assert pam_auth(desktop, "kondo", desktop.credential("kondo", uid=100099)) == 1
 

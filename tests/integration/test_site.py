@@ -14,7 +14,7 @@ from netns import wait_until
 pytestmark = [pytest.mark.skipif(genkan_site.why_not() is not None,
                                  reason=str(genkan_site.why_not())), pytest.mark.slow]
 
-DESKTOP_PROGRAMS = {'Xorg', 'openbox', 'lxpanel', 'pcmanfm'}
+DESKTOP_PROGRAMS = {'Xorg', 'icewm', 'xrdp-chansrv', 'pipewire'}
 
 
 @pytest.fixture(scope='module')
@@ -74,7 +74,7 @@ def test_desktop_belongs_to_the_user_and_has_its_name(site):
     assert owner == '20001', 'the uid of the directory'
     sessions = {name for name in processes(site, desktop['id'], 'hanako').values()}
     assert DESKTOP_PROGRAMS <= sessions
-    assert not site.in_guest(desktop['id'], '/usr/bin/ps', '-u', 'root', '-o', 'comm=').count('openbox')
+    assert not site.in_guest(desktop['id'], '/usr/bin/ps', '-u', 'root', '-o', 'comm=').count('icewm')
 
 
 def test_second_login_finds_the_windows_still_open(site, pictures):

@@ -61,10 +61,10 @@ def test_a_file_is_there_on_the_next_desktop(site):
         refused = site.ctl('user-disk', 'set-aside', 'hanako', check=False)
         assert disks(site)[0]['state'] == 'ready', refused
         wait_until('her session runs', lambda: site.in_guest(
-            first['id'], '/usr/bin/pgrep', '-u', 'hanako', 'openbox', check=False), 120, every=0.5)
+            first['id'], '/usr/bin/pgrep', '-u', 'hanako', 'icewm', check=False), 120, every=0.5)
         # The broker may be away when she logs off; what is counted is not lost.
         site.broker.end(signal.SIGKILL)
-        site.in_guest(first['id'], '/usr/bin/pkill', '-u', 'hanako', 'openbox')
+        site.in_guest(first['id'], '/usr/bin/pkill', '-u', 'hanako', 'icewm')
         wait_until('her home is closed', lambda: '/home/hanako ' not in site.in_guest(
             first['id'], '/bin/cat', '/proc/mounts'), 60, every=0.5)
         site.start_broker()

@@ -41,7 +41,7 @@ def processes(site, desktop, user):
 def start_in_session(site, desktop, user, *command):
     """Starts a program on the user's display, as if from the panel; returns its pid."""
     pids = {name: pid for pid, name in processes(site, desktop, user).items()}
-    environment = site.in_guest(desktop, '/bin/cat', f'/proc/{pids["openbox"]}/environ')
+    environment = site.in_guest(desktop, '/bin/cat', f'/proc/{pids["icewm"]}/environ')
     display = re.search(r'(?:^|\0)DISPLAY=([^\0]*)', environment).group(1)
     home = re.search(r'(?:^|\0)HOME=([^\0]*)', environment).group(1)
     script = (f'cd {home}; setsid runuser -u {user} -- env DISPLAY={display} HOME={home} '

@@ -13,9 +13,9 @@ static void a_session_ends_from_the_leaves(void **state)
 	} session[] = {
 		{ { 100, 90, "Xorg" }, PROCESS_DISPLAY },
 		{ { 101, 90, "xrdp-chansrv" }, PROCESS_DISPLAY },
-		{ { 110, 90, "dbus-run-sessio" }, PROCESS_SESSION },
+		{ { 110, 90, "startwm.sh" }, PROCESS_SESSION },
 		{ { 111, 110, "dbus-daemon" }, PROCESS_SESSION },
-		{ { 112, 110, "openbox" }, PROCESS_SESSION },
+		{ { 112, 110, "icewm" }, PROCESS_SESSION },
 		{ { 120, 112, "lxterminal" }, PROCESS_PROGRAM },
 		{ { 121, 120, "bash" }, PROCESS_PROGRAM },
 		{ { 122, 1, "pcmanfm" }, PROCESS_PROGRAM },
