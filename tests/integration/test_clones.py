@@ -205,6 +205,21 @@ def test_template_knows_nobody(host):
         assert [w for w in words if memory.find(w) >= 0] == []
 
 
+def test_clones_have_read_a_session_and_know_nothing_of_whose_it_was(host):
+    """The one that warmed the template: its files are in memory, and nobody is left of it."""
+    host.want_numbers(1, 4)
+    host.ready(4)
+    assert clone_of(host, 4)
+    cached = host.inside(4, 'fincore -n -r -b -o pages,file /usr/bin/icewm /usr/lib/xorg/Xorg')
+    assert [int(line.split()[0]) > 20 for line in cached.splitlines()] == [True, True], cached
+    uid = int(host.inside(4, 'id -u genkan-warm'))
+    assert uid < 1000
+    left = host.inside(4, 'ps -u genkan-warm -o pid=,comm=; find / -xdev -user genkan-warm; '
+                          'find /run /tmp /dev/shm -user genkan-warm; ls -A /home /tmp/.X11-unix /run/user; '
+                          'ls -d /run/genkan-warm /tmp/.X*-lock 2>/dev/null; true')
+    assert left.split() == ['/home:', '/run/user:', '/tmp/.X11-unix:'], left
+
+
 def standing_by(host):
     """Ids of machines that wait for the next desktop."""
     found = []
