@@ -223,7 +223,7 @@ static int carry_out(struct daemon *d, const struct link_request *request,
 	case LINK_FREEZE:
 		return guest_freeze(err);
 	case LINK_REHEARSE:
-		return guest_rehearse(err);
+		return guest_rehearse(&request->identity, err);
 	case LINK_IDENTITY:
 		return take_identity(d, &request->identity, spent, err);
 	case LINK_HOME:

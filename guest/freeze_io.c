@@ -132,31 +132,15 @@ int guest_freeze(struct error *err)
 	return rc < 0 ? rc : wait_until_idle(IDLE_WINDOWS, err);
 }
 
-/* An address for documentation, RFC 5737: the card's other end leads nowhere yet. */
-static void choose_nobody(struct identity *out)
+int guest_rehearse(const struct identity *identity, struct error *err)
 {
-	static const uint8_t mac[] = { 0x02, 0, 0, 0, 0, 0x01 };	/* locally administered */
-
-	*out = nobody;
-	out->address.s_addr = htonl(0xc0000201);
-	out->prefix = 24;
-	out->has_mac = true;
-	memcpy(out->mac, mac, sizeof(mac));
-	out->time_ms = clock_wall_ms();
-	random_bytes(out->seed, sizeof(out->seed));
-}
-
-int guest_rehearse(struct error *err)
-{
-	struct identity identity;
 	int rc;
 
 	if (access(GUEST_RECORD_FILE, F_OK) == 0 || access(GUEST_TEMPLATE_FILE, F_OK) < 0)
 		return error_set(err, EPERM, "this is no copy of a template, or it has an identity");
-	choose_nobody(&identity);
-	rc = apply_rehearse(&identity, err);
+	rc = apply_rehearse(identity, err);
 	if (rc == 0)
-		rc = rdp_probe(GUEST_RDP_PORT, WARM_TIMEOUT_MS, err);
+		rc = rdp_rehearse(GUEST_RDP_PORT, WARM_TIMEOUT_MS, err);
 	if (rc == 0)
 		rc = settings_forget_rdp_key(err);
 	if (rc == 0)

@@ -3,7 +3,7 @@
 #ifndef GENKAN_GUEST_FREEZE_IO_H
 #define GENKAN_GUEST_FREEZE_IO_H
 
-#include "common/base/error.h"
+#include "guest/identity.h"
 
 /* Makes this machine a template that clones are forked from: the RDP server runs and has been
  * asked once, the card is up without an address, nothing secret is left, the machine is idle.
@@ -12,8 +12,8 @@ int guest_freeze(struct error *err) MUST_CHECK;
 
 /* Runs once through what an identity takes, so that it takes less where code is translated before
  * it runs and memory is copied when it is touched. Only a copy of a template that has no identity
- * does so, and still has none afterwards. */
-int guest_rehearse(struct error *err) MUST_CHECK;
+ * does so, and has none afterwards, either. */
+int guest_rehearse(const struct identity *identity, struct error *err) MUST_CHECK;
 
 /* In a clone that has its identity: what rested in the template goes on. */
 void guest_thaw(void);

@@ -237,6 +237,7 @@ int link_request_parse(struct span line, int64_t *id, struct link_request *out, 
 		request.command = LINK_FREEZE;
 	} else if (strcmp(command, "rehearse") == 0) {
 		request.command = LINK_REHEARSE;
+		rc = identity_parse(object, &request.identity, err);
 	} else if (strcmp(command, "home") == 0) {
 		request.command = LINK_HOME;
 		rc = home_parse(object, &request.home, err);

@@ -69,7 +69,7 @@ enum link_command { LINK_PING, LINK_IDENTITY, LINK_FREEZE, LINK_REHEARSE, LINK_H
 struct link_request {
 	enum link_command command;
 	int64_t id;
-	struct identity identity;	/* LINK_IDENTITY only */
+	struct identity identity;	/* LINK_IDENTITY, LINK_REHEARSE */
 	struct home_order home;		/* LINK_HOME only */
 	char user[64];			/* LINK_SHOW, LINK_LOG_OFF: whose session */
 	int64_t seq;			/* LINK_SHOW: grows, so that nothing is shown twice */

@@ -14,4 +14,7 @@ bool rdp_listens(int port);
  * choosing TLS (MS-RDPBCGR 2.2.1.2). */
 int rdp_probe(int port, int64_t timeout_ms, struct error *err) MUST_CHECK;
 
+/* Also greets it in TLS and waits until it has shown its certificate and proved its key. */
+int rdp_rehearse(int port, int64_t timeout_ms, struct error *err) MUST_CHECK;
+
 #endif

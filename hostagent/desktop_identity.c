@@ -33,47 +33,63 @@ static void begin(struct desktop *desktop)
 }
 
 /* A guest that has this identity already keeps the key that it has. */
-static int make_key(struct desktop *desktop, struct buf *key, struct buf *certificate)
+static int make_key(const struct vm_spec *spec, struct buf *key, struct buf *certificate,
+		    char *sha256)
 {
 	struct error err;
-	int rc = self_signed_make(desktop->spec.name, clock_wall_ms(), key, certificate,
-				  desktop->proof.given_sha256, &err);
+	int rc = self_signed_make(spec->name, clock_wall_ms(), key, certificate, sha256, &err);
 
 	if (rc < 0)
-		log_warn("rdp_key_not_made", kv_str("desktop", desktop->spec.id), kv_error(&err));
+		log_warn("rdp_key_not_made", kv_str("desktop", spec->id), kv_error(&err));
 	return rc;
 }
 
-static void send(struct desktop *desktop, const char *key, const char *certificate)
-{
-	const struct desktop_host *host = desktop->host;
-	struct guest_identity identity = { .spec = &desktop->spec,
-					   .subnet = &host->config->subnet,
-					   .time_ms = clock_wall_ms(), .rdp_key = key,
-					   .rdp_certificate = certificate,
-					   .rdp_certificate_sha256 = desktop->proof.given_sha256 };
+typedef int send_fn(struct guest_link *guest, const struct guest_identity *identity);
 
+/* `sha256`: of the certificate, "" when the guest has to make it. */
+static int send(const struct desktop_host *host, const struct vm_spec *spec,
+		const uint8_t guest_key[GUEST_KEY_LEN], struct guest_link *guest, send_fn *send_to,
+		char *sha256)
+{
+	OWNED(buf_done) struct buf key = BUF_LIMIT(4096);
+	OWNED(buf_done) struct buf certificate = BUF_LIMIT(4096);
+	struct guest_identity identity = { .spec = spec, .subnet = &host->config->subnet,
+					   .rdp_certificate_sha256 = sha256 };
+
+	if (make_key(spec, &key, &certificate, sha256) == 0) {
+		identity.rdp_key = buf_text(&key);
+		identity.rdp_certificate = buf_text(&certificate);
+	}
+	identity.time_ms = clock_wall_ms();
 	random_bytes(identity.seed, sizeof(identity.seed));
-	machine_id_of(desktop->spec.id, identity.machine_id);
-	memcpy(identity.public_key, host->guest_key, GUEST_KEY_LEN);
-	if (guest_link_send_identity(desktop->guest, &identity) < 0)
-		log_warn("guest_does_not_read", kv_str("desktop", desktop->spec.id));
+	machine_id_of(spec->id, identity.machine_id);
+	memcpy(identity.public_key, guest_key, GUEST_KEY_LEN);
+	int rc = send_to(guest, &identity);
+
 	memory_wipe(&identity, sizeof(identity));
+	memory_wipe(key.ptr, key.len);
+	return rc;
 }
 
 void desktop_send_identity(struct desktop *desktop)
 {
-	OWNED(buf_done) struct buf key = BUF_LIMIT(4096);
-	OWNED(buf_done) struct buf certificate = BUF_LIMIT(4096);
+	const struct desktop_host *host = desktop->host;
 
-	if (!desktop->guest || !desktop->host->has_guest_key)
+	if (!desktop->guest || !host->has_guest_key)
 		return;		/* opening the link, or the broker's first answer, asks again */
 	begin(desktop);
-	if (make_key(desktop, &key, &certificate) < 0)
-		send(desktop, NULL, NULL);
-	else
-		send(desktop, buf_text(&key), buf_text(&certificate));
-	memory_wipe(key.ptr, key.len);
+	if (send(host, &desktop->spec, host->guest_key, desktop->guest, guest_link_send_identity,
+		 desktop->proof.given_sha256) < 0)
+		log_warn("guest_does_not_read", kv_str("desktop", desktop->spec.id));
+}
+
+int desktop_rehearse_identity(const struct desktop_host *host, const struct vm_spec *spec,
+			      struct guest_link *guest)
+{
+	static const uint8_t nobodys[GUEST_KEY_LEN];	/* no credential fits it */
+	char sha256[VM_SHA256_SIZE] = "";
+
+	return send(host, spec, nobodys, guest, guest_link_rehearse, sha256);
 }
 
 static void ask_rdp(struct desktop *desktop, const char *sha256)

@@ -222,6 +222,9 @@ void desktop_disconnect(struct desktop *desktop);
 
 /* desktop_identity.c */
 void desktop_send_identity(struct desktop *desktop);
+/* That of a machine that stands by, which nobody ever has. */
+int desktop_rehearse_identity(const struct desktop_host *host, const struct vm_spec *spec,
+			      struct guest_link *guest) MUST_CHECK;
 void desktop_guest_reachable(struct desktop *desktop);
 void desktop_guest_identified(struct desktop *desktop, const struct guest_message *message);
 void desktop_rdp_checked(struct desktop *desktop, const struct desktop_check *check);

@@ -189,7 +189,7 @@ static int ask_guest(struct standby *standby, struct error *err)
 	struct path path = desktop_path(host->config, standby->spec.id, DESKTOP_GUEST);
 	int rc = guest_link_open(host->loop, path.text, &handler, standby, &standby->guest, err);
 
-	if (rc == 0 && guest_link_rehearse(standby->guest) < 0)
+	if (rc == 0 && desktop_rehearse_identity(host, &standby->spec, standby->guest) < 0)
 		rc = error_set(err, EIO, "the guest does not read");
 	return rc;
 }

@@ -117,15 +117,6 @@ int guest_link_freeze(struct guest_link *link)
 	return line_socket_send(link->socket, buf_text(&line));
 }
 
-int guest_link_rehearse(struct guest_link *link)
-{
-	OWNED(buf_done) struct buf line = { 0 };
-
-	link->rehearse_id = ++link->last_id;
-	guest_rehearse_write(link->rehearse_id, &line);
-	return line_socket_send(link->socket, buf_text(&line));
-}
-
 int guest_link_send_home(struct guest_link *link, const struct vm_home *home)
 {
 	OWNED(buf_done) struct buf line = { 0 };
@@ -206,6 +197,18 @@ int guest_link_send_identity(struct guest_link *link, const struct guest_identit
 
 	link->identity_id = ++link->last_id;
 	guest_identity_write(link->identity_id, identity, &line);
+	int rc = line_socket_send(link->socket, buf_text(&line));
+
+	memory_wipe(line.ptr, line.len);
+	return rc;
+}
+
+int guest_link_rehearse(struct guest_link *link, const struct guest_identity *identity)
+{
+	OWNED(buf_done) struct buf line = { 0 };
+
+	link->rehearse_id = ++link->last_id;
+	guest_rehearse_write(link->rehearse_id, identity, &line);
 	int rc = line_socket_send(link->socket, buf_text(&line));
 
 	memory_wipe(line.ptr, line.len);

@@ -32,8 +32,6 @@ void guest_link_free(struct guest_link *link);
 /* A guest that spoke long ago answers now: `ready`. */
 int guest_link_ping(struct guest_link *link) MUST_CHECK;
 int guest_link_freeze(struct guest_link *link) MUST_CHECK;
-/* A copy of a template runs through what an identity will take. */
-int guest_link_rehearse(struct guest_link *link) MUST_CHECK;
 /* The user's disk as home, and its end; only the answer to the newest of each counts. */
 int guest_link_send_home(struct guest_link *link, const struct vm_home *home) MUST_CHECK;
 int guest_link_release_home(struct guest_link *link) MUST_CHECK;
@@ -42,6 +40,8 @@ int guest_link_inspect(struct guest_link *link) MUST_CHECK;
 /* Only the answer to the newest identity counts. */
 int guest_link_send_identity(struct guest_link *link,
 			     const struct guest_identity *identity) MUST_CHECK;
+/* To a copy of a template: `rehearsed`, when it has run through this identity and forgotten it. */
+int guest_link_rehearse(struct guest_link *link, const struct guest_identity *identity) MUST_CHECK;
 
 /* One of these at a time; `ordered` is the answer. */
 int guest_link_show(struct guest_link *link, const char *user, int64_t seq,

@@ -105,11 +105,6 @@ void guest_ping_write(int64_t id, struct buf *out)
 	command_write("ping", id, out);
 }
 
-void guest_rehearse_write(int64_t id, struct buf *out)
-{
-	command_write("rehearse", id, out);
-}
-
 void guest_freeze_write(int64_t id, struct buf *out)
 {
 	command_write("freeze", id, out);
@@ -151,7 +146,8 @@ void guest_log_off_write(int64_t id, const char *user, struct buf *out)
 	json_write(message, out);
 }
 
-void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)
+static void identity_write(const char *command, int64_t id, const struct guest_identity *identity,
+			   struct buf *out)
 {
 	OWNED(buf_done) struct buf seed = { 0 };
 	OWNED(buf_done) struct buf key = { 0 };
@@ -166,7 +162,7 @@ void guest_identity_write(int64_t id, const struct guest_identity *identity, str
 	vm_mac(identity->spec->address, mac);
 	OWNED(json_decref) json_t *message = json_pack(
 		"{s:s, s:I, s:s, s:I, s:s, s:s, s:i, s:s, s:[], s:s, s:s, s:I, s:s, s:s}",
-		"cmd", "identity", "id", (json_int_t)id, "desktop", identity->spec->id,
+		"cmd", command, "id", (json_int_t)id, "desktop", identity->spec->id,
 		"epoch", (json_int_t)identity->spec->epoch, "hostname", identity->spec->name,
 		"address", address, "prefix", (int)identity->subnet->prefix, "gateway", gateway,
 		"dns", "machine_id", machine_id, "seed", buf_text(&seed),
@@ -182,4 +178,14 @@ void guest_identity_write(int64_t id, const struct guest_identity *identity, str
 	}
 	json_write(message, out);
 	memory_wipe(seed.ptr, seed.len);
+}
+
+void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out)
+{
+	identity_write("identity", id, identity, out);
+}
+
+void guest_rehearse_write(int64_t id, const struct guest_identity *identity, struct buf *out)
+{
+	identity_write("rehearse", id, identity, out);
 }

@@ -53,7 +53,6 @@ struct guest_identity {
 void guest_ping_write(int64_t id, struct buf *out);
 void guest_inspect_write(int64_t id, struct buf *out);
 void guest_freeze_write(int64_t id, struct buf *out);
-void guest_rehearse_write(int64_t id, struct buf *out);
 /* The disk that is the user's home; and: end what the user runs, close it. */
 void guest_home_write(int64_t id, const struct vm_home *home, struct buf *out);
 void guest_release_write(int64_t id, struct buf *out);
@@ -61,5 +60,7 @@ void guest_show_write(int64_t id, const char *user, int64_t seq, const char *tex
 		      struct buf *out);
 void guest_log_off_write(int64_t id, const char *user, struct buf *out);
 void guest_identity_write(int64_t id, const struct guest_identity *identity, struct buf *out);
+/* The same, to be forgotten again. */
+void guest_rehearse_write(int64_t id, const struct guest_identity *identity, struct buf *out);
 
 #endif

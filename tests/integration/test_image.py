@@ -189,6 +189,15 @@ def test_same_identity_again_changes_nothing(desktop):
     assert desktop.vm.agent.shell("systemctl show -p MainPID xrdp xrdp-sesman") == before
 
 
+def test_only_a_copy_of_a_template_rehearses(desktop):
+    before = desktop.vm.agent.shell("hostname; ip -4 -o addr show eth0")
+    answer = desktop.vm.request(desktop.vm.identity(desktop.key, epoch=EPOCH) | {
+        "cmd": "rehearse", "hostname": "standby"})
+    assert not answer["ok"] and "no copy of a template" in answer["error"], answer
+    assert desktop.vm.agent.shell("hostname; ip -4 -o addr show eth0") == before
+    assert served_certificate(desktop.vm.rdp_port) == desktop.answer["rdp_certificate_sha256"]
+
+
 def test_nonsense_on_the_link_is_answered_or_dropped(desktop):
     desktop.vm.link.send_raw(b"x" * 9000 + b"\n")
     desktop.vm.link.send_raw(b'{"cmd":"format","id":99}\n')

@@ -123,14 +123,18 @@ static void freeze_is_a_command(void **state)
 	assert_int_equal(request.id, 7);
 }
 
-static void rehearse_is_a_command(void **state)
+/* The same members: what comes is used as an identity, and forgotten. */
+static void a_rehearsal_has_an_identity(void **state)
 {
-	OWNED(json_decref) json_t *line = json_pack("{s:s, s:i}", "cmd", "rehearse", "id", 8);
+	OWNED(json_decref) json_t *line = identity_line();
+	OWNED(json_decref) json_t *bare = json_pack("{s:s, s:i}", "cmd", "rehearse", "id", 8);
 	struct link_request request;
 
+	json_object_set_new(line, "cmd", json_string("rehearse"));
 	assert_int_equal(parse(line, &request, NULL), 0);
 	assert_int_equal(request.command, LINK_REHEARSE);
-	assert_int_equal(request.id, 8);
+	assert_string_equal(request.identity.hostname, "sales-001");
+	assert_int_equal(parse(bare, &request, NULL), -EINVAL);
 }
 
 static void each_bad_member_is_named(void **state)
@@ -261,7 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identity_is_read), cmocka_unit_test(freeze_is_a_command),
-		cmocka_unit_test(rehearse_is_a_command),
+		cmocka_unit_test(a_rehearsal_has_an_identity),
 		cmocka_unit_test(a_card_address_may_come_along),
 		cmocka_unit_test(a_key_comes_whole_or_not_at_all),
 		cmocka_unit_test(each_bad_member_is_named),

@@ -132,6 +132,10 @@ static void identities_fit_one_line(void **state)
 	assert_non_null(strstr(buf_text(&line), "\"address\":\"10.77.255.254\""));
 	assert_non_null(strstr(buf_text(&line), "\"gateway\":\"10.77.255.253\""));
 	assert_non_null(strstr(buf_text(&line), "\"dns\":[]"));
+	buf_reset(&line);
+	guest_rehearse_write(INT64_MAX, &identity, &line);
+	assert_true(line.len < GUEST_LINE_MAX);
+	assert_non_null(strstr(buf_text(&line), "\"cmd\":\"rehearse\""));
 }
 
 int main(void)
