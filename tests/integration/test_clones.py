@@ -58,7 +58,12 @@ class CloneHost(host_test.Host):
         return self.broker.wait(f'a template that is {state}', matches, seconds)[0]
 
     def ready(self, number, seconds=60):
-        return self.broker.wait_desktop(ident(number), seconds=seconds, state='ready')
+        try:
+            return self.broker.wait_desktop(ident(number), seconds=seconds, state='ready')
+        except AssertionError as why:
+            log = self.run_dir / 'desktops' / ident(number) / 'serial.log'
+            said = log.read_text(errors='replace')[-3000:] if log.exists() else 'nothing'
+            raise AssertionError(f'{why}\nits console said last:\n{said}') from None
 
     def inside(self, number, script):
         with GuestAgent(self.run_dir / 'desktops' / ident(number) / 'qga.sock') as guest:
