@@ -2,6 +2,7 @@
 // Bars, one on top of the other, in the colours of the page.
 import uPlot from './vendor/uplot.js';
 
+const FEWEST = 12;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function options(series, unit, width) {
@@ -9,7 +10,7 @@ function options(series, unit, width) {
 	const axis = { stroke: colour('--ink-3'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui' };
 	return {
 		width, height: 240, legend: { show: false }, cursor: { show: false }, padding: [12, 12, 4, 0],
-		scales: { x: { time: false, range: (u, min, max) => [min - .6, Math.max(max + .6, 11.6)] }, y: { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
+		scales: { x: { time: false, range: (u, min, max) => [min - .6, max + .6] }, y: { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
 		axes: [{ ...axis, grid: { show: false }, values: () => [], size: 12 }, { ...axis, size: 62, values: (u, ticks) => ticks.map((v) => `${v} ${unit}`) }],
 		/* from the top of the stack down: each covers what is below it */
 		series: [{}, ...[...series].reverse().map((s) => ({ label: s.label, fill: colour(`--c${s.colour}`), stroke: colour(`--c${s.colour}`), width: 0, paths: bars, points: { show: false } }))],
@@ -20,7 +21,9 @@ function options(series, unit, width) {
 export function stacked(holder, series, unit) {
 	const sums = series[0].values.map(() => 0);
 	const layers = series.map((s) => s.values.map((v, i) => (sums[i] += v))).reverse();
-	const data = [series[0].values.map((v, i) => i), ...layers];
+	/* a few bars stand at the left, each in a place of its own */
+	const places = Array.from({ length: Math.max(FEWEST, sums.length) }, (_, i) => i);
+	const data = [places, ...layers.map((l) => places.map((i) => l[i] ?? null))];
 	let plot = null;
 
 	function draw() {

@@ -24,7 +24,7 @@ export const texts = {
 	'nav.audit': ['Audit log', '監査記録'], 'nav.explain': ['Explain', '理由'], 'nav.mine': ['My desktops', '自分のデスクトップ'],
 
 	'overview.lead': ['What the site does right now.', 'サイトの現在の様子です。'],
-	'overview.sessions': ['Sessions', 'セッション'], 'overview.ready': ['Desktops ready', '準備済みデスクトップ'], 'overview.of': ['of {count} in all', '全 {count} 台中'],
+	'overview.sessions': ['Sessions', 'セッション'], 'overview.ready': ['Desktops ready', '準備済み'], 'overview.of': ['of {count} in all', '全 {count} 台中'],
 	'overview.hosts': ['Hosts active', '稼働中のホスト'], 'overview.hostsNote': ['{count} need attention', '{count} 台に問題'], 'overview.hostsGood': ['all well', 'すべて正常'],
 	'overview.memory': ['Memory in use', '使用中のメモリ'], 'overview.denied': ['Denied in 24 h', '24時間の拒否'], 'overview.waiting': ['People waiting', '待っている人'],
 	'overview.waitingNone': ['nobody waits', '待ちなし'], 'overview.waitingSome': ['see the pools', 'プールを確認'], 'overview.deniedNote': ['devices, channels, logins', '機器・チャネル・ログイン'],
@@ -98,11 +98,11 @@ export const texts = {
 	'timings.guest': ['guest and its identity', 'ゲストと固有情報'], 'timings.rdp': ['RDP answers', 'RDPの応答'], 'timings.all': ['All of it', '合計'], 'timings.starts': ['Starts seen', '起動数'],
 	'timings.noStarts': ['No desktop was started yet', 'まだ起動されていません'], 'timings.noStartsText': ['The newest 256 starts that hosts tell of are drawn here.', 'ホストから届いた最新256件の起動がここに描かれます。'],
 	'timings.startChart': ['Chart of the newest {count} starts of desktops, stacked by stage', '最新 {count} 件のデスクトップ起動、段階別の積み上げグラフ'],
-	'timings.session': ['Opening the desktop', 'デスクトップの表示'], 'timings.sessionNote': ['From the ticket to the first picture, of each session.', 'チケットから最初の画面までの時間です。'],
+	'timings.session': ['Connecting to the desktop', 'デスクトップへの接続'], 'timings.sessionNote': ['From the ticket at the relay until RDP is connected, of each session.', 'リレーがチケットを受け付けてからRDPの接続が完了するまでの時間です。'],
 	'timings.median': ['Median', '中央値'], 'timings.p95': ['95 of 100 within', '95%がこの時間内'], 'timings.count': ['Logins seen', 'ログイン数'],
 	'timings.empty': ['No logins yet', 'ログインがありません'], 'timings.emptyText': ['The newest 256 logins since the broker started are drawn here.', 'ブローカー起動後の最新256件がここに描かれます。'],
 	'timings.table': ['The same as a table', '表で見る'], 'timings.chart': ['Chart of the newest {count} logins in milliseconds, stacked by stage', '最新 {count} 件のログイン時間(ミリ秒)、段階別の積み上げグラフ'],
-	'timings.sessionChart': ['Chart of the seconds from ticket to first picture of {count} sessions', '{count} 件のセッションのチケットから最初の画面までの秒数'],
+	'timings.sessionChart': ['Chart of the time from ticket to RDP connection of {count} sessions', '{count} 件のセッションのチケットからRDP接続までの時間'],
 
 	'audit.lead': ['Every decision and every change, in a chain that cannot be altered unseen.', 'すべての判断と変更を、気付かれずに改変できない連鎖として記録します。'],
 	'audit.who': ['Who', '実行者'], 'audit.what': ['What', '操作'], 'audit.subject': ['On what', '対象'], 'audit.code': ['Result', '結果'], 'audit.source': ['From', '接続元'], 'audit.deniedOnly': ['Refusals only', '拒否のみ'],
