@@ -443,7 +443,11 @@ def installed(machine, package):
 
 
 def emulators(machine):
-    return set(machine.run('pgrep -x qemu-system-x86', check=False)[1].split())
+    """Those of desktops, {id: pid}; what stands by to become one is the agent's to exchange."""
+    desktops = json.loads(machine.run('genkanctl --json desktop list')[1])['desktops']
+    running = dict(re.findall(r'^(\d+) .*guest=genkan-(\w+),', machine.run('pgrep -ax qemu-system-x86', check=False)[1], re.M))
+    ids = {d['id'] for d in desktops}
+    return {desktop: pid for pid, desktop in running.items() if desktop in ids}
 
 
 def owners(machine):
@@ -472,7 +476,7 @@ def upgrade(machine):
         assert 'deleted' not in machine.run(f'readlink /proc/{pid}/exe')[1], f'{unit} is the old one'
     wait_until('the broker answers', lambda: machine.run('genkanctl pool list', check=False)[0] == 0, 60, 0.3)
     wait_until('the host reports', lambda: ' active' in machine.run('genkanctl host list')[1], 60, 0.3)
-    assert desktops <= emulators(machine), f'desktops did not live on\n{machine.journal("genkan-hostagent")}'
+    assert desktops.items() <= emulators(machine).items(), f'desktops did not live on\n{machine.journal("genkan-hostagent")}'
     assert owners(machine) == {'genkan-hostagent'}
     away = relay_pause_s(machine)
     print(f'the relay was away for {away:.2f} s', flush=True)
