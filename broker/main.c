@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <systemd/sd-daemon.h>
 
 #include "broker/api/api.h"
 #include "broker/api/timings.h"
@@ -331,6 +332,8 @@ static int serve(const struct broker_config *config, struct flags *flags)
 	rc = open_directory(&broker, &err);
 	if (rc == 0)
 		rc = open_doors(&broker, &processes, &err);
+	if (rc == 0)	/* afterwards it can speak to nobody */
+		sd_notify(1, "READY=1");
 	if (rc == 0)
 		rc = processes_close_core_in(&err);
 	if (rc < 0)
