@@ -372,11 +372,16 @@ static bool writes_pools(const char *sql)
 	return false;
 }
 
+static int prepare(struct store *store, int id)
+{
+	return sqlite3_prepare_v3(store->db, statement_sql[id], -1, SQLITE_PREPARE_PERSISTENT,
+				  &store->statements[id], NULL);
+}
+
 static int prepare_all(struct store *store, struct error *err)
 {
 	for (int i = 0; i < STATEMENT_COUNT; i++) {
-		if (sqlite3_prepare_v3(store->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &store->statements[i], NULL) != SQLITE_OK)
+		if (prepare(store, i) != SQLITE_OK)
 			return fail(store, err, statement_names[i]);
 		store->changes_pools[i] = writes_pools(statement_sql[i]);
 	}
@@ -438,8 +443,8 @@ int store_open_reader(const char *path, struct store **out, struct error *err)
 				 (long long)version);
 	/* Who cannot write does not tidy up either, when it happens to be the last to close. */
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	if ((rc = execute(store, "PRAGMA query_only = ON;", err)) < 0 ||
-	    (rc = prepare_all(store, err)) < 0)
+	/* Statements when they are needed: the writer has found all of them right, and few are reads. */
+	if ((rc = execute(store, "PRAGMA query_only = ON;", err)) < 0)
 		return rc;
 	store->reader = true;
 	*out = STEAL(store);
@@ -582,6 +587,12 @@ static sqlite3_stmt *statement_of(const struct query *q)
 	return q->store->statements[q->id];
 }
 
+static void bound(struct query *q, int code)
+{
+	if (code != SQLITE_OK && q->status == 0)
+		q->status = -errno_of(code);
+}
+
 struct query query(struct store *store, enum statement id)
 {
 	assert(!sqlite3_stmt_busy(store->statements[id]));
@@ -589,19 +600,17 @@ struct query query(struct store *store, enum statement id)
 
 	if (store->in_group && sqlite3_get_autocommit(store->db))
 		q.status = -EIO;
+	else if (!store->statements[id])
+		bound(&q, prepare(store, (int)id));
 	return q;
 }
 
 void query_done(struct query *q)
 {
+	if (!statement_of(q))
+		return;
 	sqlite3_reset(statement_of(q));
 	sqlite3_clear_bindings(statement_of(q));
-}
-
-static void bound(struct query *q, int code)
-{
-	if (code != SQLITE_OK && q->status == 0)
-		q->status = -errno_of(code);
 }
 
 void query_text(struct query *q, const char *text)
