@@ -266,8 +266,6 @@ static void take_line(struct daemon *d, struct span line)
 	memory_wipe(&request, sizeof(request));
 	say(d, &answer);
 	port_write(d);
-	if (d->has_record)
-		guest_thaw();
 }
 
 static void take_lines(struct daemon *d)

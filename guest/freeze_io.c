@@ -2,7 +2,6 @@
 #include "guest/freeze_io.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -22,12 +21,8 @@
 #define IDLE_WINDOW_MS 250
 #define IDLE_WINDOWS 3
 
-/* The guest agent of QEMU asks ten times a second whether somebody wants something of it. */
-#define RESTLESS "/sys/fs/cgroup/system.slice/qemu-guest-agent.service/cgroup.freeze"
-
 static const struct identity nobody = { .hostname = "template",
 					.machine_id = "00000000000000000000000000000000" };
-
 
 static int64_t idle_ticks(void)
 {
@@ -81,23 +76,6 @@ static int warm_sessions(struct error *err)
 	return access(GUEST_WARM_PROGRAM, X_OK) < 0 ? 0 : command_run(warm, WARM_TIMEOUT_MS, err);
 }
 
-static void rest(const char *yes)
-{
-	OWNED_FD int fd = open(RESTLESS, O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0 && write(fd, yes, 1) != 1)
-		return;		/* a clone is as good, only slower */
-}
-
-void guest_thaw(void)
-{
-	static bool thawed;
-
-	if (!thawed && access(GUEST_TEMPLATE_FILE, F_OK) == 0)
-		rest("0");
-	thawed = true;
-}
-
 /* The files of an identity as they will be, so that clones only overwrite them. */
 static int prepare_names(struct error *err)
 {
@@ -127,8 +105,6 @@ int guest_freeze(struct error *err)
 		rc = warm_sessions(err);
 	unlink("/var/lib/systemd/random-seed");
 	sync();
-	if (rc == 0)
-		rest("1");
 	return rc < 0 ? rc : wait_until_idle(IDLE_WINDOWS, err);
 }
 

@@ -15,7 +15,4 @@ int guest_freeze(struct error *err) MUST_CHECK;
  * does so, and has none afterwards, either. */
 int guest_rehearse(const struct identity *identity, struct error *err) MUST_CHECK;
 
-/* In a clone that has its identity: what rested in the template goes on. */
-void guest_thaw(void);
-
 #endif

@@ -8,6 +8,9 @@
 /* Serves the guest link until SIGTERM. */
 int guest_daemon(struct error *err) MUST_CHECK;
 
+/* Passes the port of QEMU's guest agent on to that agent's socket until SIGTERM. */
+int guest_agent_port(struct error *err) MUST_CHECK;
+
 /* Called by pam_exec with expose_authtok: the password on standard input, PAM_USER in the
  * environment. 0 lets the user in. */
 int guest_pam_auth(struct error *err) MUST_CHECK;

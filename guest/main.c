@@ -26,6 +26,7 @@ static int usage(FILE *out, int status)
 	      "       genkan-guest pam-auth       check a guest credential (pam_exec calls this)\n"
 	      "       genkan-guest pam-session    report logon and logoff (pam_exec calls this)\n"
 	      "       genkan-guest end-session USER STAY   log a user off (the daemon starts this)\n"
+	      "       genkan-guest agent-port     pass on the port of QEMU's guest agent\n"
 	      "       genkan-guest --version\n",
 	      out);
 	return status;
@@ -43,6 +44,8 @@ int main(int argc, char **argv)
 		return usage(stderr, 2);
 	if (strcmp(argv[1], "daemon") == 0)
 		return report_to_log(guest_daemon(&err), "guest_daemon_failed", &err);
+	if (strcmp(argv[1], "agent-port") == 0)
+		return report_to_log(guest_agent_port(&err), "agent_port_failed", &err);
 	if (strcmp(argv[1], "pam-auth") == 0)
 		return report_to_syslog(guest_pam_auth(&err), "pam-auth", &err);
 	if (strcmp(argv[1], "pam-session") == 0)

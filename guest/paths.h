@@ -4,6 +4,8 @@
 #define GENKAN_GUEST_PATHS_H
 
 #define GUEST_PORT_NAME "org.genkan.guest.0"
+#define GUEST_AGENT_PORT "/dev/virtio-ports/org.qemu.guest_agent.0"
+#define GUEST_AGENT_SOCKET "/run/qemu-ga.sock"	/* systemd listens, and starts QEMU's guest agent */
 #define GUEST_RUN_DIR "/run/genkan"
 #define GUEST_ETC_DIR GUEST_RUN_DIR "/etc"	/* files of /etc that a clone has in memory */
 #define GUEST_RECORD_FILE GUEST_RUN_DIR "/identity.json"

@@ -476,6 +476,35 @@ def test_a_full_host_says_so_before_a_clone_starts(host):
     host.start()
 
 
+def waits(pid):
+    """How often its threads have waited for something to happen. Does not depend on the load."""
+    lines = (line for status in pathlib.Path(f'/proc/{pid}/task').glob('*/status')
+             for line in status.read_text().splitlines())
+    return sum(int(line.split()[1]) for line in lines if line.startswith('voluntary_ctxt'))
+
+
+def wait_asleep(pid):
+    """Until it wakes up less than 30 times a second: an unused one does so some 10 times, one that
+    looks after something by the clock hundreds of times."""
+    def sleeps(seconds=5):
+        before = waits(pid)
+        time.sleep(seconds)
+        return waits(pid) - before < 30 * seconds
+    wait_until('the guest to sleep', sleeps, 60)
+
+
+def test_a_clone_that_nobody_uses_sleeps(host):
+    host.want_numbers(1, 35)
+    host.ready(35)
+    wait_asleep(host.pid(ident(35)))
+    # QEMU's guest agent runs when it is asked, each time, and wakes nothing afterwards.
+    for _ in range(2):
+        assert host.inside(35, 'systemctl is-active qemu-ga.service').strip() == 'active'
+    wait_asleep(host.pid(ident(35)))
+    host.want_numbers(1)
+    host.broker.wait_gone(ident(35))
+
+
 def test_template_is_dropped_when_unused_and_clones_go_on(host):
     host.want_numbers(1, 30)
     host.ready(30)
