@@ -22,6 +22,7 @@ start_others() {
 	[ ! -s /run/genkan/notice ] || mousepad /run/genkan/notice &
 }
 
+xsetroot -solid '#2f4858' &	# the picture's own colour until the picture is there
 trap start_others USR1	# sent by the window manager once it manages windows
 icewm --notify &
 manager=$!
