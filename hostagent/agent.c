@@ -411,7 +411,7 @@ int agent_new(struct loop *loop, const struct hostagent_config *config, enum vm_
 	agent->images = images_new(loop, agent->host.image_jobs, config, on_changed, agent);
 	agent->host.images = agent->images;
 	if ((rc = rdp_check_start(err)) < 0 || (rc = load_relay(agent, config, err)) < 0 ||
-	    (rc = make_folders(config, err)) < 0 ||
+	    (rc = make_folders(config, err)) < 0 || (rc = spec_check_readable(config, err)) < 0 ||
 	    (rc = sync_new(loop, config, &handler, agent, &agent->sync, err)) < 0 ||
 	    (rc = renewal_new(loop, config, &agent->renewal, err)) < 0)
 		return rc;

@@ -131,6 +131,49 @@ void spec_each_id(const struct hostagent_config *config, spec_each_fn *fn, void 
 	each_in(running.text, kept.text, templates.text, fn, arg);
 }
 
+static int folder_check(const char *folder, struct error *err)
+{
+	DIR *dir = opendir(folder);
+
+	if (!dir && errno != ENOENT)
+		return error_errno(err, "%s", folder);
+	if (dir)
+		closedir(dir);
+	return 0;
+}
+
+struct check {
+	const struct hostagent_config *config;
+	struct error *err;
+	int rc;	/* of the first that cannot be read */
+};
+
+static void check_one(void *arg, const char *id)
+{
+	struct check *check = arg;
+	OWNED(buf_done) struct buf text = { 0 };
+	struct error err;
+	int rc = file_read(desktop_path(check->config, id, DESKTOP_SPEC).text, FILE_LIMIT, &text,
+			   &err);
+
+	if (check->rc < 0 || rc >= 0 || rc == -ENOENT || rc == -EFBIG)
+		return;
+	check->rc = error_set(check->err, -rc, "desktop %s: %s", id, err.text);
+}
+
+int spec_check_readable(const struct hostagent_config *config, struct error *err)
+{
+	struct check check = { .config = config, .err = err };
+	int rc = folder_check(host_path(config, HOST_DESKTOPS).text, err);
+
+	if (rc == 0)
+		rc = folder_check(host_path(config, HOST_RUN_DESKTOPS).text, err);
+	if (rc < 0)
+		return rc;
+	spec_each_id(config, check_one, &check);
+	return check.rc;
+}
+
 void template_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg)
 {
 	each_in(host_path(config, HOST_TEMPLATES).text, "", "", fn, arg);

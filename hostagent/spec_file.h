@@ -25,7 +25,10 @@ int spec_file_read(const struct hostagent_config *config, const char *id, struct
 /* Calls `fn` for each id that has a folder of either kind, once. */
 typedef void spec_each_fn(void *arg, const char *id);
 void spec_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg);
-/* The same for templates, whose run folders lie among those of desktops. */
+/* Whether all of it can be read. What is missing or damaged belongs to no desktop and is removed; what
+ * is only closed to us (its owner, its disk) does, and must not be taken for that: negative errno. */
+int spec_check_readable(const struct hostagent_config *config, struct error *err) MUST_CHECK;
+/* spec_each_id() for templates, whose run folders lie among those of desktops. */
 void template_each_id(const struct hostagent_config *config, spec_each_fn *fn, void *arg);
 
 #endif
