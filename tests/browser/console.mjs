@@ -130,7 +130,8 @@ const stories = {
 		for (let i = 0; i < 60 && !(await page.evaluate(() => document.activeElement.dataset.page === 'hosts')); i++) await page.keyboard.press('Tab');
 		await page.keyboard.press('Enter');
 		await page.locator('h1', { hasText: 'Hosts' }).waitFor();
-		if (await page.evaluate(() => document.activeElement.tagName) !== 'H1') faults.push('the heading of a new page does not get the focus');
+		await page.waitForFunction(() => document.activeElement.tagName === 'H1', null, { timeout: 5000 })
+			.catch(() => faults.push('the heading of a new page does not get the focus'));
 		await page.getByRole('button', { name: 'Log out' }).click();
 		await page.locator('input[name=user]').waitFor();
 		if ((await page.context().cookies()).length) faults.push('cookies are left after the log-out');
