@@ -18,6 +18,8 @@
 /* Of the one that writes: all of a store with 50,000 desktops, whose rows are gone through at every
  * change. SQLite's usual 2 MiB would be read again each time. */
 #define CACHE_KIB "65536"
+/* Of each that reads: a look at a token needs the tops of two trees, and a list goes through once. */
+#define READER_CACHE_KIB "512"
 #define APPLICATION_ID 0x474e4b4e	/* "GNKN": `file` and we recognise our own */
 
 enum control { BEGIN_READ, BEGIN_WRITE, LOOK, COMMIT, ROLLBACK, STEP, STEP_DONE, STEP_UNDO, CONTROLS };
@@ -444,7 +446,8 @@ int store_open_reader(const char *path, struct store **out, struct error *err)
 	/* Who cannot write does not tidy up either, when it happens to be the last to close. */
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	/* Statements when they are needed: the writer has found all of them right, and few are reads. */
-	if ((rc = execute(store, "PRAGMA query_only = ON;", err)) < 0)
+	if ((rc = execute(store, "PRAGMA query_only = ON; PRAGMA cache_size = -" READER_CACHE_KIB ";",
+			  err)) < 0)
 		return rc;
 	store->reader = true;
 	*out = STEAL(store);
