@@ -70,15 +70,19 @@ static void deliver(void *arg)
 	pthread_mutex_unlock(&work->lock);
 }
 
-/* Lock held. */
 static void finish(struct work *work, struct job *job)
 {
+	struct work_post *post = NULL;
+
+	pthread_mutex_lock(&work->lock);
 	list_append(&work->finished, &job->link);
-	if (work->post)
-		return;
-	work->post = xnew(struct work_post);
-	work->post->work = work;
-	loop_post(work->loop, deliver, work->post);
+	if (!work->post) {
+		post = work->post = xnew(struct work_post);
+		post->work = work;
+	}
+	pthread_mutex_unlock(&work->lock);
+	if (post)
+		loop_post(work->loop, deliver, post); /* not before: it would wake up to a lock */
 }
 
 static void *worker(void *arg)
@@ -99,8 +103,8 @@ static void *worker(void *arg)
 			job->status = -ETIMEDOUT;
 		else
 			job->run(job->payload);
-		pthread_mutex_lock(&work->lock);
 		finish(work, job);
+		pthread_mutex_lock(&work->lock);
 	}
 	pthread_mutex_unlock(&work->lock);
 	return NULL;
