@@ -36,6 +36,9 @@
 /* No ClientHello of TLS 1.3 (RFC 8446 4.1.2) with a key exchange and a certificate is shorter,
  * headers included: fewer bytes of a stranger do not wake us up. */
 #define HELLO_MIN 81
+/* Of one reading. libevent's own leaves 8 KiB with each connection that waits for its answer; this,
+ * with its head, fills one of 2 KiB, which is more than a login takes. */
+#define READ_MAX 2000
 #define STREAM_STUCK_S                                                                             \
 	30 /* a peer is cut off when it takes nothing of a streamed answer for so long */
 
@@ -286,6 +289,7 @@ static struct bufferevent *on_connection(struct event_base *base, void *arg)
 	if (!bev)
 		abort();
 	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	(void)bufferevent_set_max_single_read(bev, READ_MAX);
 	peer->bev = bev;
 	loop_timer_start(peer->deadline, 0);
 	return bev;
