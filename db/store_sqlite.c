@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include "common/base/text.h"
 #include "common/sys/clock.h"
+#include "db/wal_writes.h"
 
 #define BUSY_TIMEOUT_MS 2000
 /* Of the one that writes: all of a store with 50,000 desktops, whose rows are gone through at every
@@ -244,9 +245,10 @@ static int quick_check(struct store *store, struct error *err)
 	return result;
 }
 
-static int open_db(struct store *store, int flags, struct error *err)
+/* `files`: by which way to them; NULL: SQLite's own. */
+static int open_db(struct store *store, int flags, const char *files, struct error *err)
 {
-	int rc = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(store->path, &store->db, flags | SQLITE_OPEN_NOMUTEX, files);
 
 	if (!store->db)
 		return error_set(err, ENOMEM, "store %s: out of memory", store->path);
@@ -292,7 +294,7 @@ static int refuse_unfit(const char *path, struct error *err)
 	if (stat(path, &st) < 0 || st.st_size == 0)
 		return 0;	/* a new one */
 	probe->path = xstrdup(path);
-	if ((rc = open_db(probe, SQLITE_OPEN_READONLY, err)) < 0 ||
+	if ((rc = open_db(probe, SQLITE_OPEN_READONLY, NULL, err)) < 0 ||
 	    (rc = look_at_schema(probe, &version, err)) < 0)
 		return rc;
 	if ((rc = refuse_cut(probe, (int64_t)st.st_size, err)) < 0)
@@ -409,6 +411,7 @@ static int create_file(const char *path, struct error *err)
 static void set_engine(void)
 {
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	(void)wal_writes_register();	/* a handle would say that it is unknown */
 }
 
 int store_open(const char *path, struct store **out, struct error *err)
@@ -420,7 +423,7 @@ int store_open(const char *path, struct store **out, struct error *err)
 	pthread_once(&once, set_engine);
 
 	if ((rc = create_file(path, err)) < 0 || (rc = refuse_unfit(path, err)) < 0 ||
-	    (rc = open_db(store, SQLITE_OPEN_READWRITE, err)) < 0 ||
+	    (rc = open_db(store, SQLITE_OPEN_READWRITE, WAL_WRITES, err)) < 0 ||
 	    (rc = execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
 			   "PRAGMA cache_size = -" CACHE_KIB ";", err)) < 0 ||
 	    (rc = migrate(store, err)) < 0 || (rc = prepare_all(store, err)) < 0)
@@ -437,7 +440,7 @@ int store_open_reader(const char *path, struct store **out, struct error *err)
 	int rc;
 
 	/* Read-write for the sake of the WAL index; query_only keeps it from writing. */
-	if ((rc = open_db(store, SQLITE_OPEN_READWRITE, err)) < 0 ||
+	if ((rc = open_db(store, SQLITE_OPEN_READWRITE, NULL, err)) < 0 ||
 	    (rc = look_at_schema(store, &version, err)) < 0)
 		return rc;
 	if (version != (int64_t)migration_count)
