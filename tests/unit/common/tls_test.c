@@ -55,8 +55,8 @@ static void a_comma_does_not_make_a_second_name(void **state)
 	assert_int_equal(X509_check_host(certificate, "evil.example", 0, 0, NULL), 0);
 }
 
-/* How many certificates a client that trusts the CA is sent; both ends are in memory. */
-static int certificates_sent(SSL_CTX *server_context, const char *ca)
+/* A client that trusts the CA, after its handshake; both ends are in memory. `suites`: NULL as usual. */
+static SSL *connected(SSL_CTX *server_context, const char *ca, const char *suites)
 {
 	OWNED(SSL_CTX_free) SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 	OWNED(SSL_free) SSL *client = NULL;
@@ -66,17 +66,48 @@ static int certificates_sent(SSL_CTX *server_context, const char *ca)
 
 	assert_int_equal(SSL_CTX_load_verify_file(context, ca), 1);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	if (suites)
+		assert_int_equal(SSL_CTX_set_ciphersuites(context, suites), 1);
 	client = SSL_new(context);
 	assert_int_equal(BIO_new_bio_pair(&ends[0], 0, &ends[1], 0), 1);
 	SSL_set_bio(client, ends[0], ends[0]);
 	SSL_set_bio(server, ends[1], ends[1]);
 	for (int i = 0; i < 8 && !done; i++) {
-		bool connected = SSL_connect(client) == 1;
+		bool through = SSL_connect(client) == 1;
 
-		done = SSL_accept(server) == 1 && connected;
+		done = SSL_accept(server) == 1 && through;
 	}
 	assert_true(done);
+	return STEAL(client);
+}
+
+static int certificates_sent(SSL_CTX *server_context, const char *ca)
+{
+	OWNED(SSL_free) SSL *client = connected(server_context, ca, NULL);
+
 	return sk_X509_num(SSL_get_peer_cert_chain(client));
+}
+
+static void agrees_on(SSL_CTX *server_context, const char *ca, const char *suites, const char *suite)
+{
+	OWNED(SSL_free) SSL *client = connected(server_context, ca, suites);
+
+	assert_string_equal(SSL_get_cipher_name(client), suite);
+}
+
+static void the_suite_is_the_quickest_one(void **state)
+{
+	OWNED(SSL_CTX_free) SSL_CTX *server = NULL;
+	struct certificates c;
+
+	certificates_make(&c);
+	assert_int_equal(
+		tls_server_new(c.server, c.server_key, c.ca, TLS_PEER_KEY, 0, &server, NULL), 0);
+	agrees_on(server, c.ca, NULL, "TLS_AES_128_GCM_SHA256");
+	agrees_on(server, c.ca, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384");
+	agrees_on(server, c.ca, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+		  "TLS_CHACHA20_POLY1305_SHA256");
+	certificates_remove(&c);
 }
 
 static struct span read_file(const char *path, struct buf *out)
@@ -120,6 +151,7 @@ int main(void)
 		cmocka_unit_test(requests_must_prove_their_key),
 		cmocka_unit_test(a_comma_does_not_make_a_second_name),
 		cmocka_unit_test(the_chain_is_what_the_file_holds),
+		cmocka_unit_test(the_suite_is_the_quickest_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
