@@ -11,8 +11,9 @@
 #include "common/base/text.h"
 #include "common/sys/file.h"
 
-#define SUITES                                                                                     \
-	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+/* The suite with SHA-256 first (RFC 8446 9.1: the one all have): processors have instructions for it,
+ * and a handshake hashes more than it encrypts. A client that puts ChaCha20 first has no AES built in. */
+#define SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 DEFINE_OWNED(BIO_free_all, BIO);
 DEFINE_OWNED(X509_REQ_free, X509_REQ);
@@ -55,20 +56,13 @@ static int let_own_key_in(int verified, X509_STORE_CTX *ctx)
 
 static SSL_CTX *server_context(int min_version)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	OWNED(SSL_CTX_free) SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
-	if (!ctx)
+	if (!ctx || SSL_CTX_set_ciphersuites(ctx, SUITES) != 1)
 		return NULL;
 	SSL_CTX_set_min_proto_version(ctx, min_version ? min_version : TLS1_3_VERSION);
-	/* The suite with SHA-256 first (RFC 8446 9.1: the one all have): processors have instructions
-	 * for it, and a handshake hashes more than it encrypts. A client that puts ChaCha20 first
-	 * has no AES built in. */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				 SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-	if (SSL_CTX_set_ciphersuites(ctx, SUITES) != 1) {
-		SSL_CTX_free(ctx);
-		return NULL;
-	}
 	/* The chain is what the file holds. Without NO_AUTO_CHAIN it would be looked for among the
 	 * CAs of clients, and verified, in each handshake, and the client be sent a root it has. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -78,7 +72,7 @@ static SSL_CTX *server_context(int min_version)
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
-	return ctx;
+	return STEAL(ctx);
 }
 
 static void set_verify(SSL_CTX *ctx, enum tls_peer peer)
