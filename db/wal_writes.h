@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wal_writes.h - a way for SQLite to its files that hands a commit's frames to the kernel at once.
- * SQLite writes the header and the page of each frame on their own: twenty system calls for a login.
+ * SQLite writes the header and the page of each frame on their own: seventeen system calls for a login.
  * Of the log alone, writes are gathered while each begins where the last one ended; before anything
  * else is done with the file they are written.
  *
