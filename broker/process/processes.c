@@ -82,6 +82,14 @@ static struct front_door door_of(const struct broker_config *config)
 	};
 }
 
+/* A login passes through four processes, and each wakes the next just before it sleeps itself: to be
+ * interrupted by the one it has woken costs two switches for nothing. The share of the processor stays
+ * what it was. For those that come after, too; what cannot be had is done without. */
+static void interrupt_nobody(void)
+{
+	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
+}
+
 int processes_begin(struct processes *p, struct error *err)
 {
 	struct starter_config starter = {
@@ -101,6 +109,7 @@ int processes_begin(struct processes *p, struct error *err)
 	p->clients.crowd = fronts > 1 ? crowd_new(fronts) : NULL;
 	p->agents.client_certificate = TLS_PEER_OPTIONAL;
 	p->agents.max_body_bytes = AGENT_BODY_MAX;
+	interrupt_nobody();
 	return starter_new(&starter, &p->starter, err);
 }
 
