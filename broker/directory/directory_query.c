@@ -116,6 +116,36 @@ static int write_id_filter(struct directory_query *q, struct buf *filter)
 	return rc;
 }
 
+/* The search for the entry of the question. */
+struct search {
+	int64_t began_us;
+	struct buf filter;
+	int id;
+	LDAPMessage *result, *entry;
+};
+
+static void search_done(struct search *search)
+{
+	buf_done(&search->filter);
+	ldap_msgfree(search->result);
+}
+
+DEFINE_OWNED_VALUE(search_done, struct search);
+
+/* What a server said to a password. */
+struct bound {
+	char *dn;	/* NULL: none was tried */
+	bool refused;
+	enum ldap_account account;
+};
+
+static void bound_done(struct bound *bound)
+{
+	free(bound->dn);
+}
+
+DEFINE_OWNED_VALUE(bound_done, struct bound);
+
 /* Where and for what to look. A lookup by id always searches: the name may have changed. */
 static int write_target(struct directory_query *q, struct buf *base, struct buf *filter, int *scope)
 {
@@ -161,35 +191,42 @@ static void name_attributes(const struct directory_config *config, char *out[24]
 	out[count] = NULL;
 }
 
-/* The one entry, or 0 with a verdict in the answer and *entry NULL. */
-static int find_entry(struct directory_query *q, LDAPMessage **result, LDAPMessage **entry)
+static int send_search(struct directory_query *q, struct search *out)
 {
 	OWNED(buf_done) struct buf base = BUF_LIMIT(4096);
-	OWNED(buf_done) struct buf filter = BUF_LIMIT(4096);
 	char *attributes[24];
-	int64_t since_us = clock_monotonic_us();
 	int scope;
+	int rc = write_target(q, &base, &out->filter, &scope);
 
-	int rc = write_target(q, &base, &filter, &scope);
 	if (rc < 0)
-		return rc == -EMSGSIZE ? refuse(q, DIRECTORY_REFUSED) : rc;
+		return rc;
 	name_attributes(q->config, attributes);
-	rc = ldap_link_search(q->links->searcher, buf_text(&base), scope, buf_text(&filter),
-			      attributes, 2, q->deadline_ms, result, &q->answer->reason);
-	directory_query_step(q, "search", &since_us, buf_text(&filter), rc < 0);
+	return ldap_link_search_send(q->links->searcher, buf_text(&base), scope,
+				     buf_text(&out->filter), attributes, 2, q->deadline_ms,
+				     &out->id, &q->answer->reason);
+}
+
+/* The one entry, or 0 with a verdict in the answer and `entry` NULL. */
+static int await_entry(struct directory_query *q, struct search *search)
+{
+	int64_t since_us = search->began_us;
+	int rc = ldap_link_search_await(q->links->searcher, search->id, q->deadline_ms,
+					&search->result, &q->answer->reason);
+
+	directory_query_step(q, "search", &since_us, buf_text(&search->filter), rc < 0);
 	if (rc == -E2BIG || rc == -ENOENT)
 		return refuse(q, DIRECTORY_REFUSED);
 	if (rc < 0)
 		return rc;
 
 	LDAP *ld = ldap_link_handle(q->links->searcher);
-	int found = ldap_count_entries(ld, *result);
+	int found = ldap_count_entries(ld, search->result);
 	if (found != 1) {
 		error_set(&q->answer->reason, ENOENT, "%d entries match", found);
 		directory_query_step(q, "entry", &since_us, "", true);
 		return refuse(q, DIRECTORY_REFUSED);
 	}
-	*entry = ldap_first_entry(ld, *result);
+	search->entry = ldap_first_entry(ld, search->result);
 	return 0;
 }
 
@@ -210,29 +247,51 @@ static enum directory_verdict verdict_of(enum ldap_account account, bool bound)
 	return DIRECTORY_REFUSED;
 }
 
-/* Whether the password opens this DN: on the other connection, so that a search is never made with
- * a user's rights. 0 with the verdict. */
-static int bind_as(struct directory_query *q, const struct ldap_identity *who)
+static bool was_refused(int rc)
 {
-	struct error *err = &q->answer->reason;
-	struct span password = secret_span(&q->question->password);
-	enum ldap_account account = LDAP_ACCOUNT_FINE;
+	return rc == -EACCES || rc == -ENOENT;
+}
+
+/* On the other connection, so that a search is never made with a user's rights. 0: the server has
+ * answered, and `out` has what. */
+static int try_password(struct directory_query *q, const char *dn, struct bound *out)
+{
 	int rc = q->links->binder ? 0 : open_link(q, &q->links->binder);
 	int64_t since_us = clock_monotonic_us();
 
 	if (rc < 0)
 		return rc;
-	rc = ldap_link_bind(q->links->binder, who->dn, password, q->deadline_ms, &account, err);
-	directory_query_step(q, "bind", &since_us, who->dn, rc < 0);
-	if (rc == -EACCES || rc == -ENOENT)
-		return refuse(q, verdict_of(account, false));
-	if (rc == 0 && account == LDAP_ACCOUNT_FINE) {
+	rc = ldap_link_bind(q->links->binder, dn, secret_span(&q->question->password),
+			    q->deadline_ms, &out->account, &q->answer->reason);
+	directory_query_step(q, "bind", &since_us, dn, rc < 0);
+	if (rc < 0 && !was_refused(rc))
+		return rc;
+	free(out->dn);
+	out->dn = xstrdup(dn);
+	out->refused = rc < 0;
+	return 0;
+}
+
+/* Whether the password opens this DN, which the search has found. 0 with the verdict. */
+static int bind_as(struct directory_query *q, const struct ldap_identity *who, struct bound *bound)
+{
+	struct error *err = &q->answer->reason;
+	bool tried = bound->dn && strcmp(bound->dn, who->dn) == 0;
+	int64_t since_us;
+	int rc = tried ? 0 : try_password(q, who->dn, bound);
+
+	if (rc < 0)
+		return rc;
+	if (bound->refused)
+		return refuse(q, verdict_of(bound->account, false));
+	if (bound->account == LDAP_ACCOUNT_FINE) {
+		since_us = clock_monotonic_us();
 		rc = ldap_link_is_bound_as(q->links->binder, who, q->deadline_ms, err);
 		directory_query_step(q, "who am I", &since_us, who->dn, rc < 0);
-		if (rc == -EACCES || rc == -ENOENT)
+		if (was_refused(rc))
 			return refuse(q, DIRECTORY_REFUSED);
 	}
-	return rc < 0 ? rc : refuse(q, verdict_of(account, true));
+	return rc < 0 ? rc : refuse(q, verdict_of(bound->account, true));
 }
 
 /* After the old password was found right. Where the directory lets nobody in before the change,
@@ -278,7 +337,8 @@ static int read_entry(struct directory_query *q, LDAP *ld, LDAPMessage *entry)
 	return rc;
 }
 
-static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, const char *dn)
+static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, const char *dn,
+		     struct bound *bound)
 {
 	struct directory_answer *answer = q->answer;
 	char account_name[256] = "", sid[SID_TEXT_SIZE] = "", gid[24] = "";
@@ -299,15 +359,17 @@ static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, co
 
 	answer->verdict = DIRECTORY_OK;
 	if (needs_password(q->question))
-		rc = bind_as(q, &who);
+		rc = bind_as(q, &who, bound);
 	if (rc == 0 && q->question->what == DIRECTORY_ASK_CHANGE)
 		return change_password(q, &who);
-	answer->bind_us = lap_us(&since_us);
+	answer->bind_us += lap_us(&since_us);
 	if (rc < 0 || answer->verdict != DIRECTORY_OK)
 		return rc;
 	answer->verdict = ldap_entry_state(ld, entry, clock_wall_ms() / 1000);
 	if (answer->verdict != DIRECTORY_OK)
 		return 0;
+	if (q->question->what == DIRECTORY_ASK_LOGIN)
+		known_dns_put(q->dns, q->question->text, dn);
 
 	if (*q->config->member_of)
 		ldap_entry_add_member_of(ld, entry, q->config->member_of, &answer->person);
@@ -316,30 +378,59 @@ static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, co
 	return rc;
 }
 
+/* As whom this name was found at its last login, so that the answer is there when the search's is. A
+ * server that has both to do does them side by side. */
+static int bind_ahead(struct directory_query *q, struct bound *bound)
+{
+	OWNED(free) char *dn = NULL;
+
+	if (q->question->what != DIRECTORY_ASK_LOGIN || q->question->trace)
+		return 0;
+	dn = known_dns_find(q->dns, q->question->text);
+	return dn ? try_password(q, dn, bound) : 0;
+}
+
+/* A password is tried but once at a DN that has become somebody else's: the directory counts it there. */
+static void forget_if_moved(struct directory_query *q, const struct bound *bound, const char *dn)
+{
+	if (bound->dn && (!dn || strcmp(bound->dn, dn) != 0))
+		known_dns_forget(q->dns, q->question->text);
+}
+
 static int ask_once(struct directory_query *q)
 {
-	OWNED(ldap_msgfree) LDAPMessage *result = NULL;
+	OWNED(search_done) struct search search = { .filter = BUF_LIMIT(4096) };
+	OWNED(bound_done) struct bound bound = { 0 };
 	OWNED(ldap_memfree) char *dn = NULL;
-	LDAPMessage *entry = NULL;
 	int64_t since_us = clock_monotonic_us();
 
 	q->answer->verdict = DIRECTORY_REFUSED;
 	int rc = need_searcher(q);
-	if (q->question->what == DIRECTORY_ASK_PROBE)
+	if (rc < 0 || q->question->what == DIRECTORY_ASK_PROBE)
 		return rc;
-	if (rc == 0)
-		rc = find_entry(q, &result, &entry);
 	q->answer->search_us = lap_us(&since_us);
-	if (rc < 0 || !entry)
+	search.began_us = since_us;
+	rc = send_search(q, &search);
+	if (rc == -EMSGSIZE)
+		return refuse(q, DIRECTORY_REFUSED);
+	if (rc == 0)
+		rc = bind_ahead(q, &bound);
+	q->answer->bind_us = bound.dn ? lap_us(&since_us) : 0;
+	if (rc == 0)
+		rc = await_entry(q, &search);
+	q->answer->search_us += lap_us(&since_us);
+	LDAP *ld = ldap_link_handle(q->links->searcher);
+	dn = rc == 0 && search.entry ? ldap_get_dn(ld, search.entry) : NULL;
+	if (rc == 0)
+		forget_if_moved(q, &bound, dn);
+	if (rc < 0 || !search.entry)
 		return rc;
 
-	LDAP *ld = ldap_link_handle(q->links->searcher);
-	dn = ldap_get_dn(ld, entry);
-	rc = read_entry(q, ld, entry);
+	rc = read_entry(q, ld, search.entry);
 	directory_query_step(q, "entry", &since_us, dn ? dn : "", rc < 0);
 	if (rc < 0 || !dn || !*dn)
 		return refuse(q, DIRECTORY_REFUSED);
-	return ask_about(q, ld, entry, dn);
+	return ask_about(q, ld, search.entry, dn, &bound);
 }
 
 /* A kept connection may have been closed by the server since: that is found out by using it, and

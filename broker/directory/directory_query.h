@@ -5,6 +5,7 @@
 
 #include "broker/directory/directory.h"
 #include "broker/directory/group_cache.h"
+#include "broker/directory/known_dns.h"
 
 struct ldap_link;
 
@@ -38,6 +39,7 @@ struct directory_query {
 	const struct directory_config *config;
 	const struct secret *service_password;
 	struct group_cache *groups;
+	struct known_dns *dns;
 	const char *uri;
 	struct directory_links *links;
 	const struct directory_question *question;

@@ -38,6 +38,7 @@ struct worker {
 	struct secret service_password;
 	struct directory_servers servers;
 	struct group_cache *groups;
+	struct known_dns *dns;
 	struct connections *connections; /* as many as threads, so one is always free */
 	pthread_mutex_t lock;            /* guards told and trust */
 	struct directory_message told;   /* the last STATES */
@@ -59,7 +60,8 @@ struct thread {
 
 static struct directory_asker asker_of(struct worker *w)
 {
-	return (struct directory_asker){ &w->config, &w->service_password, w->groups, &w->servers };
+	return (struct directory_asker){ &w->config, &w->service_password, w->groups, w->dns,
+					 &w->servers };
 }
 
 static void send_packet(struct worker *w, struct buf *out)
@@ -377,6 +379,7 @@ int directory_worker_run(const struct directory_config *config, int link,
 	w.uris = xstrdup(config->uri);
 	w.servers.count = directory_split_uris(w.uris, w.servers.uri);
 	w.groups = group_cache_new(config->group_cache_ms);
+	w.dns = known_dns_new();
 	w.connections = xcalloc((size_t)config->threads, sizeof(w.connections[0]));
 	w.trust.fd = -1;
 	pthread_mutex_init(&w.servers.lock, NULL);

@@ -57,8 +57,13 @@ void directory_probe(const struct directory_asker *asker, size_t server, int64_t
 	struct directory_question question = { .what = DIRECTORY_ASK_PROBE, .text = "" };
 	struct directory_answer answer = { 0 };
 	struct directory_query q = {
-		asker->config, asker->service_password, asker->groups, asker->servers->uri[server],
-		&links,	       &question,		 deadline_ms,	 &answer,
+		.config = asker->config,
+		.service_password = asker->service_password,
+		.uri = asker->servers->uri[server],
+		.links = &links,
+		.question = &question,
+		.deadline_ms = deadline_ms,
+		.answer = &answer,
 	};
 	int rc = directory_query_run(&q);
 
@@ -98,10 +103,16 @@ void directory_ask(const struct directory_asker *asker, struct directory_links *
 		int64_t now_ms = clock_monotonic_ms(), left_ms = question->deadline_ms - now_ms;
 		size_t server = order[i];
 		struct directory_query q = {
-			asker->config, asker->service_password, asker->groups,
-			servers->uri[server], &links[server], question,
+			.config = asker->config,
+			.service_password = asker->service_password,
+			.groups = asker->groups,
+			.dns = asker->dns,
+			.uri = servers->uri[server],
+			.links = &links[server],
+			.question = question,
 			/* an equal share of the time left: a hung first server is not the end */
-			now_ms + left_ms / (int64_t)(servers->count - i), answer,
+			.deadline_ms = now_ms + left_ms / (int64_t)(servers->count - i),
+			.answer = answer,
 		};
 
 		if (left_ms <= 0)

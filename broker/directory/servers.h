@@ -19,6 +19,7 @@ struct directory_asker {	/* what does not change from question to question */
 	const struct directory_config *config;
 	const struct secret *service_password;
 	struct group_cache *groups;
+	struct known_dns *dns;
 	struct directory_servers *servers;
 };
 

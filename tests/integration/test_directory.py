@@ -3,6 +3,7 @@
 log in, new passwords, and servers in trouble."""
 import concurrent.futures
 import json
+import os
 import subprocess
 import threading
 import time
@@ -233,6 +234,71 @@ def test_rfc2307_groups_by_name_and_by_number(fresh, tmp_path):
         assert {g['name'] for g in examine(broker, 'hanako')['groups']} == {'people', 'hers'}
         assert {g['name'] for g in examine(broker, 'joerg')['groups']} == {'people'}
         assert code_of(broker.login('minji')) == 'wrong_credentials', 'no posixAccount'
+
+
+# --- the DN of the last login ----------------------------------------------------------------------
+
+MANAGER = f'cn=manager,{BASE}'
+OLD_DN, NEW_DN = f'cn=Kim Lee,ou=people,{BASE}', f'cn=Kim Park,ou=people,{BASE}'
+
+
+def kim(uid, password):
+    return (f'dn: {OLD_DN}\nobjectClass: inetOrgPerson\nuid: {uid}\ncn: Kim Lee\nsn: Lee\n'
+            f'userPassword: {password}\n\n')
+
+
+def modify(slapd, *changes):
+    done = subprocess.run(['ldapmodify', '-H', slapd.uri, '-x', '-D', MANAGER, '-w', 'manager-Pw'],
+                          input=''.join(changes), text=True, capture_output=True, timeout=30,
+                          env=dict(os.environ, LDAPTLS_CACERT=str(slapd.ca.crt)))
+    assert done.returncode == 0, done.stderr
+
+
+def rename_kim():
+    return f'dn: {OLD_DN}\nchangetype: modrdn\nnewrdn: cn=Kim Park\ndeleteoldrdn: 1\n\n'
+
+
+@pytest.fixture
+def kims(fresh, tmp_path):
+    with Slapd(tmp_path, overlays=f'rootdn "{MANAGER}"\nrootpw manager-Pw',
+               more_ldif=kim('kim1', 'Pw-of-kim1')) as slapd:
+        broker = fresh(slapd).start()
+        assert code_of(broker.login('kim1', 'Pw-of-kim1')) == 'not_entitled'
+        yield slapd, broker
+
+
+def binds_of(slapd, broker, *login):
+    before = len(slapd.binds())
+    return code_of(broker.login(*login)), slapd.binds()[before:]
+
+
+def test_the_password_is_tried_where_the_last_login_was_and_counts_where_the_search_finds(kims):
+    slapd, broker = kims
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim1') == ('not_entitled', [OLD_DN])
+    assert binds_of(slapd, broker, 'kim1', 'wrong') == ('wrong_credentials', [OLD_DN])
+    modify(slapd, rename_kim())
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim1') == ('not_entitled', [OLD_DN, NEW_DN])
+    assert binds_of(slapd, broker, 'kim1', 'wrong') == ('wrong_credentials', [NEW_DN])
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim1') == ('not_entitled', [NEW_DN])
+
+
+def test_who_has_somebodys_old_dn_does_not_get_in_as_them(kims):
+    slapd, broker = kims
+    modify(slapd, rename_kim(), kim('kim2', 'Pw-of-kim2').replace('\n', '\nchangetype: add\n', 1))
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim2') == ('wrong_credentials', [OLD_DN, NEW_DN])
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim2') == ('wrong_credentials', [NEW_DN]), \
+        'the directory counts only one for whoever is at the old DN'
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim1') == ('not_entitled', [NEW_DN])
+    assert binds_of(slapd, broker, 'kim2', 'Pw-of-kim1') == ('wrong_credentials', [OLD_DN])
+    assert binds_of(slapd, broker, 'kim2', 'Pw-of-kim2') == ('not_entitled', [OLD_DN])
+
+
+def test_whose_account_is_gone_is_refused_though_the_password_opens_the_old_dn(kims):
+    """the same entry, called otherwise: a bind as its DN still succeeds"""
+    slapd, broker = kims
+    modify(slapd, f'dn: {OLD_DN}\nchangetype: modify\nreplace: uid\nuid: kim3\n')
+    assert binds_of(slapd, broker, 'kim1', 'Pw-of-kim1') == ('wrong_credentials', [OLD_DN])
+    assert code_of(broker.login('kim3', 'Pw-of-kim1')) == 'not_entitled'
 
 
 # --- many groups -----------------------------------------------------------------------------------
