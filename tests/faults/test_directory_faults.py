@@ -48,6 +48,22 @@ def calls(site):
     return found
 
 
+@pytest.fixture(scope='module')
+def calls_again(site):
+    """Those of one's second login, where the password is tried while the search is under way: of a right
+    one and of a wrong one. Numbers of the calls, counted from the start of the broker."""
+    found = []
+    for n, password in enumerate((None, 'wrong')):
+        log = site.folder / f'calls-again-{n}'
+        restart(site, GENKAN_FAULT_LOG=str(log))
+        assert site.login('u038').status == 200
+        first = log.read_text().split().count('ldap_call')
+        assert site.login('u038', password).status == (401 if password else 200)
+        found.append(range(first + 1, log.read_text().split().count('ldap_call') + 1))
+    assert len(found[0]) >= 6 and len(found[1]) >= 4, f'search, bind, Who am I, and answers: {found}'
+    return found
+
+
 def some(count):
     every = range(1, count + 1)
     return every if FULL else sorted(random.Random(5).sample(every, min(5, count)))
@@ -74,3 +90,20 @@ def test_no_failing_call_lets_a_wrong_password_in(site, calls):
         answer = site.login(f'u{n:03}', 'wrong')
         assert answer.status in (401, 503) and 'token' not in answer.body, answer
     check(site, {})
+
+
+def test_every_call_of_a_second_login_fails_once(site, calls_again):
+    """Its connections are kept ones, so it is asked again on fresh ones: nobody notices."""
+    for n in calls_again[0]:
+        restart(site, GENKAN_FAIL=f'ldap_call:{n}')
+        desktop = try_login(site, 'u037', may=(200,))
+        assert try_login(site, 'u037', may=(200,)) == desktop
+    check(site, {'u037': desktop})
+
+
+def test_no_failing_call_lets_a_wrong_password_in_after_a_right_one(site, calls_again):
+    for n in calls_again[1]:
+        restart(site, GENKAN_FAIL=f'ldap_call:{n}')
+        assert site.login('u036').status == 200
+        answer = site.login('u036', 'wrong')
+        assert answer.status == 401 and 'token' not in answer.body, answer
