@@ -121,13 +121,15 @@ struct search {
 	int64_t began_us;
 	struct buf filter;
 	int id;
-	LDAPMessage *result, *entry;
+	LDAPMessage *result, *entry;	/* the one; NULL: none, or more */
+	char *dn;			/* its own */
 };
 
 static void search_done(struct search *search)
 {
 	buf_done(&search->filter);
 	ldap_msgfree(search->result);
+	ldap_memfree(search->dn);
 }
 
 DEFINE_OWNED_VALUE(search_done, struct search);
@@ -227,6 +229,7 @@ static int await_entry(struct directory_query *q, struct search *search)
 		return refuse(q, DIRECTORY_REFUSED);
 	}
 	search->entry = ldap_first_entry(ld, search->result);
+	search->dn = ldap_get_dn(ld, search->entry);
 	return 0;
 }
 
@@ -397,40 +400,47 @@ static void forget_if_moved(struct directory_query *q, const struct bound *bound
 		known_dns_forget(q->dns, q->question->text);
 }
 
+/* The entry, and in `bound` what the server said to the password, if it was tried meanwhile. */
+static int look(struct directory_query *q, struct search *search, struct bound *bound)
+{
+	int64_t since_us = search->began_us = clock_monotonic_us();
+	int rc = send_search(q, search);
+
+	if (rc == -EMSGSIZE)
+		return refuse(q, DIRECTORY_REFUSED);
+	if (rc == 0)
+		rc = bind_ahead(q, bound);
+	if (bound->dn)
+		q->answer->bind_us = lap_us(&since_us);
+	if (rc == 0)
+		rc = await_entry(q, search);
+	if (rc == 0)
+		forget_if_moved(q, bound, search->dn);
+	return rc;
+}
+
 static int ask_once(struct directory_query *q)
 {
 	OWNED(search_done) struct search search = { .filter = BUF_LIMIT(4096) };
 	OWNED(bound_done) struct bound bound = { 0 };
-	OWNED(ldap_memfree) char *dn = NULL;
 	int64_t since_us = clock_monotonic_us();
 
 	q->answer->verdict = DIRECTORY_REFUSED;
 	int rc = need_searcher(q);
-	if (rc < 0 || q->question->what == DIRECTORY_ASK_PROBE)
+	if (q->question->what == DIRECTORY_ASK_PROBE)
 		return rc;
-	q->answer->search_us = lap_us(&since_us);
-	search.began_us = since_us;
-	rc = send_search(q, &search);
-	if (rc == -EMSGSIZE)
-		return refuse(q, DIRECTORY_REFUSED);
 	if (rc == 0)
-		rc = bind_ahead(q, &bound);
-	q->answer->bind_us = bound.dn ? lap_us(&since_us) : 0;
-	if (rc == 0)
-		rc = await_entry(q, &search);
-	q->answer->search_us += lap_us(&since_us);
-	LDAP *ld = ldap_link_handle(q->links->searcher);
-	dn = rc == 0 && search.entry ? ldap_get_dn(ld, search.entry) : NULL;
-	if (rc == 0)
-		forget_if_moved(q, &bound, dn);
+		rc = look(q, &search, &bound);
+	q->answer->search_us = lap_us(&since_us) - q->answer->bind_us;
 	if (rc < 0 || !search.entry)
 		return rc;
 
+	LDAP *ld = ldap_link_handle(q->links->searcher);
 	rc = read_entry(q, ld, search.entry);
-	directory_query_step(q, "entry", &since_us, dn ? dn : "", rc < 0);
-	if (rc < 0 || !dn || !*dn)
+	directory_query_step(q, "entry", &since_us, search.dn ? search.dn : "", rc < 0);
+	if (rc < 0 || !search.dn || !*search.dn)
 		return refuse(q, DIRECTORY_REFUSED);
-	return ask_about(q, ld, search.entry, dn, &bound);
+	return ask_about(q, ld, search.entry, search.dn, &bound);
 }
 
 /* A kept connection may have been closed by the server since: that is found out by using it, and
