@@ -138,6 +138,7 @@ DEFINE_OWNED_VALUE(search_done, struct search);
 struct bound {
 	char *dn;	/* NULL: none was tried */
 	bool refused;
+	struct error why;	/* when it was */
 	enum ldap_account account;
 };
 
@@ -272,6 +273,7 @@ static int try_password(struct directory_query *q, const char *dn, struct bound 
 	free(out->dn);
 	out->dn = xstrdup(dn);
 	out->refused = rc < 0;
+	out->why = q->answer->reason;
 	return 0;
 }
 
@@ -285,8 +287,10 @@ static int bind_as(struct directory_query *q, const struct ldap_identity *who, s
 
 	if (rc < 0)
 		return rc;
-	if (bound->refused)
+	if (bound->refused) {
+		*err = bound->why;
 		return refuse(q, verdict_of(bound->account, false));
+	}
 	if (bound->account == LDAP_ACCOUNT_FINE) {
 		since_us = clock_monotonic_us();
 		rc = ldap_link_is_bound_as(q->links->binder, who, q->deadline_ms, err);
@@ -340,9 +344,11 @@ static int read_entry(struct directory_query *q, LDAP *ld, LDAPMessage *entry)
 	return rc;
 }
 
-static int ask_about(struct directory_query *q, LDAP *ld, LDAPMessage *entry, const char *dn,
-		     struct bound *bound)
+static int ask_about(struct directory_query *q, const struct search *search, struct bound *bound)
 {
+	LDAP *ld = ldap_link_handle(q->links->searcher);
+	LDAPMessage *entry = search->entry;
+	const char *dn = search->dn;
 	struct directory_answer *answer = q->answer;
 	char account_name[256] = "", sid[SID_TEXT_SIZE] = "", gid[24] = "";
 	char primary[SID_TEXT_SIZE] = "";
@@ -387,7 +393,7 @@ static int bind_ahead(struct directory_query *q, struct bound *bound)
 {
 	OWNED(free) char *dn = NULL;
 
-	if (q->question->what != DIRECTORY_ASK_LOGIN || q->question->trace)
+	if (bound->dn || q->question->what != DIRECTORY_ASK_LOGIN || q->question->trace)
 		return 0;
 	dn = known_dns_find(q->dns, q->question->text);
 	return dn ? try_password(q, dn, bound) : 0;
@@ -419,10 +425,9 @@ static int look(struct directory_query *q, struct search *search, struct bound *
 	return rc;
 }
 
-static int ask_once(struct directory_query *q)
+static int ask_once(struct directory_query *q, struct bound *bound)
 {
 	OWNED(search_done) struct search search = { .filter = BUF_LIMIT(4096) };
-	OWNED(bound_done) struct bound bound = { 0 };
 	int64_t since_us = clock_monotonic_us();
 
 	q->answer->verdict = DIRECTORY_REFUSED;
@@ -430,31 +435,36 @@ static int ask_once(struct directory_query *q)
 	if (q->question->what == DIRECTORY_ASK_PROBE)
 		return rc;
 	if (rc == 0)
-		rc = look(q, &search, &bound);
+		rc = look(q, &search, bound);
 	q->answer->search_us = lap_us(&since_us) - q->answer->bind_us;
 	if (rc < 0 || !search.entry)
 		return rc;
 
-	LDAP *ld = ldap_link_handle(q->links->searcher);
-	rc = read_entry(q, ld, search.entry);
+	rc = read_entry(q, ldap_link_handle(q->links->searcher), search.entry);
 	directory_query_step(q, "entry", &since_us, search.dn ? search.dn : "", rc < 0);
 	if (rc < 0 || !search.dn || !*search.dn)
 		return refuse(q, DIRECTORY_REFUSED);
-	return ask_about(q, ld, search.entry, search.dn, &bound);
+	return ask_about(q, &search, bound);
 }
 
 /* A kept connection may have been closed by the server since: that is found out by using it, and
- * a fresh one decides. */
+ * a fresh one decides. A password that was refused before is not tried again: the directory has counted
+ * it. One that was right must be, on the fresh connection. */
 int directory_query_run(struct directory_query *q)
 {
+	OWNED(bound_done) struct bound bound = { 0 };
 	bool kept = q->links->searcher || q->links->binder;
-	int rc = ask_once(q);
+	int rc = ask_once(q, &bound);
 
 	if (rc == -ECONNRESET && kept) {
 		directory_links_close(q->links);
 		directory_person_done(&q->answer->person);
 		*q->answer = (struct directory_answer){ 0 };
-		rc = ask_once(q);
+		if (!bound.refused) {
+			bound_done(&bound);
+			bound = (struct bound){ 0 };
+		}
+		rc = ask_once(q, &bound);
 	}
 	if (rc < 0)
 		directory_links_close(q->links);

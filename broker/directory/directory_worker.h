@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* directory_worker.h - the process that talks to the directory: libldap and its connections, the
- * group cache, the breakers of the servers. No store, no keys, nothing that listens. */
+ * group cache, the DNs of last logins, the breakers of the servers. No store, no keys, nothing that
+ * listens. */
 #ifndef GENKAN_DIRECTORY_DIRECTORY_WORKER_H
 #define GENKAN_DIRECTORY_DIRECTORY_WORKER_H
 

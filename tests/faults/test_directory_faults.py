@@ -11,7 +11,7 @@ import kill_storm
 from broker import PROGRAM, Broker
 from netns import wait_until
 from promises import check, check_host, check_secrets, people, serving, try_login
-from slapd import SLAPD, Slapd
+from slapd import SLAPD, Slapd, person_dn
 
 pytestmark = [
     pytest.mark.skipif(not SLAPD, reason='slapd is not installed'),
@@ -105,5 +105,8 @@ def test_no_failing_call_lets_a_wrong_password_in_after_a_right_one(site, calls_
     for n in calls_again[1]:
         restart(site, GENKAN_FAIL=f'ldap_call:{n}')
         assert site.login('u036').status == 200
+        before = site.slapd.binds().count(person_dn('u036'))
         answer = site.login('u036', 'wrong')
         assert answer.status == 401 and 'token' not in answer.body, answer
+    tried = site.slapd.binds().count(person_dn('u036')) - before
+    assert tried == 1, 'the last call is the answer to the search: the password was refused before'
